@@ -1,0 +1,98 @@
+//! Architectures as data: what a forward pass must know, read from a GGUF file's metadata.
+//!
+//! A new model family is one row in a table here and one golden test, not a new forward pass.
+//! Fields for families not in the table yet (gemma, phi, stablelm, ...) arrive with them.
+
+/// Everything a forward pass needs to know beside the tensors themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Architecture {
+    /// GGUF's `general.architecture`.
+    pub name: String,
+    /// Rows of the embedding and of the head.
+    pub vocab: usize,
+    /// Width of the residual stream.
+    pub embedding: usize,
+    /// Context length the model was trained for.
+    pub context: usize,
+    /// Epsilon of every RMS norm.
+    pub norm_eps: f32,
+    /// Rotary embedding.
+    pub rotary: Rotary,
+    /// The head is the token embedding (no `output.weight`).
+    pub tied_head: bool,
+    /// One entry a layer.
+    pub layers: Vec<Layer>,
+}
+
+/// One transformer layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Width of a query or key head.
+    pub key_dim: usize,
+    /// Width of a value head.
+    pub value_dim: usize,
+    /// Q, K and V carry biases (`attn_q.bias`, ...).
+    pub qkv_bias: bool,
+    /// Feed-forward block.
+    pub ffn: Ffn,
+}
+
+/// A gated feed-forward block: `down(silu(gate(x)) * up(x))`, dense or a mixture of experts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ffn {
+    /// `ffn_gate`, `ffn_up`: (width, embedding); `ffn_down`: (embedding, width).
+    Dense {
+        /// Inner width.
+        width: usize,
+    },
+    /// `ffn_gate_inp`: (experts, embedding); `ffn_{gate,up}_exps`: (experts, width, embedding);
+    /// `ffn_down_exps`: (experts, embedding, width). Softmax over all experts, the best `used` kept and renormalised (Mixtral).
+    Experts {
+        /// Experts stored.
+        experts: usize,
+        /// Experts run per token.
+        used: usize,
+        /// Inner width of one expert.
+        width: usize,
+    },
+}
+
+/// Rotary position embedding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rotary {
+    /// Which elements of a head form a pair.
+    pub style: RotaryStyle,
+    /// Rotated elements per head (even, at most the head's width); the rest pass through.
+    pub dims: usize,
+    /// Base of the frequencies.
+    pub base: f32,
+    /// Linear position scale: positions are divided by this (`rope.scaling.factor`, type `linear`); 1 without.
+    pub scale: f32,
+    /// Per-pair divisors of the frequencies, (dims / 2), from `rope_freqs.weight` (Llama 3); `None` without.
+    pub factors: Option<Vec<f32>>,
+}
+
+/// Pairing of rotated elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotaryStyle {
+    /// Neighbours (2i, 2i+1): GGUF files of llama.
+    Interleaved,
+    /// Halves (i, i + dims/2): GPT-NeoX, qwen2.
+    Halves,
+}
+
+impl Rotary {
+    /// Inverse frequency of each pair, (dims / 2): `base^(-2i/dims) / factors[i] / scale`, computed in f64.
+    pub fn frequencies(&self) -> Vec<f64> {
+        (0..self.dims / 2)
+            .map(|i| {
+                let factor = self.factors.as_ref().map_or(1.0, |f| f64::from(f[i]));
+                f64::from(self.base).powf(-2.0 * i as f64 / self.dims as f64) / factor / f64::from(self.scale)
+            })
+            .collect()
+    }
+}

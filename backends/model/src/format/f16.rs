@@ -1,0 +1,1 @@
+//! F16: IEEE 754 half precision.

@@ -1,0 +1,13 @@
+//! Models: GGUF reading and writing, quantisation formats, architectures and presets. Runs nothing.
+
+pub mod arch;
+pub mod format;
+pub mod gguf;
+mod model;
+pub mod preset;
+pub mod quantize;
+
+pub use arch::Architecture;
+pub use format::Format;
+pub use gguf::Gguf;
+pub use model::{Error, Model, ModelInfo, Tensor};

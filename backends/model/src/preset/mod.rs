@@ -1,0 +1,1 @@
+//! Presets: recipes for models of real size, written locally from a seed.

@@ -1,0 +1,1 @@
+//! Model to model: which tensor gets which format, and the streaming quantiser.
