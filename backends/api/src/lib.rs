@@ -1,1 +1,19 @@
+//! The contract between the harness and the backends: traits, the types they exchange, and the
+//! conformance suite every backend passes. Runs nothing itself.
+#![forbid(unsafe_code)]
 
+mod backend;
+mod batch;
+pub mod conformance;
+mod device;
+mod facts;
+mod known;
+mod options;
+pub mod verify;
+
+pub use backend::{Backend, Emit, Error, Footprint, Session, Unsupported};
+pub use batch::{Batch, Logits, Rows, Sequence, Span, Token};
+pub use device::{Device, DeviceClass, DeviceKind, DeviceStatus};
+pub use facts::{Facts, OperationTime, Profile};
+pub use known::Known;
+pub use options::{KvType, Numerics, Options};

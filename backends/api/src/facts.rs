@@ -1,0 +1,65 @@
+//! Facts: what really ran, as opposed to what was asked.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Known, KvType, Numerics};
+
+/// What really ran. Everything here is effective, not requested; an unknown fact says why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Facts {
+    /// The device that ran, an id like the one asked for.
+    pub device: String,
+    /// Instruction set or shader variant chosen.
+    pub isa: Known<String>,
+    /// Processor or adapter name as the driver tells it.
+    pub adapter: Known<String>,
+    /// Driver and its version.
+    pub driver: Known<String>,
+    /// Threads that computed.
+    pub threads: Known<usize>,
+    /// Positions each sequence can hold.
+    pub context: usize,
+    /// Sequences resident.
+    pub sequences: usize,
+    /// Tokens computed together in prefill.
+    pub chunk: usize,
+    /// Storage of keys and values.
+    pub kv: KvType,
+    /// Numerics class of the arithmetic that ran, KV storage included.
+    pub numerics: Numerics,
+    /// Weights used straight from the mapped file, bytes.
+    pub mapped_bytes: u64,
+    /// Weights copied, decoded or re-laid into memory of our own, bytes.
+    pub copied_bytes: u64,
+    /// KV cache, bytes.
+    pub kv_bytes: u64,
+    /// Activations and other scratch, bytes.
+    pub scratch_bytes: u64,
+    /// Weight bytes one decode step reads.
+    pub streamed_bytes: u64,
+    /// Kernel that ran each weight format, `"Q4_K" -> "avx512-vnni row dot"`.
+    pub kernels: BTreeMap<String, String>,
+    /// Anything else worth keeping, by name.
+    pub notes: BTreeMap<String, Known<String>>,
+}
+
+/// Per-operation times of the last call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Profile {
+    /// One entry an operation, in the order they first ran.
+    pub operations: Vec<OperationTime>,
+}
+
+/// Time spent in one operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OperationTime {
+    /// Name, GGUF's where there is one: `attn_q`, `ffn_down`.
+    pub name: String,
+    /// How often it ran.
+    pub calls: u64,
+    /// Total time.
+    pub nanoseconds: u64,
+}

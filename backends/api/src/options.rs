@@ -1,0 +1,103 @@
+//! Options: everything decided when a model is loaded.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything decided at load. `None` leaves the choice to the backend, whose facts then say what it chose.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Worker threads; `None` is every usable core.
+    pub threads: Option<usize>,
+    /// Positions each sequence can hold; `None` lets the harness size it for the test.
+    pub context: Option<usize>,
+    /// Sequences resident at once.
+    pub sequences: usize,
+    /// Tokens computed together in prefill; longer spans are cut into chunks of this.
+    pub chunk: usize,
+    /// Storage of keys and values.
+    pub kv: KvType,
+    /// Numerics class asked for; `None` is the device's default.
+    pub numerics: Option<Numerics>,
+    /// Weights may be re-laid in memory for speed.
+    pub repack: bool,
+    /// Record per-operation times (never in headline runs).
+    pub profile: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            threads: None,
+            context: None,
+            sequences: 1,
+            chunk: 512,
+            kv: KvType::F16,
+            numerics: None,
+            repack: true,
+            profile: false,
+        }
+    }
+}
+
+/// Storage of keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KvType {
+    /// 4 bytes an element.
+    F32,
+    /// 2 bytes an element.
+    F16,
+}
+
+impl KvType {
+    /// Bytes an element.
+    pub fn bytes(self) -> usize {
+        match self {
+            KvType::F32 => 4,
+            KvType::F16 => 2,
+        }
+    }
+
+    /// The name used in suites and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            KvType::F32 => "f32",
+            KvType::F16 => "f16",
+        }
+    }
+}
+
+/// The arithmetic a device declares; it sets how far its answers may stray (DESIGN rule 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Numerics {
+    /// Weights decoded to f32, f32 arithmetic.
+    F32,
+    /// Some arithmetic or storage in f16.
+    F16,
+    /// Some arithmetic in bf16.
+    Bf16,
+    /// Activations quantised to 8 bits, as llama.cpp does.
+    A8,
+}
+
+impl Numerics {
+    /// Largest normalised mean squared error of the logits against the decoded weights in f32.
+    pub fn nmse_limit(self) -> f64 {
+        match self {
+            Numerics::F32 => 1e-6,
+            Numerics::F16 => 1e-4,
+            Numerics::Bf16 => 1e-3,
+            Numerics::A8 => 3e-3,
+        }
+    }
+
+    /// The class that covers this arithmetic together with this KV storage: an f16 cache makes f32 arithmetic f16.
+    pub fn with_kv(self, kv: KvType) -> Numerics {
+        match (self, kv) {
+            (Numerics::F32, KvType::F16) => Numerics::F16,
+            _ => self,
+        }
+    }
+}
