@@ -1,0 +1,35 @@
+//! Q4_0: 4 bits, one scale per 32, symmetric about code 8.
+//!
+//! Block of 32 weights, 18 bytes:
+//! `0..2` f16 scale `d`; `2..18` codes: byte `j` holds weight `j` (low nibble) and `j + 16` (high).
+//! Weight: `(code - 8) * d`.
+
+use super::{Format, Layout, blocks, f16};
+
+const LEN: usize = 32;
+const BYTES: usize = 18;
+const _: () = assert!(BYTES == 2 + LEN / 2);
+
+pub(crate) const LAYOUT: Layout = Layout {
+    format: Format::Q4_0,
+    name: "Q4_0",
+    ggml: 2,
+    block_len: LEN,
+    block_bytes: BYTES,
+    decode,
+    encode: None,
+};
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+#[inline(always)]
+fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
+    let d = f16::scale(block, 0);
+    let codes: &[u8; 16] = blocks::field(block, 2);
+    for (j, &byte) in codes.iter().enumerate() {
+        y[j] = (i32::from(byte & 15) - 8) as f32 * d;
+        y[j + 16] = (i32::from(byte >> 4) - 8) as f32 * d;
+    }
+}

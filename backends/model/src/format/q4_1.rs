@@ -1,0 +1,35 @@
+//! Q4_1: 4 bits, scale and minimum per 32.
+//!
+//! Block of 32 weights, 20 bytes:
+//! `0..2` f16 scale `d`; `2..4` f16 minimum `m`; `4..20` codes, nibbles as in Q4_0.
+//! Weight: `code * d + m`.
+
+use super::{Format, Layout, blocks, f16};
+
+const LEN: usize = 32;
+const BYTES: usize = 20;
+const _: () = assert!(BYTES == 2 + 2 + LEN / 2);
+
+pub(crate) const LAYOUT: Layout = Layout {
+    format: Format::Q4_1,
+    name: "Q4_1",
+    ggml: 3,
+    block_len: LEN,
+    block_bytes: BYTES,
+    decode,
+    encode: None,
+};
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+#[inline(always)]
+fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
+    let (d, m) = (f16::scale(block, 0), f16::scale(block, 2));
+    let codes: &[u8; 16] = blocks::field(block, 4);
+    for (j, &byte) in codes.iter().enumerate() {
+        y[j] = i32::from(byte & 15) as f32 * d + m;
+        y[j + 16] = i32::from(byte >> 4) as f32 * d + m;
+    }
+}

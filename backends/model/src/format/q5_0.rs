@@ -1,0 +1,38 @@
+//! Q5_0: 5 bits, one scale per 32, symmetric about code 16.
+//!
+//! Block of 32 weights, 22 bytes:
+//! `0..2` f16 scale `d`; `2..6` fifth bits, a little-endian u32 whose bit `j` belongs to weight `j`;
+//! `6..22` lower four bits, nibbles as in Q4_0. Weight: `(code - 16) * d`.
+
+use super::{Format, Layout, blocks, f16};
+
+const LEN: usize = 32;
+const BYTES: usize = 22;
+const _: () = assert!(BYTES == 2 + LEN / 8 + LEN / 2);
+
+pub(crate) const LAYOUT: Layout = Layout {
+    format: Format::Q5_0,
+    name: "Q5_0",
+    ggml: 6,
+    block_len: LEN,
+    block_bytes: BYTES,
+    decode,
+    encode: None,
+};
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+#[inline(always)]
+fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
+    let d = f16::scale(block, 0);
+    let high = u32::from_le_bytes(*blocks::field(block, 2));
+    let codes: &[u8; 16] = blocks::field(block, 6);
+    for (j, &byte) in codes.iter().enumerate() {
+        let low = u32::from(byte & 15) | (high >> j << 4) & 16;
+        let up = u32::from(byte >> 4) | (high >> (j + 16) << 4) & 16;
+        y[j] = (low as i32 - 16) as f32 * d;
+        y[j + 16] = (up as i32 - 16) as f32 * d;
+    }
+}

@@ -1,0 +1,38 @@
+//! Q5_1: 5 bits, scale and minimum per 32.
+//!
+//! Block of 32 weights, 24 bytes:
+//! `0..2` f16 scale `d`; `2..4` f16 minimum `m`; `4..8` fifth bits as in Q5_0; `8..24` lower four
+//! bits, nibbles as in Q4_0. Weight: `code * d + m`.
+
+use super::{Format, Layout, blocks, f16};
+
+const LEN: usize = 32;
+const BYTES: usize = 24;
+const _: () = assert!(BYTES == 2 + 2 + LEN / 8 + LEN / 2);
+
+pub(crate) const LAYOUT: Layout = Layout {
+    format: Format::Q5_1,
+    name: "Q5_1",
+    ggml: 7,
+    block_len: LEN,
+    block_bytes: BYTES,
+    decode,
+    encode: None,
+};
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+#[inline(always)]
+fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
+    let (d, m) = (f16::scale(block, 0), f16::scale(block, 2));
+    let high = u32::from_le_bytes(*blocks::field(block, 4));
+    let codes: &[u8; 16] = blocks::field(block, 8);
+    for (j, &byte) in codes.iter().enumerate() {
+        let low = u32::from(byte & 15) | (high >> j << 4) & 16;
+        let up = u32::from(byte >> 4) | (high >> (j + 16) << 4) & 16;
+        y[j] = low as i32 as f32 * d + m;
+        y[j + 16] = up as i32 as f32 * d + m;
+    }
+}

@@ -1,0 +1,32 @@
+//! Q8_0: 8 bits, one scale per 32, symmetric.
+//!
+//! Block of 32 weights, 34 bytes: `0..2` f16 scale `d`; `2..34` signed codes. Weight: `code * d`.
+
+use super::{Format, Layout, blocks, f16};
+
+const LEN: usize = 32;
+const BYTES: usize = 34;
+const _: () = assert!(BYTES == 2 + LEN);
+
+pub(crate) const LAYOUT: Layout = Layout {
+    format: Format::Q8_0,
+    name: "Q8_0",
+    ggml: 8,
+    block_len: LEN,
+    block_bytes: BYTES,
+    decode,
+    encode: None,
+};
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+#[inline(always)]
+fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
+    let d = f16::scale(block, 0);
+    let codes: &[u8; LEN] = blocks::field(block, 2);
+    for (y, &code) in y.iter_mut().zip(codes) {
+        *y = f32::from(code as i8) * d;
+    }
+}
