@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Logits, Token};
+use crate::{Known, Logits, Token};
 
 /// Version of the prompt and the procedure; part of the key under which reference answers are cached.
 pub const VERSION: u32 = 1;
@@ -49,8 +49,8 @@ pub struct Check {
     /// `prefill`, `step`, `batch`, `truncate`, `generate`.
     pub name: String,
     /// What was measured: NMSE of the logits, or for `generate` the largest shortfall of a chosen token's logit
-    /// below the best, in standard deviations of its row.
-    pub value: f64,
+    /// below the best, in standard deviations of its row. Missing where it is not finite, which never passes.
+    pub value: Known<f64>,
     /// The most it may be.
     pub limit: f64,
     /// Rows or tokens compared.
@@ -60,7 +60,17 @@ pub struct Check {
 impl Check {
     /// The value is within the limit.
     pub fn passed(&self) -> bool {
-        self.value <= self.limit
+        self.value.value().is_some_and(|value| *value <= self.limit)
+    }
+
+    /// A check of `value`, which may be infinite or NaN (JSON has neither).
+    pub fn new(name: &str, value: f64, limit: f64, compared: usize) -> Check {
+        let value = if value.is_finite() {
+            Known::Value(value)
+        } else {
+            Known::unavailable("not finite: wrong shape, NaN or infinity in the answers")
+        };
+        Check { name: name.to_owned(), value, limit, compared }
     }
 }
 

@@ -1,1 +1,22 @@
+//! The record: everything known about one measured cell in one launch. Immutable, versioned, self-describing.
+#![forbid(unsafe_code)]
 
+mod cell;
+mod environment;
+mod metric;
+mod outcome;
+mod reading;
+mod record;
+mod sample;
+mod test_kind;
+mod verification;
+
+pub use cell::{Cell, ModelRef};
+pub use environment::Environment;
+pub use metric::{Direction, Metric};
+pub use outcome::{FailureKind, Outcome, Phase};
+pub use reading::{Ceiling, Reading};
+pub use record::{Error, Record, RunInfo, SCHEMA, Tool, json_schema};
+pub use sample::{Sample, WarmUp};
+pub use test_kind::{ParseTestError, Test};
+pub use verification::{Verification, VerificationStatus};

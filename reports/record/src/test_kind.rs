@@ -1,0 +1,198 @@
+//! Tests: what is asked of a session, in llama-bench's words.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One test. Written `load`, `pp512`, `tg128@d2048`, `ttft`, `ttft64`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub enum Test {
+    /// From a closed file to a session that answered one token.
+    Load,
+    /// Prefill: `tokens` at once per sequence, at context depth `depth`; no logits but the last.
+    Prefill {
+        /// Prompt length.
+        tokens: usize,
+        /// Positions already held.
+        depth: usize,
+    },
+    /// Greedy generation of `tokens` tokens per sequence, at context depth `depth`.
+    Generate {
+        /// Tokens generated.
+        tokens: usize,
+        /// Positions already held.
+        depth: usize,
+    },
+    /// Time to first token: prompt ids in, first id out at the host.
+    FirstToken {
+        /// Prompt length.
+        tokens: usize,
+        /// Positions already held.
+        depth: usize,
+    },
+}
+
+/// Prompt length of a bare `ttft`.
+const TTFT_TOKENS: usize = 512;
+/// More than any context in use; keeps sums of lengths far from overflow.
+const MOST_TOKENS: usize = 1 << 24;
+
+impl Test {
+    /// Positions a sequence must hold for this test.
+    pub fn positions(self) -> usize {
+        match self {
+            Test::Load => 1,
+            Test::Prefill { tokens, depth } | Test::Generate { tokens, depth } => tokens + depth,
+            Test::FirstToken { tokens, depth } => tokens + depth + 1,
+        }
+    }
+
+    /// Tokens whose rate is the test's speed, per sequence; `None` where the time itself is the result.
+    pub fn tokens(self) -> Option<usize> {
+        match self {
+            Test::Prefill { tokens, .. } | Test::Generate { tokens, .. } => Some(tokens),
+            Test::Load | Test::FirstToken { .. } => None,
+        }
+    }
+
+    /// Context depth at the start.
+    pub fn depth(self) -> usize {
+        match self {
+            Test::Load => 0,
+            Test::Prefill { depth, .. }
+            | Test::Generate { depth, .. }
+            | Test::FirstToken { depth, .. } => depth,
+        }
+    }
+
+    /// The same test at another depth.
+    pub fn at_depth(self, new: usize) -> Test {
+        match self {
+            Test::Load => Test::Load,
+            Test::Prefill { tokens, .. } => Test::Prefill { tokens, depth: new },
+            Test::Generate { tokens, .. } => Test::Generate { tokens, depth: new },
+            Test::FirstToken { tokens, .. } => Test::FirstToken { tokens, depth: new },
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Test::Load => write!(f, "load")?,
+            Test::Prefill { tokens, .. } => write!(f, "pp{tokens}")?,
+            Test::Generate { tokens, .. } => write!(f, "tg{tokens}")?,
+            Test::FirstToken { tokens: TTFT_TOKENS, .. } => write!(f, "ttft")?,
+            Test::FirstToken { tokens, .. } => write!(f, "ttft{tokens}")?,
+        }
+        match self.depth() {
+            0 => Ok(()),
+            depth => write!(f, "@d{depth}"),
+        }
+    }
+}
+
+/// A test name that is not one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "test {found:?} is not known; expected load, ppN, tgN or ttft[N], with @dN for a context depth, N from 1 to {MOST_TOKENS}"
+)]
+pub struct ParseTestError {
+    /// What was written.
+    pub found: String,
+}
+
+impl FromStr for Test {
+    type Err = ParseTestError;
+
+    fn from_str(text: &str) -> Result<Test, ParseTestError> {
+        parse(text).ok_or_else(|| ParseTestError { found: text.chars().take(64).collect() })
+    }
+}
+
+fn parse(text: &str) -> Option<Test> {
+    let (name, depth) = match text.split_once("@d") {
+        Some((name, depth)) => (name, count(depth, 0)?),
+        None => (text, 0),
+    };
+    if name == "load" {
+        return (depth == 0).then_some(Test::Load);
+    }
+    if name == "ttft" {
+        return Some(Test::FirstToken { tokens: TTFT_TOKENS, depth });
+    }
+    if let Some(tokens) = name.strip_prefix("ttft") {
+        return Some(Test::FirstToken { tokens: count(tokens, 1)?, depth });
+    }
+    let tokens = count(name.get(2..)?, 1)?;
+    match name.get(..2)? {
+        "pp" => Some(Test::Prefill { tokens, depth }),
+        "tg" => Some(Test::Generate { tokens, depth }),
+        _ => None,
+    }
+}
+
+fn count(digits: &str, least: usize) -> Option<usize> {
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|n| (least..=MOST_TOKENS).contains(n))
+}
+
+impl TryFrom<String> for Test {
+    type Error = ParseTestError;
+    fn try_from(text: String) -> Result<Test, ParseTestError> {
+        text.parse()
+    }
+}
+
+impl From<Test> for String {
+    fn from(test: Test) -> String {
+        test.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for name in
+            ["load", "pp512", "tg128", "tg128@d2048", "pp1@d7", "ttft", "ttft64", "ttft@d128"]
+        {
+            assert_eq!(name.parse::<Test>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn rejects_what_is_not_a_test() {
+        for name in [
+            "",
+            "p",
+            "pp",
+            "pp0",
+            "pp-1",
+            "pp+1",
+            "tg",
+            "tgx",
+            "pp512@",
+            "pp512@d",
+            "pp512@dx",
+            "load@d4",
+            "päp",
+            "pp99999999999999999999",
+            "ttft0",
+            "warp9",
+            "pp16777217",
+        ] {
+            assert!(name.parse::<Test>().is_err(), "{name:?} was accepted");
+        }
+    }
+}
