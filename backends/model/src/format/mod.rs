@@ -4,6 +4,7 @@ pub mod bf16;
 mod blocks;
 pub mod f16;
 mod f32;
+mod fit;
 pub mod iq4_nl;
 mod k_scales;
 mod q2_k;

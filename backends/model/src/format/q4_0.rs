@@ -4,7 +4,7 @@
 //! `0..2` f16 scale `d`; `2..18` codes: byte `j` holds weight `j` (low nibble) and `j + 16` (high).
 //! Weight: `(code - 8) * d`.
 
-use super::{Format, Layout, blocks, f16};
+use super::{Format, Layout, blocks, f16, fit};
 
 const LEN: usize = 32;
 const BYTES: usize = 18;
@@ -17,11 +17,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -31,5 +35,18 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
     for (j, &byte) in codes.iter().enumerate() {
         y[j] = (i32::from(byte & 15) - 8) as f32 * d;
         y[j + 16] = (i32::from(byte >> 4) - 8) as f32 * d;
+    }
+}
+
+/// The extreme weight gets code 0, the end of the longer side.
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let d = f16::narrow(fit::extreme(&x) / -8.0);
+    let per_code = fit::inverse(f16::widen(d));
+    block[..2].copy_from_slice(&d.to_le_bytes());
+    for (j, byte) in block[2..].iter_mut().enumerate() {
+        let code = |x: f32| fit::code(x * per_code + 8.0, 0.0, 15.0);
+        *byte = code(x[j]) | code(x[j + 16]) << 4;
     }
 }

@@ -4,7 +4,7 @@
 //! `0..2` f16 scale `d`; `2..4` f16 minimum `m`; `4..20` codes, nibbles as in Q4_0.
 //! Weight: `code * d + m`.
 
-use super::{Format, Layout, blocks, f16};
+use super::{Format, Layout, blocks, f16, fit};
 
 const LEN: usize = 32;
 const BYTES: usize = 20;
@@ -17,11 +17,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -31,5 +35,20 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
     for (j, &byte) in codes.iter().enumerate() {
         y[j] = i32::from(byte & 15) as f32 * d + m;
         y[j + 16] = i32::from(byte >> 4) as f32 * d + m;
+    }
+}
+
+/// The smallest weight gets code 0 and the largest 15.
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let (low, high) = fit::range(&x);
+    let (d, m) = (f16::narrow((high - low) / 15.0), f16::narrow(low));
+    let (per_code, low) = (fit::inverse(f16::widen(d)), f16::widen(m));
+    block[..2].copy_from_slice(&d.to_le_bytes());
+    block[2..4].copy_from_slice(&m.to_le_bytes());
+    for (j, byte) in block[4..].iter_mut().enumerate() {
+        let code = |x: f32| fit::code((x - low) * per_code, 0.0, 15.0);
+        *byte = code(x[j]) | code(x[j + 16]) << 4;
     }
 }

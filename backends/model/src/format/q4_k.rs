@@ -6,7 +6,7 @@
 //! `16..144` codes: byte `32 p + l` holds weight `64 p + l` (low nibble) and `64 p + 32 + l` (high).
 //! Weight: `(d * scale) * code - dmin * minimum`.
 
-use super::{Format, Layout, blocks, f16, k_scales};
+use super::{Format, Layout, blocks, f16, fit, k_scales};
 
 const LEN: usize = 256;
 const BYTES: usize = 144;
@@ -19,11 +19,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -37,6 +41,25 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
         let (d, m) = (d * f32::from(scales[i]), dmin * f32::from(mins[i]));
         for (y, &byte) in y.iter_mut().zip(&codes[i / 2]) {
             *y = d * i32::from(byte >> (i % 2 * 4) & 15) as f32 - m;
+        }
+    }
+}
+
+/// How far the codes are stretched in each attempt of the fit (`fit::affine`).
+const STRETCH: [f32; 8] = [-1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9];
+
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let groups = k_scales::fit(&x, 15.0, &STRETCH);
+    block[..16].copy_from_slice(&groups.packed);
+    let mut codes = [0; LEN];
+    groups.codes(&x, &mut codes);
+    let (codes, _) = codes.as_chunks::<64>();
+    let (bytes, _) = block[16..].as_chunks_mut::<32>();
+    for (codes, bytes) in codes.iter().zip(bytes) {
+        for (l, byte) in bytes.iter_mut().enumerate() {
+            *byte = codes[l] | codes[l + 32] << 4;
         }
     }
 }

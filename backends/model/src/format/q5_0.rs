@@ -4,7 +4,7 @@
 //! `0..2` f16 scale `d`; `2..6` fifth bits, a little-endian u32 whose bit `j` belongs to weight `j`;
 //! `6..22` lower four bits, nibbles as in Q4_0. Weight: `(code - 16) * d`.
 
-use super::{Format, Layout, blocks, f16};
+use super::{Format, Layout, blocks, f16, fit};
 
 const LEN: usize = 32;
 const BYTES: usize = 22;
@@ -17,11 +17,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -34,5 +38,26 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
         let up = u32::from(byte >> 4) | (high >> (j + 16) << 4) & 16;
         y[j] = (low as i32 - 16) as f32 * d;
         y[j + 16] = (up as i32 - 16) as f32 * d;
+    }
+}
+
+/// The extreme weight gets code 0, the end of the longer side.
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let d = f16::narrow(fit::extreme(&x) / -16.0);
+    let per_code = fit::inverse(f16::widen(d));
+    let codes = x.map(|x| fit::code(x * per_code + 16.0, 0.0, 31.0));
+    block[..2].copy_from_slice(&d.to_le_bytes());
+    pack(&codes, &mut block[2..]);
+}
+
+/// Fifth bits (4 bytes), then lower four bits (16 bytes), of 32 codes.
+#[inline(always)]
+pub(super) fn pack(codes: &[u8; LEN], out: &mut [u8]) {
+    let high = (0..LEN).fold(0, |bits, j| bits | u32::from(codes[j] >> 4) << j);
+    out[..4].copy_from_slice(&high.to_le_bytes());
+    for (j, byte) in out[4..].iter_mut().enumerate() {
+        *byte = codes[j] & 15 | codes[j + 16] << 4;
     }
 }

@@ -4,7 +4,7 @@
 //! `0..2` f16 scale `d`; `2..4` f16 minimum `m`; `4..8` fifth bits as in Q5_0; `8..24` lower four
 //! bits, nibbles as in Q4_0. Weight: `code * d + m`.
 
-use super::{Format, Layout, blocks, f16};
+use super::{Format, Layout, blocks, f16, fit, q5_0};
 
 const LEN: usize = 32;
 const BYTES: usize = 24;
@@ -17,11 +17,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -35,4 +39,17 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
         y[j] = low as i32 as f32 * d + m;
         y[j + 16] = up as i32 as f32 * d + m;
     }
+}
+
+/// The smallest weight gets code 0 and the largest 31.
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let (low, high) = fit::range(&x);
+    let (d, m) = (f16::narrow((high - low) / 31.0), f16::narrow(low));
+    let (per_code, low) = (fit::inverse(f16::widen(d)), f16::widen(m));
+    let codes = x.map(|x| fit::code((x - low) * per_code, 0.0, 31.0));
+    block[..2].copy_from_slice(&d.to_le_bytes());
+    block[2..4].copy_from_slice(&m.to_le_bytes());
+    q5_0::pack(&codes, &mut block[4..]);
 }

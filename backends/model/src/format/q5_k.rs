@@ -7,7 +7,7 @@
 //! `48..176` lower four bits, arranged as in Q4_K.
 //! Weight: `(d * scale) * code - dmin * minimum`.
 
-use super::{Format, Layout, blocks, f16, k_scales};
+use super::{Format, Layout, blocks, f16, fit, k_scales};
 
 const LEN: usize = 256;
 const BYTES: usize = 176;
@@ -20,11 +20,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -40,6 +44,29 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
         for ((y, &low), &high) in y.iter_mut().zip(&codes[i / 2]).zip(high) {
             let code = low >> (i % 2 * 4) & 15 | (high >> i & 1) << 4;
             *y = d * i32::from(code) as f32 - m;
+        }
+    }
+}
+
+/// How far the codes are stretched in each attempt of the fit (`fit::affine`).
+const STRETCH: [f32; 8] = [-1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9];
+
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let groups = k_scales::fit(&x, 31.0, &STRETCH);
+    block[..16].copy_from_slice(&groups.packed);
+    let mut codes = [0; LEN];
+    groups.codes(&x, &mut codes);
+    let (high, low) = block[16..].split_at_mut(32);
+    for (l, byte) in high.iter_mut().enumerate() {
+        *byte = (0..8).fold(0, |bits, i| bits | codes[32 * i + l] >> 4 << i);
+    }
+    let (codes, _) = codes.as_chunks::<64>();
+    let (low, _) = low.as_chunks_mut::<32>();
+    for (codes, bytes) in codes.iter().zip(low) {
+        for (l, byte) in bytes.iter_mut().enumerate() {
+            *byte = codes[l] & 15 | codes[l + 32] << 4;
         }
     }
 }

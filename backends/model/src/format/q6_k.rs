@@ -7,7 +7,7 @@
 //! `192..208` 16 signed scales; `208..210` f16 `d`.
 //! Weight: `(d * scale) * (code - 32)`.
 
-use super::{Format, Layout, blocks, f16};
+use super::{Format, Layout, blocks, f16, fit};
 
 const LEN: usize = 256;
 const BYTES: usize = 210;
@@ -20,11 +20,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -45,6 +49,49 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
         for ((y, &low), &high) in y.iter_mut().zip(low).zip(high) {
             let code = low >> low_shift & 15 | (high >> high_shift & 3) << 4;
             *y = d * (i32::from(code) - 32) as f32;
+        }
+    }
+}
+
+/// How far the codes are stretched in each attempt of the fit (`fit::symmetric`).
+const STRETCH: [f32; 5] = [-0.8, -0.4, 0.0, 0.4, 0.8];
+
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let (groups, _) = x.as_chunks::<16>();
+    let mut wanted = [0.0; 16];
+    for (wanted, x) in wanted.iter_mut().zip(groups) {
+        *wanted = fit::symmetric(x, 32.0, &STRETCH);
+    }
+    let d = f16::narrow(fit::extreme(&wanted) / -128.0);
+    let per_scale = fit::inverse(f16::widen(d));
+    let scales = wanted.map(|scale| fit::code(scale * per_scale, -128.0, 127.0));
+    let mut codes = [0; LEN];
+    let (groups_of_codes, _) = codes.as_chunks_mut::<16>();
+    for ((codes, x), scale) in groups_of_codes.iter_mut().zip(groups).zip(scales) {
+        let per_code = fit::inverse(f16::widen(d) * f32::from(scale as i8));
+        for (code, &x) in codes.iter_mut().zip(x) {
+            *code = fit::code(x * per_code + 32.0, 0.0, 63.0);
+        }
+    }
+    pack(&codes, block);
+    block[192..208].copy_from_slice(&scales);
+    block[208..].copy_from_slice(&d.to_le_bytes());
+}
+
+/// Writes the code fields.
+#[inline(always)]
+fn pack(codes: &[u8; LEN], block: &mut [u8; BYTES]) {
+    let (low, high) = block[..192].split_at_mut(128);
+    let (halves, _) = codes.as_chunks::<128>();
+    for (h, codes) in halves.iter().enumerate() {
+        for (l, byte) in low[64 * h..][..64].iter_mut().enumerate() {
+            *byte = codes[l] & 15 | codes[l + 64] << 4;
+        }
+        for (l, byte) in high[32 * h..][..32].iter_mut().enumerate() {
+            let pair = |k: usize| codes[l + 32 * k] >> 4 << (2 * k);
+            *byte = pair(0) | pair(1) | pair(2) | pair(3);
         }
     }
 }

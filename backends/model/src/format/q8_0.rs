@@ -2,7 +2,7 @@
 //!
 //! Block of 32 weights, 34 bytes: `0..2` f16 scale `d`; `2..34` signed codes. Weight: `code * d`.
 
-use super::{Format, Layout, blocks, f16};
+use super::{Format, Layout, blocks, f16, fit};
 
 const LEN: usize = 32;
 const BYTES: usize = 34;
@@ -15,11 +15,15 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     blocks::decode::<BYTES, LEN>(bytes, out, decode_block);
+}
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, encode_block);
 }
 
 #[inline(always)]
@@ -28,5 +32,17 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
     let codes: &[u8; LEN] = blocks::field(block, 2);
     for (y, &code) in y.iter_mut().zip(codes) {
         *y = f32::from(code as i8) * d;
+    }
+}
+
+/// The extreme weight gets code 127 or -127.
+#[inline(always)]
+fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let d = f16::narrow(fit::extreme(&x).abs() / 127.0);
+    let per_code = fit::inverse(f16::widen(d));
+    block[..2].copy_from_slice(&d.to_le_bytes());
+    for (byte, x) in block[2..].iter_mut().zip(x) {
+        *byte = fit::code(x * per_code, -127.0, 127.0);
     }
 }

@@ -1,0 +1,233 @@
+//! Properties of every format's codec: sizes, no panic on any bytes or weights, bounded error.
+
+use proptest::prelude::*;
+use yardstick_model::Format;
+
+/// Weights per property: eight super-blocks, a multiple of every block length.
+const LEN: usize = 2048;
+
+fn decode(format: Format, bytes: &[u8], len: usize) -> Vec<f32> {
+    let mut out = vec![0.0; len];
+    format.decode(bytes, &mut out);
+    out
+}
+
+/// `None` where the format is read-only.
+fn encode(format: Format, values: &[f32]) -> Option<Vec<u8>> {
+    let mut bytes = vec![0xaa; format.row_bytes(values.len())];
+    format.layout().encode?(values, &mut bytes);
+    Some(bytes)
+}
+
+fn round_trip(format: Format, values: &[f32]) -> Option<Vec<f32>> {
+    encode(format, values).map(|bytes| decode(format, &bytes, values.len()))
+}
+
+fn writable() -> impl Iterator<Item = Format> {
+    Format::ALL.into_iter().filter(|format| format.layout().encode.is_some())
+}
+
+fn quantised() -> impl Iterator<Item = Format> {
+    writable().filter(|format| format.block_len() > 1)
+}
+
+#[test]
+fn blocks_have_the_sizes_of_the_file_format() {
+    let expected = [
+        (1, 4),
+        (1, 2),
+        (1, 2),
+        (32, 18),
+        (32, 20),
+        (32, 22),
+        (32, 24),
+        (32, 34),
+        (256, 84),
+        (256, 110),
+        (256, 144),
+        (256, 176),
+        (256, 210),
+        (32, 18),
+    ];
+    for (format, (len, bytes)) in Format::ALL.into_iter().zip(expected) {
+        assert_eq!((format.block_len(), format.block_bytes()), (len, bytes), "{format:?}");
+        assert_eq!(format.row_bytes(512), 512 / len * bytes, "{format:?}");
+    }
+}
+
+#[test]
+fn zeros_stay_zeros() {
+    for format in writable() {
+        for zero in [0.0, -0.0] {
+            let back = round_trip(format, &[zero; 256]).unwrap();
+            assert!(back.iter().all(|&y| y == 0.0), "{format:?}");
+        }
+    }
+}
+
+#[test]
+fn equal_weights_stay_nearly_equal() {
+    for format in writable() {
+        for value in [1.0, -1.0, 0.01, -300.0] {
+            for y in round_trip(format, &[value; 256]).unwrap() {
+                assert!((y - value).abs() <= value.abs() * 0.01, "{format:?} {value} became {y}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_far_from_zero_and_close_together_stay_near() {
+    let values: Vec<f32> = (0..256).map(|i| 1.0 + i as f32 * 1e-4).collect();
+    for format in writable() {
+        let back = round_trip(format, &values).unwrap();
+        for (y, x) in back.into_iter().zip(&values) {
+            assert!((y - x).abs() <= 0.07, "{format:?} {x} became {y}");
+        }
+    }
+}
+
+#[test]
+fn a_nan_counts_as_zero_in_every_quantised_format() {
+    let mut values: Vec<f32> = (0..256).map(|i| (i as f32 - 128.0) / 100.0).collect();
+    for format in quantised() {
+        for at in [0, 77, 255] {
+            values[at] = 0.0;
+            let expected = encode(format, &values);
+            values[at] = f32::NAN;
+            assert_eq!(encode(format, &values), expected, "{format:?}");
+        }
+    }
+}
+
+#[test]
+fn weights_beyond_the_scales_saturate_to_finite_numbers_of_their_sign() {
+    for format in writable().filter(|&format| !matches!(format, Format::F32 | Format::BF16)) {
+        for huge in [1e6, 1e9, 1e30, f32::MAX, f32::INFINITY] {
+            if format == Format::F16 && huge.is_infinite() {
+                continue;
+            }
+            let values: Vec<f32> =
+                (0..256).map(|i| if i % 3 == 0 { -huge } else { huge }).collect();
+            for (x, y) in values.iter().zip(round_trip(format, &values).unwrap()) {
+                assert!(y.is_finite(), "{format:?} {x:e} became {y:e}");
+                assert!(y * x.signum() >= 0.0, "{format:?} {x:e} became {y:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_below_the_scales_become_finite_and_no_larger_than_a_scale_step() {
+    for format in writable() {
+        for tiny in [f32::from_bits(1), 1e-40, 1e-20, 1e-12, 1e-9] {
+            let values: Vec<f32> = (0..256).map(|i| (i as f32 - 128.0) * tiny).collect();
+            for (x, y) in values.iter().zip(round_trip(format, &values).unwrap()) {
+                assert!((y - x).abs() <= 128.0 * tiny + 6e-8, "{format:?} {x:e} became {y:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_that_disagree_end_at_the_shorter_side() {
+    for format in Format::ALL {
+        let bytes = vec![0; 2 * format.block_bytes()];
+        let mut short = vec![7.0; format.block_len() + format.block_len() / 2];
+        format.decode(&bytes, &mut short);
+        assert!(short[..format.block_len()].iter().all(|&y| y.abs() < 7.0), "{format:?}");
+        format.decode(&bytes[..1], &mut short);
+    }
+}
+
+/// Scales of the magnitudes that real weights have, signs mixed.
+fn weights() -> impl Strategy<Value = Vec<f32>> {
+    let weight = prop_oneof![8 => -1.0..1.0f32, 1 => Just(0.0f32), 1 => -8.0..8.0f32];
+    (prop::collection::vec(weight, LEN), -12..8i32)
+        .prop_map(|(weights, power)| weights.into_iter().map(|w| w * 2f32.powi(power)).collect())
+}
+
+/// The widest a code step can be, over the span (zero included) of the weights that share a super-block.
+fn step(format: Format) -> f32 {
+    match format {
+        Format::F32 => 0.0,
+        Format::F16 => 1.0 / 2048.0,
+        Format::BF16 => 1.0 / 256.0,
+        Format::Q4_0 => 1.0 / 8.0,
+        Format::Q4_1 => 1.0 / 15.0,
+        Format::Q5_0 => 1.0 / 16.0,
+        Format::Q5_1 => 1.0 / 31.0,
+        Format::Q8_0 => 1.0 / 127.0,
+        Format::Q4_K => 1.0 / 12.0,
+        Format::Q5_K => 1.0 / 25.0,
+        Format::Q6_K => 1.0 / 28.0,
+        _ => f32::INFINITY,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn decoding_any_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..1200)) {
+        for format in Format::ALL {
+            decode(format, &bytes, bytes.len() / format.block_bytes() * format.block_len());
+        }
+    }
+
+    #[test]
+    fn encoding_any_weights_does_not_panic_and_the_bytes_decode_to_numbers(
+        bits in prop::collection::vec(any::<u32>(), 256)
+    ) {
+        let values: Vec<f32> = bits.into_iter().map(f32::from_bits).collect();
+        for format in quantised() {
+            let back = round_trip(format, &values).unwrap();
+            prop_assert!(back.iter().all(|y| y.is_finite()), "{:?}", format);
+        }
+    }
+
+    #[test]
+    fn a_weight_moves_by_at_most_one_code_step(values in weights()) {
+        for format in writable() {
+            let back = round_trip(format, &values).unwrap();
+            for (x, y) in values.chunks(256).zip(back.chunks(256)) {
+                let low = x.iter().copied().fold(0.0, f32::min);
+                let high = x.iter().copied().fold(0.0, f32::max);
+                let bound = (high - low) * step(format) + 1e-6;
+                for (x, y) in x.iter().zip(y) {
+                    prop_assert!((x - y).abs() <= bound, "{:?} {} became {}", format, x, y);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn unquantised_formats_keep_what_they_decode_to(bits in prop::collection::vec(any::<u8>(), 512)) {
+        for format in [Format::F32, Format::F16, Format::BF16] {
+            let first = decode(format, &bits, bits.len() / format.block_bytes());
+            let again = round_trip(format, &first).unwrap();
+            for (a, b) in first.iter().zip(&again) {
+                prop_assert!(a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()), "{:?}", format);
+            }
+        }
+    }
+
+    #[test]
+    fn encoding_what_was_decoded_stays_within_the_first_error(values in weights()) {
+        for format in writable() {
+            let once = round_trip(format, &values).unwrap();
+            let twice = round_trip(format, &once).unwrap();
+            let error = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+            prop_assert!(error(&once, &twice) <= error(&values, &once) + 1e-9, "{:?}", format);
+        }
+    }
+
+    #[test]
+    fn blocks_do_not_know_their_neighbours(values in weights()) {
+        for format in writable() {
+            let whole = encode(format, &values).unwrap();
+            let tail = encode(format, &values[LEN / 2..]).unwrap();
+            prop_assert_eq!(&whole[whole.len() / 2..], &tail[..], "{:?}", format);
+        }
+    }
+}
