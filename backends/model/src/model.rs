@@ -1,70 +1,23 @@
 //! A model: one GGUF file, its architecture, and its tensors as typed views of the map.
 
+mod check;
+mod error;
+mod info;
+
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
+use crate::gguf::TensorInfo;
 use crate::{Architecture, Format, Gguf};
 
-/// Why a file is not a model we can use. Every message names the file, the field, what was found and what was expected.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The operating system refused.
-    #[error("{path}: {source}")]
-    Io {
-        /// File concerned.
-        path: String,
-        /// The system's own error.
-        source: std::io::Error,
-    },
-    /// The file breaks the GGUF specification or our limits.
-    #[error("{path}: {field}: found {found}, expected {expected}")]
-    Invalid {
-        /// File concerned.
-        path: String,
-        /// Field of the file, `kv[3].key length`.
-        field: String,
-        /// What stands there.
-        found: String,
-        /// What may stand there.
-        expected: String,
-    },
-    /// A valid file that asks for something we do not have.
-    #[error("{path}: {what} is not supported; supported: {supported}")]
-    Unsupported {
-        /// File concerned.
-        path: String,
-        /// What it asks for.
-        what: String,
-        /// What there is.
-        supported: String,
-    },
-}
+pub use error::Error;
+pub use info::ModelInfo;
 
 /// A model file, mapped and checked; shared between sessions by `Arc`.
 pub struct Model {
     gguf: Gguf,
     info: ModelInfo,
-}
-
-/// What is known of a model without touching its weights.
-#[derive(Clone, Debug)]
-pub struct ModelInfo {
-    /// Display name: `general.name`, else the file's stem.
-    pub name: String,
-    /// The description its forward pass reads.
-    pub architecture: Architecture,
-    /// Weights in all tensors.
-    pub parameters: u64,
-    /// Bytes of all tensor data.
-    pub tensor_bytes: u64,
-    /// Bytes read to produce one token at depth 0: every weight once, the embedding table only when it is the head too,
-    /// and only the experts used.
-    pub streamed_bytes: u64,
-    /// Bytes of the file.
-    pub file_bytes: u64,
-    /// Formats of the matrices with their share of the tensor bytes, largest first.
-    pub formats: Vec<(Format, u64)>,
-    /// llama.cpp's name of the mix, `Q4_K - Medium` files are `Q4_K_M`, from `general.file_type`; else the largest format's name.
-    pub quantisation: String,
 }
 
 /// A view of one tensor: `rows` rows of `cols` weights in `format`.
@@ -92,17 +45,93 @@ impl<'a> Tensor<'a> {
 
 impl Model {
     /// Maps, checks and describes a file: GGUF structure, architecture, and every tensor the architecture needs with its shape.
-    pub fn open(path: &Path) -> Result<Model, Error> { let _ = path; todo!() }
+    pub fn open(path: &Path) -> Result<Model, Error> {
+        Model::from_gguf(Gguf::open(path)?)
+    }
+
+    /// Checks and describes an open file.
+    pub fn from_gguf(gguf: Gguf) -> Result<Model, Error> {
+        let mut architecture = Architecture::read(&gguf)?;
+        let specs = architecture.tensors();
+        check::tensors(&gguf, &architecture, &specs)?;
+        check::vocabulary(&gguf, architecture.vocab)?;
+        architecture.read_factors(&gguf)?;
+        let info = ModelInfo::of(&gguf, architecture, &specs)?;
+        Ok(Model { gguf, info })
+    }
+
     /// The file underneath.
-    pub fn gguf(&self) -> &Gguf { &self.gguf }
+    pub fn gguf(&self) -> &Gguf {
+        &self.gguf
+    }
+
     /// What is known without touching weights.
-    pub fn info(&self) -> &ModelInfo { &self.info }
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
     /// Shorthand for `info().architecture`.
-    pub fn architecture(&self) -> &Architecture { &self.info.architecture }
+    pub fn architecture(&self) -> &Architecture {
+        &self.info.architecture
+    }
+
     /// A tensor by GGUF name. `Model::open` proved that those the architecture needs are there with the right shape.
-    pub fn tensor(&self, name: &str) -> Option<Tensor<'_>> { let _ = name; todo!() }
+    pub fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
+        let info = self.gguf.tensor(name)?;
+        let (cols, rows) = (info.shape[0], info.shape[1..].iter().product());
+        let bytes = self.gguf.bytes(info);
+        Some(Tensor { name: &info.name, format: info.format, cols, rows, bytes })
+    }
+
     /// A one-dimensional tensor decoded to f32 (norms, biases), by name.
-    pub fn vector(&self, name: &str) -> Option<Vec<f32>> { let _ = name; todo!() }
-    /// SHA-256 of the file as lower-case hex; read once, then cached beside nothing (the caller caches).
-    pub fn sha256(&self) -> Result<String, Error> { todo!() }
+    pub fn vector(&self, name: &str) -> Option<Vec<f32>> {
+        let info = self.gguf.tensor(name).filter(|t| t.shape.len() == 1)?;
+        Some(decode(&self.gguf, info))
+    }
+
+    /// An error when the file changed on disk since it was opened; see [`Gguf::check_unchanged`].
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        self.gguf.check_unchanged()
+    }
+
+    /// SHA-256 of the file as lower-case hex; reads the whole file each time (the caller caches).
+    pub fn sha256(&self) -> Result<String, Error> {
+        let path = || self.gguf.path().display().to_string();
+        let digest = hash(&self.gguf).map_err(|source| Error::Io { path: path(), source })?;
+        self.check_unchanged()?;
+        Ok(digest.iter().map(|b| format!("{b:02x}")).collect())
+    }
+}
+
+/// All weights of a tensor; only for vectors, whose length the hyper-parameters bound.
+pub(crate) fn decode(gguf: &Gguf, tensor: &TensorInfo) -> Vec<f32> {
+    let mut values = vec![0.0; tensor.weights()];
+    tensor.format.decode(gguf.bytes(tensor), &mut values);
+    values
+}
+
+/// Reads rather than maps where it can: hashing a file should not make all of it resident.
+fn hash(gguf: &Gguf) -> std::io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    #[cfg(unix)]
+    if let Some(file) = gguf.file() {
+        use std::os::unix::fs::FileExt;
+        let mut buffer = vec![0; 1 << 20];
+        let mut at = 0;
+        loop {
+            match file.read_at(&mut buffer, at) {
+                Ok(0) => return Ok(hasher.finalize().into()),
+                Ok(n) => {
+                    hasher.update(&buffer[..n]);
+                    at += n as u64;
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = gguf.file();
+    hasher.update(gguf.all_bytes());
+    Ok(hasher.finalize().into())
 }

@@ -1,0 +1,117 @@
+//! What is known of a model without touching its weights.
+
+use std::collections::BTreeMap;
+
+use crate::arch::{Architecture, Ffn, TensorSpec};
+use crate::gguf::{TensorInfo, escape};
+use crate::{Error, Format, Gguf};
+
+/// What is known of a model without touching its weights.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    /// Display name: `general.name`, else the file's stem; control characters escaped.
+    pub name: String,
+    /// The description its forward pass reads.
+    pub architecture: Architecture,
+    /// Weights in all tensors.
+    pub parameters: u64,
+    /// Bytes of all tensor data.
+    pub tensor_bytes: u64,
+    /// Bytes read to produce one token at depth 0: every weight once, the embedding table only when it is the head too,
+    /// and only the experts used.
+    pub streamed_bytes: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Formats of the matrices with their share of the tensor bytes, largest first.
+    pub formats: Vec<(Format, u64)>,
+    /// llama.cpp's name of the mix, `Q4_K - Medium` files are `Q4_K_M`, from `general.file_type`; else the largest format's name.
+    pub quantisation: String,
+}
+
+/// Longest display name, in characters.
+const NAME_CHARS: usize = 200;
+
+/// llama.cpp's `llama_ftype` numbers of mixes made of formats we have.
+const FILE_TYPES: &[(u64, &str)] = &[
+    (0, "F32"),
+    (1, "F16"),
+    (2, "Q4_0"),
+    (3, "Q4_1"),
+    (7, "Q8_0"),
+    (8, "Q5_0"),
+    (9, "Q5_1"),
+    (10, "Q2_K"),
+    (11, "Q3_K_S"),
+    (12, "Q3_K_M"),
+    (13, "Q3_K_L"),
+    (14, "Q4_K_S"),
+    (15, "Q4_K_M"),
+    (16, "Q5_K_S"),
+    (17, "Q5_K_M"),
+    (18, "Q6_K"),
+    (25, "IQ4_NL"),
+    (32, "BF16"),
+];
+
+impl ModelInfo {
+    /// `general.file_type` of a mix's name (`Q4_K_M`), for writers.
+    pub fn file_type(quantisation: &str) -> Option<u32> {
+        FILE_TYPES.iter().find(|t| t.1 == quantisation).map(|t| t.0 as u32)
+    }
+
+    /// Describes a file whose tensors were checked against `specs`, the architecture's own list.
+    pub(crate) fn of(
+        gguf: &Gguf,
+        architecture: Architecture,
+        specs: &[TensorSpec],
+    ) -> Result<ModelInfo, Error> {
+        let tensors = gguf.tensors();
+        let formats = formats(tensors);
+        let file_type = gguf.unsigned("general.file_type")?;
+        let known = file_type.and_then(|n| FILE_TYPES.iter().find(|t| t.0 == n));
+        let largest = || formats.first().map_or("F32", |f| f.0.name());
+        Ok(ModelInfo {
+            name: name(gguf)?,
+            parameters: tensors.iter().map(|t| t.weights() as u64).sum(),
+            tensor_bytes: tensors.iter().map(|t| t.bytes as u64).sum(),
+            streamed_bytes: streamed(gguf, &architecture, specs),
+            file_bytes: gguf.file_bytes() as u64,
+            quantisation: known.map_or_else(largest, |t| t.1).to_owned(),
+            formats,
+            architecture,
+        })
+    }
+}
+
+fn name(gguf: &Gguf) -> Result<String, Error> {
+    let stem = || gguf.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = gguf.str("general.name")?.filter(|n| !n.trim().is_empty());
+    let name: String = name.map_or_else(stem, str::to_owned).chars().take(NAME_CHARS).collect();
+    Ok(escape(&name))
+}
+
+/// Bytes by format of the tensors with two dimensions or more, largest first.
+fn formats(tensors: &[TensorInfo]) -> Vec<(Format, u64)> {
+    let mut sums = BTreeMap::new();
+    for tensor in tensors.iter().filter(|t| t.shape.len() > 1) {
+        *sums.entry(tensor.format).or_insert(0) += tensor.bytes as u64;
+    }
+    let mut sums: Vec<(Format, u64)> = sums.into_iter().collect();
+    sums.sort_by_key(|&(_, bytes)| std::cmp::Reverse(bytes));
+    sums
+}
+
+fn streamed(gguf: &Gguf, architecture: &Architecture, specs: &[TensorSpec]) -> u64 {
+    let bytes_of = |spec: &TensorSpec| {
+        let bytes = gguf.tensor(&spec.name).map_or(0, |t| t.bytes as u64);
+        match spec.layer.map(|i| &architecture.layers[i].ffn) {
+            // The experts are the slowest dimension of three: each takes the same share.
+            Some(&Ffn::Experts { experts, used, .. }) if spec.shape.len() == 3 => {
+                bytes / experts as u64 * used as u64
+            }
+            None if spec.part == "token_embd.weight" && !architecture.tied_head => 0,
+            _ => bytes,
+        }
+    };
+    specs.iter().map(bytes_of).sum()
+}

@@ -1,0 +1,154 @@
+//! Files of an independent engine open, and say what that engine's manifest says.
+//!
+//! The files live beside the checkout; without them these tests say so and pass.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use yardstick_model::arch::{Ffn, RotaryStyle};
+use yardstick_model::gguf::Header;
+use yardstick_model::{Error, Gguf, Model};
+
+fn golden() -> Option<PathBuf> {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden"));
+    if path.is_dir() {
+        return Some(path.to_owned());
+    }
+    println!("skipped: {} is absent", path.display());
+    None
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("golden folder")
+        .map(|entry| entry.expect("golden entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "gguf"))
+        .collect();
+    files.sort();
+    files
+}
+
+const OURS: &[&str] = &["llama", "llama-untied", "llama-moe", "llama3-rope", "mqa", "qwen2"];
+
+#[test]
+fn opens_every_model_of_a_supported_family() {
+    let Some(golden) = golden() else { return };
+    let arch = OURS.iter().map(|name| golden.join(format!("arch/{name}.gguf")));
+    let quantised = ["quant", "quant-fallback"].iter().flat_map(|f| files(&golden.join(f)));
+    let mut opened = 0;
+    for path in arch.chain(quantised) {
+        let model = Model::open(&path).unwrap_or_else(|e| panic!("{e}"));
+        assert!(model.gguf().warnings().is_empty(), "{path:?}: {:?}", model.gguf().warnings());
+        assert_eq!(model.architecture().tensors().len(), model.gguf().tensors().len());
+        model.check_unchanged().unwrap();
+        opened += 1;
+    }
+    assert!(opened > 25, "only {opened} files");
+}
+
+#[test]
+fn names_every_family_that_is_not_supported_yet() {
+    let Some(golden) = golden() else { return };
+    for path in files(&golden.join("arch")) {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if OURS.contains(&stem) {
+            continue;
+        }
+        match Model::open(&path).map(|m| m.info().name.clone()) {
+            Err(Error::Unsupported { what, supported, .. }) => {
+                assert!(what.contains("architecture"), "{what}");
+                assert!(supported.contains("llama") && supported.contains("qwen2"), "{supported}");
+            }
+            other => panic!("{stem}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn tensors_have_the_formats_and_shapes_of_the_manifest() {
+    let Some(golden) = golden() else { return };
+    let text = std::fs::read_to_string(golden.join("manifest.json")).expect("manifest");
+    let manifest: Value = serde_json::from_str(&text).expect("manifest is JSON");
+    let mut compared = 0;
+    for file in manifest["quant"].as_array().expect("a list of quantised files") {
+        let model = file["model"].as_str().expect("a file name");
+        let gguf = Gguf::open(&golden.join(model)).unwrap();
+        for (name, entry) in file["tensors"].as_object().expect("tensors by name") {
+            let tensor = gguf.tensor(name).unwrap_or_else(|| panic!("{model} lacks {name}"));
+            assert_eq!(tensor.format.name(), entry["type"].as_str().unwrap(), "{model} {name}");
+            assert_eq!(serde_json::json!(tensor.shape), entry["shape"], "{model} {name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "only {compared} tensors compared");
+}
+
+#[test]
+fn architectures_are_read_as_their_files_say() {
+    let Some(golden) = golden() else { return };
+    let open = |name: &str| Model::open(&golden.join(format!("arch/{name}.gguf"))).unwrap();
+    let llama = open("llama");
+    let arch = llama.architecture();
+    assert_eq!((arch.vocab, arch.embedding, arch.context), (288, 64, 512));
+    assert_eq!((arch.layers.len(), arch.tied_head), (2, true));
+    assert_eq!(arch.rotary.style, RotaryStyle::Interleaved);
+    assert_eq!((arch.layers[1].heads, arch.layers[1].kv_heads), (4, 2));
+    assert_eq!(llama.info().quantisation, "F32");
+    let moe = open("llama-moe");
+    let expected = Ffn::Experts { experts: 4, used: 2, width: 128 };
+    assert_eq!(moe.architecture().layers[0].ffn, expected);
+    // Two of four experts of three matrices in each of two layers are not read; nor is the embedding.
+    let experts = 3 * 2 * (64 * 128 * 4) * 4u64;
+    let embedding = 288 * 64 * 4;
+    assert_eq!(moe.info().streamed_bytes, moe.info().tensor_bytes - experts / 2 - embedding);
+    let qwen2 = open("qwen2");
+    assert_eq!(qwen2.architecture().rotary.style, RotaryStyle::Halves);
+    assert!(qwen2.architecture().layers.iter().all(|l| l.qkv_bias));
+    let rope = open("llama3-rope");
+    let factors = rope.architecture().rotary.factors.as_ref().unwrap();
+    assert_eq!(factors.len(), 8);
+    assert!(factors.iter().all(|f| *f >= 1.0) && factors.iter().any(|f| *f > 1.0), "{factors:?}");
+    assert!(!open("llama-untied").architecture().tied_head);
+    assert_eq!(open("mqa").architecture().layers[0].kv_heads, 1);
+}
+
+#[test]
+fn rewriting_a_file_gives_the_same_bytes() {
+    let Some(golden) = golden() else { return };
+    for name in ["arch/llama-moe", "quant/Q4_K_M", "quant-fallback/Q3_K_M"] {
+        let path = golden.join(format!("{name}.gguf"));
+        let gguf = Gguf::open(&path).unwrap();
+        let mut header = Header::new("copy");
+        header.copy_metadata(&gguf);
+        for t in gguf.tensors() {
+            header.tensor(&t.name, t.format, &t.shape).unwrap();
+        }
+        let mut data = header.start(Vec::new()).unwrap();
+        for t in gguf.tensors() {
+            gguf.bytes(t).chunks(1000).for_each(|piece| data.write(piece).unwrap());
+        }
+        assert!(data.finish().unwrap() == std::fs::read(&path).unwrap(), "{name} differs");
+    }
+}
+
+#[test]
+fn vocabularies_without_tensors_are_files_but_not_models() {
+    let Some(golden) = golden() else { return };
+    for path in files(&golden.join("vocab")) {
+        let gguf = Gguf::open(&path).unwrap_or_else(|e| panic!("{e}"));
+        assert!(gguf.tensors().is_empty());
+        let summary = serde_json::to_string(&gguf.summary()).unwrap();
+        assert!(summary.len() < 64 << 10, "{path:?}: a summary of {} bytes", summary.len());
+        assert!(Model::from_gguf(gguf).is_err());
+    }
+}
+
+#[test]
+fn a_hash_is_that_of_the_bytes() {
+    use sha2::{Digest, Sha256};
+    let Some(golden) = golden() else { return };
+    let path = golden.join("arch/llama.gguf");
+    let digest = Sha256::digest(std::fs::read(&path).unwrap());
+    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(Model::open(&path).unwrap().sha256().unwrap(), hex);
+}
