@@ -1,6 +1,7 @@
 //! Properties of every format's codec: sizes, no panic on any bytes or weights, bounded error.
 
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use yardstick_model::Format;
 
 /// Weights per property: eight super-blocks, a multiple of every block length.
@@ -137,6 +138,40 @@ fn lengths_that_disagree_end_at_the_shorter_side() {
         format.decode(&bytes, &mut short);
         assert!(short[..format.block_len()].iter().all(|&y| y.abs() < 7.0), "{format:?}");
         format.decode(&bytes[..1], &mut short);
+    }
+}
+
+/// Roughly normal weights from integers alone: four uniforms of a linear congruential generator,
+/// with the magnitude of the super-block changing by powers of two.
+fn fixed_weights() -> Vec<f32> {
+    let mut state = 20u32;
+    let mut uniform = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 16_777_216.0 - 0.5
+    };
+    let mut weight = |i: usize| {
+        let sum = (uniform() + uniform()) + (uniform() + uniform());
+        sum / (1u32 << (i / 256 % 12)) as f32
+    };
+    (0..64 * 256).map(&mut weight).collect()
+}
+
+#[test]
+fn encoders_give_the_same_bytes_on_every_machine() {
+    let values = fixed_weights();
+    for (format, expected) in [
+        (Format::Q4_0, "aa8c409765a538d4"),
+        (Format::Q4_1, "a84bdb5a013bc033"),
+        (Format::Q5_0, "9527c4901f77fe16"),
+        (Format::Q5_1, "983339e6f0653f61"),
+        (Format::Q8_0, "91c0504dad948f1c"),
+        (Format::Q4_K, "7735432ffc41fe3a"),
+        (Format::Q5_K, "9e6dfbade2e94bd5"),
+        (Format::Q6_K, "731d88061b415e6f"),
+    ] {
+        let digest = Sha256::digest(encode(format, &values).unwrap());
+        let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, expected, "{format:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use super::{f16, fit};
 
 /// Scales and minima of the eight sub-blocks, each 0 to 63.
 #[inline(always)]
-pub(super) fn unpack(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
+pub fn unpack(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
     let (mut scales, mut mins) = ([0; 8], [0; 8]);
     for j in 0..4 {
         let (s, m, both) = (packed[j], packed[4 + j], packed[8 + j]);

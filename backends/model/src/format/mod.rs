@@ -6,7 +6,7 @@ pub mod f16;
 mod f32;
 mod fit;
 pub mod iq4_nl;
-mod k_scales;
+pub mod k_scales;
 mod q2_k;
 mod q3_k;
 mod q4_0;
