@@ -40,7 +40,7 @@ struct Golden {
 
 impl Quantised {
     fn mix(&self) -> Mix {
-        let name = self.name.rsplit('/').next().unwrap();
+        let name = self.name.rsplit('/').next().expect("split has a first part");
         Mix::from_name(name).unwrap_or_else(|| panic!("no mix named {name}"))
     }
 
@@ -62,7 +62,7 @@ fn golden() -> Option<(PathBuf, Vec<Quantised>)> {
         println!("skipped: no golden files at {}", folder.display());
         return None;
     };
-    let manifest: Manifest = serde_json::from_str(&text).unwrap();
+    let manifest: Manifest = serde_json::from_str(&text).expect("the manifest's fields");
     assert!(!manifest.quant.is_empty());
     Some((folder, manifest.quant))
 }

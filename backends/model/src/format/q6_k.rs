@@ -53,8 +53,9 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
     }
 }
 
-/// How far the codes are stretched in each attempt of the fit (`fit::symmetric`).
-const STRETCH: [f32; 5] = [-0.8, -0.4, 0.0, 0.4, 0.8];
+/// How far the codes are stretched in each attempt of the fit (`fit::symmetric`): with 64 codes, a few
+/// left unused at the end cost little, so attempts may lie far apart.
+const STRETCH: [f32; 6] = [-4.0, -3.0, -2.0, -1.0, 0.0, 0.6];
 
 #[inline(always)]
 fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
