@@ -1,1 +1,0 @@
-//! The conformance suite: what every backend must do, in five lines of its own tests.
