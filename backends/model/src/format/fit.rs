@@ -6,13 +6,15 @@
 //!
 //! What a quantised block cannot express is made expressible first, never an error and never a
 //! panic: NaN counts as 0, and magnitudes beyond [`LIMIT`] (infinities too) count as that limit.
-//! Scales too large for f16 saturate at 65504 and codes at their ends; scales too small become 0,
-//! and the block decodes to zeros.
+//! Scales too large for f16 saturate at 65504 and codes at their ends; weights too small for the
+//! smallest scale become 0.
+
+use super::f16;
 
 /// Far above what any block decodes to, and small enough that sums of squares stay finite.
 pub(super) const LIMIT: f32 = 1e12;
 
-/// Spans below this are flat: a quarter of the smallest half over the finest code there is.
+/// Spans below this are flat: no half is so small, and their squares are still normal numbers.
 const FLAT: f32 = 1e-12;
 
 /// Adding it leaves a small number's nearest integer (ties to even) in the low bits: 1.5 * 2^23.
@@ -22,6 +24,15 @@ const MAGIC: f32 = 12_582_912.0;
 #[inline(always)]
 pub(super) fn clean<const L: usize>(values: &[f32; L]) -> [f32; L] {
     values.map(|x| (if x.is_nan() { 0.0 } else { x }).clamp(-LIMIT, LIMIT))
+}
+
+/// The f16 bits to store for a scale. Among the coarse subnormals one that falls short by more than
+/// normal rounding goes up a step: too small a scale cuts off the largest weights.
+#[inline(always)]
+pub(super) fn store(scale: f32) -> u16 {
+    let bits = f16::narrow(scale);
+    let short = f16::widen(bits).abs() < scale.abs() * (1.0 - 1.0 / 1024.0);
+    if short && scale.abs() < 1.0 { bits + 1 } else { bits }
 }
 
 /// `1 / scale`, or 0 for a scale that was lost: then every code is the one of weight 0.

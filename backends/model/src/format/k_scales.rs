@@ -48,14 +48,14 @@ pub(super) fn fit(x: &[f32; 256], top: f32, stretch: &[f32]) -> Groups {
         let (scale, min) = fit::affine(x, top, stretch);
         (scales[i], mins[i]) = (scale, -min);
     }
-    let d = f16::narrow(fit::range(&scales).1 / 63.0);
+    let d = fit::store(fit::range(&scales).1 / 63.0);
     let d_stored = f16::widen(d);
     let scales = scales.map(|s| fit::code(s * fit::inverse(d_stored), 0.0, 63.0));
     // The rounding of a scale moves its best minimum.
     for ((min, x), &scale) in mins.iter_mut().zip(groups).zip(&scales) {
         *min = -fit::minimum(x, d_stored * f32::from(scale), -*min, top);
     }
-    let dmin = f16::narrow(fit::range(&mins).1 / 63.0);
+    let dmin = fit::store(fit::range(&mins).1 / 63.0);
     let dmin_stored = f16::widen(dmin);
     let mins = mins.map(|m| fit::code(m * fit::inverse(dmin_stored), 0.0, 63.0));
     let mut packed = [0; 16];

@@ -45,7 +45,7 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
 #[inline(always)]
 fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
     let x = fit::clean(x);
-    let d = f16::narrow(fit::extreme(&x) / -16.0);
+    let d = fit::store(fit::extreme(&x) / -16.0);
     let per_code = fit::inverse(f16::widen(d));
     let codes = x.map(|x| fit::code(x * per_code + 16.0, 0.0, 31.0));
     block[..2].copy_from_slice(&d.to_le_bytes());

@@ -46,7 +46,7 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
 fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
     let x = fit::clean(x);
     let (low, high) = fit::range(&x);
-    let (d, m) = (f16::narrow((high - low) / 31.0), f16::narrow(low));
+    let (d, m) = (fit::store((high - low) / 31.0), f16::narrow(low));
     let (per_code, low) = (fit::inverse(f16::widen(d)), f16::widen(m));
     let codes = x.map(|x| fit::code((x - low) * per_code, 0.0, 31.0));
     block[..2].copy_from_slice(&d.to_le_bytes());

@@ -65,7 +65,7 @@ fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
     for (wanted, x) in wanted.iter_mut().zip(groups) {
         *wanted = fit::symmetric(x, 32.0, &STRETCH);
     }
-    let d = f16::narrow(fit::extreme(&wanted) / -128.0);
+    let d = fit::store(fit::extreme(&wanted) / -128.0);
     let per_scale = fit::inverse(f16::widen(d));
     let scales = wanted.map(|scale| fit::code(scale * per_scale, -128.0, 127.0));
     let mut codes = [0; LEN];

@@ -39,7 +39,7 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
 #[inline(always)]
 fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
     let x = fit::clean(x);
-    let d = f16::narrow(fit::extreme(&x).abs() / 127.0);
+    let d = fit::store(fit::extreme(&x).abs() / 127.0);
     let per_code = fit::inverse(f16::widen(d));
     block[..2].copy_from_slice(&d.to_le_bytes());
     for (byte, x) in block[2..].iter_mut().zip(x) {
