@@ -1,0 +1,175 @@
+//! The expansion: devices × models × options × launches, each with its tests in shuffled order.
+
+use yardstick_api::{Device, DeviceKind, Known, Options};
+use yardstick_record::Test;
+
+use super::{
+    Catalogue, Error, Inventory, Launch, Overrides, Plan, Selected, Shuffle, Skipped, resolve,
+    select,
+};
+use crate::suite::Suite;
+
+/// Worker processes in one run.
+const MAX_LAUNCHES: usize = 100_000;
+/// Cells in one run.
+const MAX_CELLS: usize = 1_000_000;
+
+/// Expands a suite. Everything unknown in it is an error here, before any measurement.
+pub fn expand(
+    suite: &Suite,
+    overrides: &Overrides,
+    inventory: &Inventory,
+    catalogue: &Catalogue,
+    seed: u64,
+) -> Result<Plan, Error> {
+    let suite = overrides.apply(suite)?;
+    let models = resolve(&suite.models, &suite.quantisations, catalogue)?;
+    let devices = select(&suite.devices, inventory)?;
+    if !suite.verify {
+        allow_unverified(&devices)?;
+    }
+    let tests = distinct(&suite.tests);
+    bound(&suite, devices.len(), models.len(), tests.len())?;
+    let mut plan = Plan {
+        suite: suite.name.clone(),
+        analysis: suite.analysis.clone(),
+        seed,
+        models,
+        launches: Vec::new(),
+        skipped: Vec::new(),
+        sampling: suite.sampling,
+        deadlines: suite.deadlines.clone(),
+        budgets: suite.budgets.clone(),
+        verify: suite.verify,
+    };
+    let mut groups = Vec::new();
+    for device in &devices {
+        for model in 0..plan.models.len() {
+            for options in suite.options.combinations() {
+                groups.extend(group(&suite, &mut plan, device, model, options, &tests));
+            }
+        }
+    }
+    schedule(&mut plan, groups, suite.launches);
+    Ok(plan)
+}
+
+/// Only a device that makes its answers up may go unverified.
+fn allow_unverified(devices: &[Selected]) -> Result<(), Error> {
+    for selected in devices {
+        if let Selected::Run(device) = selected
+            && device.kind != DeviceKind::None
+        {
+            return Err(Error::Unverified { device: device.id.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn distinct(tests: &[Test]) -> Vec<Test> {
+    let mut distinct: Vec<Test> = Vec::new();
+    for test in tests {
+        if !distinct.contains(test) {
+            distinct.push(*test);
+        }
+    }
+    distinct
+}
+
+fn bound(suite: &Suite, devices: usize, models: usize, tests: usize) -> Result<(), Error> {
+    let launches = [devices, models, suite.launches as usize]
+        .into_iter()
+        .fold(suite.options.len(), usize::saturating_mul);
+    let cells = launches.saturating_mul(tests);
+    for (found, what, most) in [(launches, "launches", MAX_LAUNCHES), (cells, "cells", MAX_CELLS)] {
+        if found > most {
+            return Err(Error::TooLarge { found, what, most });
+        }
+    }
+    Ok(())
+}
+
+/// A device × model × options with the tests that run; what does not run goes to `plan.skipped`.
+fn group(
+    suite: &Suite,
+    plan: &mut Plan,
+    selected: &Selected,
+    model: usize,
+    options: Options,
+    tests: &[Test],
+) -> Option<(Device, usize, Options, Vec<Test>)> {
+    let name = plan.models[model].name.clone();
+    let mut runs = Vec::new();
+    for &test in tests {
+        let (device_id, device, skip) = match selected {
+            Selected::Skip { id, device, reason, fix } => {
+                let device = match device {
+                    Some(device) => Known::Value((**device).clone()),
+                    None => Known::unavailable(reason.clone()),
+                };
+                (id.clone(), device, Some((reason.clone(), fix.clone())))
+            }
+            Selected::Run(device) => {
+                let skip = except(suite, &device.id, &name, test).or(unfit(device, &options, test));
+                (device.id.clone(), Known::Value(device.clone()), skip)
+            }
+        };
+        match skip {
+            None => runs.push(test),
+            Some((reason, fix)) => {
+                let options = options.clone();
+                let cell = Skipped { device_id, device, model, options, test, reason, fix };
+                plan.skipped.push(cell);
+            }
+        }
+    }
+    match selected {
+        Selected::Run(device) if !runs.is_empty() => Some((device.clone(), model, options, runs)),
+        _ => None,
+    }
+}
+
+type Skip = Option<(String, Option<String>)>;
+
+fn except(suite: &Suite, device: &str, model: &str, test: Test) -> Skip {
+    let rule = suite.except.iter().find(|rule| rule.scope.matches(device, model, test))?;
+    Some((format!("left out by the suite: {}", rule.reason), None))
+}
+
+/// What can be known to fail without asking the backend.
+fn unfit(device: &Device, options: &Options, test: Test) -> Skip {
+    if let Some(numerics) = options.numerics
+        && !device.numerics.contains(&numerics)
+    {
+        let has: Vec<String> =
+            device.numerics.iter().map(|n| format!("{n:?}").to_lowercase()).collect();
+        let asked = format!("{numerics:?}").to_lowercase();
+        let reason = format!("{} cannot compute in {asked}, only in {}", device.id, has.join(", "));
+        return Some((reason, Some("leave numerics to the device: auto".to_owned())));
+    }
+    let needed = test.positions();
+    match options.context {
+        Some(context) if context < needed => {
+            let reason = format!("{test} takes {needed} positions, the context holds {context}");
+            Some((reason, Some(format!("set context to at least {needed}, or to auto"))))
+        }
+        _ => None,
+    }
+}
+
+/// Rounds of launches, each round and each launch's tests shuffled: neighbours in time differ between launches.
+fn schedule(plan: &mut Plan, groups: Vec<(Device, usize, Options, Vec<Test>)>, launches: u32) {
+    let mut shuffle = Shuffle::new(plan.seed);
+    for number in 0..launches {
+        let mut round: Vec<Launch> = groups
+            .iter()
+            .cloned()
+            .map(|(device, model, options, tests)| Launch { number, device, model, options, tests })
+            .collect();
+        shuffle.shuffle(&mut round);
+        for launch in &mut round {
+            shuffle.shuffle(&mut launch.tests);
+        }
+        plan.launches.append(&mut round);
+    }
+}

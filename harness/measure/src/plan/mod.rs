@@ -1,0 +1,164 @@
+//! Plans: a suite, the devices found and the models named become launches and skipped cells. Measures nothing;
+//! everything that can be known to be wrong is wrong here.
+
+mod expand;
+mod models;
+mod overrides;
+mod select;
+mod shuffle;
+
+use yardstick_api::{Device, Known, Options};
+use yardstick_record::Test;
+
+use crate::suite::{Budget, Deadlines, Sampling, ValueError};
+
+pub use expand::expand;
+pub use models::{Catalogue, ModelRequest, ModelSource, resolve};
+pub use overrides::Overrides;
+pub use select::{Inventory, Selected, select};
+pub(crate) use shuffle::Shuffle;
+
+/// What a run will do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The suite's name.
+    pub suite: String,
+    /// The suite's prose.
+    pub analysis: String,
+    /// Seed of the shuffled order.
+    pub seed: u64,
+    /// Every model named, each once.
+    pub models: Vec<ModelRequest>,
+    /// Worker processes, in the order they run.
+    pub launches: Vec<Launch>,
+    /// Cells that will not run here.
+    pub skipped: Vec<Skipped>,
+    /// When to stop repeating.
+    pub sampling: Sampling,
+    /// How long phases may take.
+    pub deadlines: Deadlines,
+    /// Limits that later verbs judge.
+    pub budgets: Vec<Budget>,
+    /// Answers are verified first.
+    pub verify: bool,
+}
+
+impl Plan {
+    /// Cells that will be measured, over all launches.
+    pub fn cells(&self) -> usize {
+        self.launches.iter().map(|launch| launch.tests.len()).sum()
+    }
+}
+
+/// One worker process: some tests of one device × model × options.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// Number of the launch of its device × model × options, from 0.
+    pub number: u32,
+    /// The device.
+    pub device: Device,
+    /// Index into [`Plan::models`].
+    pub model: usize,
+    /// Options asked for.
+    pub options: Options,
+    /// Tests in the order they run.
+    pub tests: Vec<Test>,
+}
+
+impl Launch {
+    /// The options a worker loads with: those asked for, the context sized to the tests and the verification.
+    pub fn effective(&self) -> Options {
+        let needed = self.tests.iter().map(|test| test.positions()).max().unwrap_or(1);
+        let context = self.options.context.unwrap_or(needed.max(yardstick_api::verify::CONTEXT));
+        Options { context: Some(context), ..self.options.clone() }
+    }
+}
+
+/// A cell that will not run here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Skipped {
+    /// Device id.
+    pub device_id: String,
+    /// The device, where it exists.
+    pub device: Known<Device>,
+    /// Index into [`Plan::models`].
+    pub model: usize,
+    /// Options asked for.
+    pub options: Options,
+    /// The test.
+    pub test: Test,
+    /// Why.
+    pub reason: String,
+    /// One line that would change that.
+    pub fix: Option<String>,
+}
+
+/// A plan that cannot be made: nothing was measured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A device selector that matches nothing.
+    #[error("device {found:?} is not known here; there is {known}")]
+    UnknownDevice {
+        /// The selector.
+        found: String,
+        /// What there is.
+        known: String,
+    },
+    /// A model that is neither a file nor a preset.
+    #[error("model {found:?} is neither an existing file nor a preset; presets: {presets}")]
+    UnknownModel {
+        /// As written.
+        found: String,
+        /// What there is.
+        presets: String,
+    },
+    /// A format presets are not written in.
+    #[error("model {model:?}: quantisation {found:?} is not known; known: {known}")]
+    UnknownQuantisation {
+        /// The model.
+        model: String,
+        /// As written.
+        found: String,
+        /// What there is.
+        known: String,
+    },
+    /// A preset without a format.
+    #[error("model {model:?} needs a quantisation: write {model}:Q4_0, or pass --quant")]
+    NoQuantisation {
+        /// The model.
+        model: String,
+    },
+    /// Verification switched off for a device that computes.
+    #[error(
+        "verification is off, but {device} computes real answers: no number without proof; \
+         remove `verify = false`, or name only devices that make answers up"
+    )]
+    Unverified {
+        /// The device.
+        device: String,
+    },
+    /// More work than anyone means.
+    #[error("the plan has {found} {what}, at most {most} are allowed; shorten a list")]
+    TooLarge {
+        /// How many.
+        found: usize,
+        /// Of what.
+        what: &'static str,
+        /// The cap.
+        most: usize,
+    },
+    /// An override that cannot be used.
+    #[error("{key}: {error}")]
+    Value {
+        /// Which.
+        key: &'static str,
+        /// Why.
+        error: ValueError,
+    },
+    /// No selector matched a usable or missing device.
+    #[error("no device to run on: {known}")]
+    NoDevice {
+        /// What there is.
+        known: String,
+    },
+}

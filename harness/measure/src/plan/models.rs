@@ -1,0 +1,106 @@
+//! Which model a name means: an existing path, else `preset:format`. Opens nothing.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+
+/// A model as asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRequest {
+    /// `smollm-135m:Q4_0`, or a file's name without its folders.
+    pub name: String,
+    /// Where it comes from.
+    pub source: ModelSource,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// A file that exists.
+    File(PathBuf),
+    /// A preset, written before the first measurement.
+    Preset {
+        /// Its name.
+        name: String,
+        /// Its format or mix.
+        quantisation: String,
+    },
+}
+
+impl ModelRequest {
+    /// What `--model` takes to mean this model again.
+    pub fn argument(&self) -> String {
+        match &self.source {
+            ModelSource::File(path) => path.display().to_string(),
+            ModelSource::Preset { .. } => self.name.clone(),
+        }
+    }
+}
+
+/// The presets there are and the formats they are written in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    /// Preset names.
+    pub presets: Vec<String>,
+    /// Formats and mixes.
+    pub quantisations: Vec<String>,
+}
+
+/// Resolves names in order, each model once. A preset without a format takes every one of `quantisations`.
+pub fn resolve(
+    names: &[String],
+    quantisations: &[String],
+    catalogue: &Catalogue,
+) -> Result<Vec<ModelRequest>, Error> {
+    let mut models: Vec<ModelRequest> = Vec::new();
+    for name in names {
+        for model in resolve_one(name, quantisations, catalogue)? {
+            if !models.contains(&model) {
+                models.push(model);
+            }
+        }
+    }
+    Ok(models)
+}
+
+fn resolve_one(
+    name: &str,
+    quantisations: &[String],
+    catalogue: &Catalogue,
+) -> Result<Vec<ModelRequest>, Error> {
+    let path = Path::new(name);
+    if path.is_file() {
+        return Ok(vec![file(path)]);
+    }
+    let (preset, formats) = match name.split_once(':') {
+        Some((preset, formats)) => (preset, formats.split(',').map(str::to_owned).collect()),
+        None => (name, quantisations.to_vec()),
+    };
+    if !catalogue.presets.iter().any(|known| known == preset) {
+        let presets = catalogue.presets.join(", ");
+        return Err(Error::UnknownModel { found: name.to_owned(), presets });
+    }
+    if formats.is_empty() {
+        return Err(Error::NoQuantisation { model: preset.to_owned() });
+    }
+    formats.iter().map(|format| preset_model(preset, format, catalogue)).collect()
+}
+
+fn file(path: &Path) -> ModelRequest {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    ModelRequest { name, source: ModelSource::File(path.to_owned()) }
+}
+
+/// Formats are compared without case and written as the catalogue writes them.
+fn preset_model(preset: &str, format: &str, catalogue: &Catalogue) -> Result<ModelRequest, Error> {
+    let known = catalogue.quantisations.iter().find(|known| known.eq_ignore_ascii_case(format));
+    let quantisation = known.cloned().ok_or_else(|| Error::UnknownQuantisation {
+        model: preset.to_owned(),
+        found: format.to_owned(),
+        known: catalogue.quantisations.join(", "),
+    })?;
+    Ok(ModelRequest {
+        name: format!("{preset}:{quantisation}"),
+        source: ModelSource::Preset { name: preset.to_owned(), quantisation },
+    })
+}

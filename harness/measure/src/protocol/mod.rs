@@ -1,0 +1,265 @@
+//! The worker protocol: JSON lines over stdio. backends/PROTOCOL.md is the contract; these types are its grammar.
+
+mod line;
+
+use serde::{Deserialize, Serialize};
+use yardstick_api::verify::Generated;
+use yardstick_api::{DeviceStatus, Facts, Footprint, Known, Numerics, Options, Profile, Token};
+use yardstick_record::{Sample, Test, WarmUp};
+
+use crate::suite::Sampling;
+
+pub use line::{Line, read_line};
+
+/// Version of the protocol. A worker of another version is refused at its hello.
+pub const VERSION: u32 = 1;
+/// Longest line either side accepts, without its newline.
+pub const MAX_LINE: usize = 16 << 20;
+
+/// Parent to worker: one call. Ids grow by one; replies carry the id of their call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Identifies the reply.
+    pub id: u64,
+    /// What to do.
+    pub call: Call,
+}
+
+/// What a worker can be asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Call {
+    /// First call: who are you?
+    Hello {
+        /// The parent's [`VERSION`].
+        protocol: u32,
+    },
+    /// The devices of one backend.
+    Devices {
+        /// Its name, one of the hello's.
+        backend: String,
+    },
+    /// What the model would take.
+    Plan(Load),
+    /// Make the model resident, in place of any other.
+    Load(Load),
+    /// Run the verification script and write what was answered.
+    Observe {
+        /// Where to.
+        file: String,
+    },
+    /// Run the verification script as the reference and write the answers.
+    Expect {
+        /// What the device under test generated, to be judged.
+        generated: Generated,
+        /// Where to.
+        file: String,
+    },
+    /// Bring every sequence to the test's depth.
+    Prepare {
+        /// The test.
+        test: Test,
+    },
+    /// Repeat the test until steady.
+    WarmUp {
+        /// The test.
+        test: Test,
+        /// Longest time.
+        seconds: f64,
+    },
+    /// Repeat the test and send the samples.
+    Sample {
+        /// The test.
+        test: Test,
+        /// When to stop.
+        sampling: Sampling,
+    },
+    /// Measure the read bandwidth of the loaded device.
+    Ceiling {
+        /// Size of the buffer.
+        bytes: u64,
+        /// Threads that read.
+        threads: Option<usize>,
+    },
+    /// Greedy generation after a prompt, in sequence 0, which is emptied first.
+    Generate {
+        /// The prompt; not empty.
+        tokens: Vec<Token>,
+        /// Tokens to generate.
+        n: usize,
+    },
+    /// The logits of every position of a prompt, little-endian f32, (tokens, vocab).
+    Logits {
+        /// The prompt; not empty.
+        tokens: Vec<Token>,
+        /// One token a call instead of all at once.
+        step: bool,
+        /// Where to.
+        file: String,
+    },
+    /// Per-operation times of the last call, for sessions loaded with `profile`.
+    Profile,
+    /// End the call under way early, keeping what it has. Has no reply of its own.
+    Cancel,
+    /// Drop everything and leave.
+    Stop,
+}
+
+/// A model on a device with options.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Device id.
+    pub device: String,
+    /// Path of the GGUF file.
+    pub model: String,
+    /// Everything decided at load.
+    pub options: Options,
+}
+
+/// Worker to parent: a reply, a fault in place of one, or an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Message {
+    /// The call succeeded.
+    Reply {
+        /// Of the call.
+        id: u64,
+        /// What came of it.
+        answer: Box<Answer>,
+    },
+    /// The call failed; the worker lives on.
+    Fault {
+        /// Of the call.
+        id: u64,
+        /// Which way.
+        kind: FaultKind,
+        /// For a person.
+        message: String,
+        /// One line that would change that.
+        fix: Option<String>,
+    },
+    /// Samples of the call under way, in order, each sent once.
+    Samples {
+        /// Of the `sample` call.
+        id: u64,
+        /// New ones.
+        samples: Vec<Sample>,
+    },
+    /// How far the call under way is.
+    Progress {
+        /// Of the call.
+        id: u64,
+        /// Steps done.
+        done: u64,
+        /// Steps in all, 0 where unknown.
+        total: u64,
+    },
+    /// Twice a second, from a thread of its own.
+    Heartbeat {
+        /// Counts up.
+        beat: u64,
+    },
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// To `hello`.
+    Hello {
+        /// The worker's protocol version.
+        protocol: u32,
+        /// Program name.
+        name: String,
+        /// Program version.
+        version: String,
+        /// Its backends.
+        backends: Vec<String>,
+    },
+    /// To `devices`.
+    Devices {
+        /// Usable or not.
+        devices: Vec<DeviceStatus>,
+    },
+    /// To `plan`; a fault of kind `unsupported` says why not.
+    Planned {
+        /// Memory it would take.
+        footprint: Footprint,
+    },
+    /// To `load`.
+    Loaded {
+        /// What really runs.
+        facts: Facts,
+        /// From a closed file to a resident model.
+        load_ns: u64,
+    },
+    /// To `observe`; the file is complete.
+    Observed {
+        /// Numerics class that sets the limits.
+        numerics: Numerics,
+        /// What was generated, as in the file.
+        generated: Generated,
+    },
+    /// To `expect`; the file is complete.
+    Expected,
+    /// To `prepare`.
+    Prepared,
+    /// To `warm_up`.
+    WarmedUp {
+        /// How it went.
+        warm_up: WarmUp,
+    },
+    /// To `sample`, after all samples were sent.
+    Sampled {
+        /// How many.
+        repetitions: u32,
+        /// What really ran, again: a session may have changed its mind.
+        facts: Facts,
+    },
+    /// To `ceiling`.
+    Ceiling {
+        /// The best, or why there is none.
+        bytes_per_second: Known<f64>,
+    },
+    /// To `generate`.
+    Generated {
+        /// The ids.
+        ids: Vec<Token>,
+    },
+    /// To `logits`; the file is complete.
+    Logits {
+        /// Positions.
+        rows: usize,
+        /// Row length.
+        vocab: usize,
+    },
+    /// To `profile`.
+    Profile {
+        /// If the session records one.
+        profile: Option<Profile>,
+    },
+    /// To `stop`, just before the worker leaves.
+    Stopped,
+}
+
+/// Which way a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The combination cannot run here: a skip.
+    Unsupported,
+    /// The call broke the contract: an unknown device, no session.
+    Invalid,
+    /// The model file is at fault.
+    Model,
+    /// An allocation failed.
+    OutOfMemory,
+    /// The device went away; the parent starts another process.
+    DeviceLost,
+    /// Anything else the device reports.
+    Device,
+    /// The file asked for cannot be written.
+    Io,
+}

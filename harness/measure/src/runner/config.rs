@@ -1,0 +1,143 @@
+//! What a run needs to know, and how it ends.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use yardstick_api::Known;
+use yardstick_model::Model;
+use yardstick_record::{Cell, Environment, FailureKind, ModelRef, Outcome, RunInfo, Tool};
+
+use crate::plan::{ModelRequest, Plan};
+
+/// How to start a worker: the program itself with `worker`, or any program that speaks the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+/// Makes a model present and describes it, telling bytes done and bytes in all; the outcome of its cells if it cannot.
+pub type Prepare<'a> =
+    dyn Fn(&ModelRequest, &mut dyn FnMut(u64, u64)) -> Result<Prepared, Outcome> + 'a;
+
+/// Everything a run needs.
+pub struct Run<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// How to start workers.
+    pub worker: &'a WorkerCommand,
+    /// Id of the device whose answers are right. Without one nothing can be verified, so nothing is measured.
+    pub oracle: Option<&'a str>,
+    /// Folder in which the oracle's answers are kept.
+    pub cache: &'a Path,
+    /// The run, for its records.
+    pub info: &'a RunInfo,
+    /// This program, for its records.
+    pub tool: &'a Tool,
+    /// The machine and its state; asked once a launch, outside timed regions.
+    pub environment: &'a dyn Fn() -> Environment,
+    /// A command line that measures a cell again.
+    pub rerun: &'a dyn Fn(&Cell, &ModelRequest) -> String,
+    /// Makes models present.
+    pub prepare: &'a Prepare<'a>,
+    /// Key and launch number of cells already measured, which are left out.
+    pub done: &'a HashSet<(String, u32)>,
+    /// Set to end the run: the worker is killed, what was measured is kept.
+    pub cancel: &'a AtomicBool,
+    /// How far to go.
+    pub stage: Stage,
+}
+
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Stop after verification; makes no records.
+    Verify,
+    /// Measure.
+    Measure,
+}
+
+/// A model that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// The file.
+    pub path: PathBuf,
+    /// Its identity.
+    pub reference: ModelRef,
+}
+
+impl Prepared {
+    /// Opens a file and describes it. Reads all of it for its hash unless that is known.
+    pub fn open(name: &str, path: &Path, sha256: Option<String>) -> Result<Prepared, Outcome> {
+        let model = Model::open(path).map_err(outcome)?;
+        let sha256 = sha256.map_or_else(|| model.sha256(), Ok).map_err(outcome)?;
+        let info = model.info();
+        let reference = ModelRef {
+            name: name.to_owned(),
+            sha256: Known::Value(sha256),
+            architecture: Known::Value(info.architecture.name.to_owned()),
+            quantisation: Known::Value(info.quantisation.clone()),
+            parameters: Known::Value(info.parameters),
+            file_bytes: Known::Value(info.file_bytes),
+            tensor_bytes: Known::Value(info.tensor_bytes),
+            random_weights: None,
+        };
+        Ok(Prepared { path: path.to_owned(), reference })
+    }
+}
+
+/// A model nobody can run here is skipped; a broken one has failed.
+fn outcome(error: yardstick_model::Error) -> Outcome {
+    match error {
+        yardstick_model::Error::Unsupported { .. } => {
+            Outcome::Skipped { reason: error.to_string(), fix: None }
+        }
+        _ => Outcome::Failed { kind: FailureKind::Backend, message: error.to_string() },
+    }
+}
+
+/// How a run went, in cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Measured.
+    pub ok: usize,
+    /// Should have run and did not.
+    pub failed: usize,
+    /// Were never going to run here.
+    pub skipped: usize,
+    /// Ran, but not where or what was asked.
+    pub invalid: usize,
+    /// Were measured before and left out.
+    pub resumed: usize,
+    /// Launches whose answers were proven.
+    pub verified: usize,
+    /// Launches whose answers are wrong or could not be had.
+    pub unverified: usize,
+    /// The run was cancelled.
+    pub interrupted: bool,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The records cannot be kept.
+    #[error("the run stopped because a record could not be stored: {0}")]
+    Store(String),
+    /// No worker, so no devices.
+    #[error("the worker did not start: {0}")]
+    Worker(String),
+    /// The folder for answers cannot be used.
+    #[error("{path}: {source}")]
+    Cache {
+        /// The folder.
+        path: String,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// The run was cancelled before it measured anything.
+    #[error("interrupted")]
+    Interrupted,
+}

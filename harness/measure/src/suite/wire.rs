@@ -1,0 +1,417 @@
+//! The TOML shape of a suite, and its conversion into types that cannot be wrong.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+use yardstick_record::{Direction, Metric, Test};
+
+use super::{
+    Budget, Deadlines, Error, Except, Sampling, Scope, Suite, Sweep, Threshold, ValueError,
+    parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
+};
+
+/// A suite is a page of text; a larger file is not one.
+const MAX_BYTES: usize = 1 << 20;
+
+type Names = Vec<Spanned<String>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    name: Spanned<String>,
+    analysis: Spanned<String>,
+    tests: Spanned<Names>,
+    models: Spanned<Names>,
+    #[serde(default)]
+    quantisations: Names,
+    devices: Spanned<Names>,
+    #[serde(default)]
+    options: Options,
+    launches: Option<Spanned<i64>>,
+    #[serde(default)]
+    sampling: SamplingWire,
+    #[serde(default)]
+    deadlines: DeadlinesWire,
+    #[serde(default)]
+    except: Vec<ExceptWire>,
+    #[serde(default)]
+    budget: Vec<BudgetWire>,
+    #[serde(default = "yes")]
+    verify: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    threads: Option<Spanned<Vec<Spanned<Count>>>>,
+    context: Option<Spanned<Vec<Spanned<Count>>>>,
+    sequences: Option<Spanned<Vec<Spanned<Count>>>>,
+    chunk: Option<Spanned<Vec<Spanned<Count>>>>,
+    kv: Option<Spanned<Names>>,
+    numerics: Option<Spanned<Names>>,
+    repack: Option<Spanned<Vec<bool>>>,
+}
+
+/// A number, or a string with a range.
+struct Count(String);
+
+impl Count {
+    fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Count;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number or a string such as \"auto\" or \"1-8*2\"")
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Count, E> {
+                Ok(Count(number.to_string()))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Count, E> {
+                Ok(Count(text.to_owned()))
+            }
+        }
+        from.deserialize_any(Visitor)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SamplingWire {
+    min_repetitions: Option<Spanned<i64>>,
+    max_repetitions: Option<Spanned<i64>>,
+    max_seconds: Option<Spanned<f64>>,
+    interval: Option<Spanned<f64>>,
+    warm_up_seconds: Option<Spanned<f64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeadlinesWire {
+    hello: Option<Spanned<f64>>,
+    devices: Option<Spanned<f64>>,
+    plan: Option<Spanned<f64>>,
+    load: Option<Spanned<f64>>,
+    verify: Option<Spanned<f64>>,
+    prepare: Option<Spanned<f64>>,
+    warm_up: Option<Spanned<f64>>,
+    sample: Option<Spanned<f64>>,
+    ceiling: Option<Spanned<f64>>,
+    stop: Option<Spanned<f64>>,
+    heartbeat: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExceptWire {
+    #[serde(default)]
+    tests: Vec<String>,
+    #[serde(default)]
+    devices: Vec<String>,
+    #[serde(default)]
+    models: Vec<String>,
+    #[serde(default)]
+    quantisations: Vec<String>,
+    reason: Spanned<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScopeWire {
+    #[serde(default)]
+    tests: Vec<String>,
+    #[serde(default)]
+    devices: Vec<String>,
+    #[serde(default)]
+    models: Vec<String>,
+    #[serde(default)]
+    quantisations: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BudgetWire {
+    metric: Spanned<String>,
+    direction: Option<Spanned<String>>,
+    threshold: Spanned<toml::Value>,
+    #[serde(default)]
+    scope: ScopeWire,
+}
+
+/// Parses and checks.
+pub(super) fn parse(file: &str, text: &str) -> Result<Suite, Error> {
+    let at = Place { file, text };
+    if text.len() > MAX_BYTES {
+        let message = format!("found {} bytes, expected at most {MAX_BYTES}", text.len());
+        return Err(at.error(0..0, message));
+    }
+    let wire: Wire = toml::from_str(text).map_err(|error| {
+        at.error(error.span().unwrap_or(0..0), error.message().replace('\n', "; "))
+    })?;
+    suite(&at, wire)
+}
+
+/// Where errors are.
+struct Place<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn error(&self, span: Range<usize>, message: String) -> Error {
+        Error::at(self.file, self.text, span, message)
+    }
+
+    fn value<T>(&self, span: Range<usize>, result: Result<T, ValueError>) -> Result<T, Error> {
+        result.map_err(|error| self.error(span, error.to_string()))
+    }
+}
+
+fn suite(at: &Place<'_>, wire: Wire) -> Result<Suite, Error> {
+    let sampling = sampling(at, wire.sampling)?;
+    Ok(Suite {
+        name: text(at, wire.name, 64, "a name")?,
+        analysis: text(at, wire.analysis, 1 << 16, "prose that says what the suite answers")?,
+        tests: tests(at, wire.tests)?,
+        models: names(at, wire.models, "a preset or a path")?,
+        quantisations: wire
+            .quantisations
+            .into_iter()
+            .map(|name| text(at, name, 64, "a format such as Q4_0"))
+            .collect::<Result<_, _>>()?,
+        devices: names(at, wire.devices, "hardware, a backend such as cpu, or a device id")?,
+        options: options(at, wire.options)?,
+        launches: whole(at, wire.launches, 1, 1000)?.unwrap_or(1),
+        sampling,
+        deadlines: deadlines(at, wire.deadlines)?,
+        except: wire.except.into_iter().map(|e| except(at, e)).collect::<Result<_, _>>()?,
+        budgets: wire.budget.into_iter().map(|b| budget(at, b)).collect::<Result<_, _>>()?,
+        verify: wire.verify,
+    })
+}
+
+fn text(
+    at: &Place<'_>,
+    value: Spanned<String>,
+    longest: usize,
+    expected: &str,
+) -> Result<String, Error> {
+    let span = value.span();
+    let text = value.into_inner();
+    if text.trim().is_empty() || text.chars().count() > longest {
+        let expected = format!("{expected} of 1 to {longest} characters");
+        return at.value(span, Err(ValueError::new(&text, expected)));
+    }
+    Ok(text)
+}
+
+fn names(at: &Place<'_>, list: Spanned<Names>, expected: &str) -> Result<Vec<String>, Error> {
+    let span = list.span();
+    let names: Vec<String> = list
+        .into_inner()
+        .into_iter()
+        .map(|name| text(at, name, 4096, expected))
+        .collect::<Result<_, _>>()?;
+    if names.is_empty() {
+        return at.value(span, Err(ValueError::new("[]", expected)));
+    }
+    Ok(names)
+}
+
+/// Converts a list's items one by one, so that an error points at its item.
+fn list<T, I>(
+    at: &Place<'_>,
+    list: Spanned<Vec<Spanned<I>>>,
+    parse: impl Fn(&str) -> Result<Vec<T>, ValueError>,
+    text: impl Fn(&I) -> &str,
+) -> Result<Vec<T>, Error> {
+    let span = list.span();
+    let mut values = Vec::new();
+    for item in list.into_inner() {
+        values.extend(at.value(item.span(), parse(text(item.get_ref())))?);
+    }
+    if values.is_empty() || values.len() > 1000 {
+        let found = format!("{} values", values.len());
+        return at.value(span, Err(ValueError::new(&found, "1 to 1000 values")));
+    }
+    Ok(values)
+}
+
+fn tests(at: &Place<'_>, names: Spanned<Names>) -> Result<Vec<Test>, Error> {
+    list(at, names, parse_tests, |name| name.as_str())
+}
+
+fn options(at: &Place<'_>, wire: Options) -> Result<Sweep, Error> {
+    let mut sweep = Sweep::default();
+    if let Some(threads) = wire.threads {
+        sweep.threads = list(at, threads, parse_automatic, Count::text)?;
+    }
+    if let Some(context) = wire.context {
+        sweep.context = list(at, context, parse_automatic, Count::text)?;
+    }
+    if let Some(sequences) = wire.sequences {
+        sweep.sequences = list(at, sequences, parse_counts, Count::text)?;
+    }
+    if let Some(chunk) = wire.chunk {
+        sweep.chunk = list(at, chunk, parse_counts, Count::text)?;
+    }
+    if let Some(kv) = wire.kv {
+        sweep.kv = list(at, kv, parse_kv, |name| name.as_str())?;
+    }
+    if let Some(numerics) = wire.numerics {
+        sweep.numerics = list(at, numerics, parse_numerics, |name| name.as_str())?;
+    }
+    if let Some(repack) = wire.repack {
+        if repack.get_ref().is_empty() {
+            return at.value(repack.span(), Err(ValueError::new("[]", "true or false")));
+        }
+        sweep.repack = repack.into_inner();
+    }
+    Ok(sweep)
+}
+
+fn sampling(at: &Place<'_>, wire: SamplingWire) -> Result<Sampling, Error> {
+    let default = Sampling::default();
+    let end = wire.max_repetitions.as_ref().map_or(0..0, Spanned::span);
+    let start = wire.min_repetitions.as_ref().map_or(end.clone(), Spanned::span);
+    let sampling = Sampling {
+        min_repetitions: whole(at, wire.min_repetitions, 1, 100_000)?
+            .unwrap_or(default.min_repetitions),
+        max_repetitions: whole(at, wire.max_repetitions, 1, 100_000)?
+            .unwrap_or(default.max_repetitions),
+        max_seconds: number(at, wire.max_seconds, 0.0, 86_400.0)?.unwrap_or(default.max_seconds),
+        interval: number(at, wire.interval, 0.0, 1.0)?.unwrap_or(default.interval),
+        warm_up_seconds: number(at, wire.warm_up_seconds, 0.0, 3600.0)?
+            .unwrap_or(default.warm_up_seconds),
+    };
+    if sampling.min_repetitions > sampling.max_repetitions {
+        let found = sampling.min_repetitions.to_string();
+        let expected = format!("at most max_repetitions, {}", sampling.max_repetitions);
+        return at.value(start, Err(ValueError::new(&found, expected)));
+    }
+    Ok(sampling)
+}
+
+fn deadlines(at: &Place<'_>, wire: DeadlinesWire) -> Result<Deadlines, Error> {
+    let default = Deadlines::default();
+    let seconds = |value: Option<Spanned<f64>>, default: Duration| -> Result<Duration, Error> {
+        Ok(number(at, value, 0.001, 604_800.0)?.map_or(default, Duration::from_secs_f64))
+    };
+    Ok(Deadlines {
+        hello: seconds(wire.hello, default.hello)?,
+        devices: seconds(wire.devices, default.devices)?,
+        plan: seconds(wire.plan, default.plan)?,
+        load: seconds(wire.load, default.load)?,
+        verify: seconds(wire.verify, default.verify)?,
+        prepare: seconds(wire.prepare, default.prepare)?,
+        warm_up: seconds(wire.warm_up, default.warm_up)?,
+        sample: seconds(wire.sample, default.sample)?,
+        ceiling: seconds(wire.ceiling, default.ceiling)?,
+        stop: seconds(wire.stop, default.stop)?,
+        heartbeat: seconds(wire.heartbeat, default.heartbeat)?,
+    })
+}
+
+fn whole(
+    at: &Place<'_>,
+    value: Option<Spanned<i64>>,
+    least: u32,
+    most: u32,
+) -> Result<Option<u32>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    let fits = u32::try_from(*value.get_ref()).ok().filter(|n| (least..=most).contains(n));
+    let expected = format!("a whole number from {least} to {most}");
+    let found = value.get_ref().to_string();
+    at.value(value.span(), fits.map(Some).ok_or_else(|| ValueError::new(&found, expected)))
+}
+
+fn number(
+    at: &Place<'_>,
+    value: Option<Spanned<f64>>,
+    least: f64,
+    most: f64,
+) -> Result<Option<f64>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    let number = *value.get_ref();
+    if (least..=most).contains(&number) {
+        return Ok(Some(number));
+    }
+    let expected = format!("a number from {least} to {most}");
+    at.value(value.span(), Err(ValueError::new(&number.to_string(), expected)))
+}
+
+fn except(at: &Place<'_>, wire: ExceptWire) -> Result<Except, Error> {
+    let ExceptWire { tests, devices, models, quantisations, reason } = wire;
+    let scope = Scope { tests, devices, models, quantisations };
+    if scope == Scope::default() {
+        let expected = "at least one of tests, devices, models and quantisations beside the reason";
+        return at.value(reason.span(), Err(ValueError::new("a rule for every cell", expected)));
+    }
+    Ok(Except { scope, reason: text(at, reason, 1024, "a reason")? })
+}
+
+fn budget(at: &Place<'_>, wire: BudgetWire) -> Result<Budget, Error> {
+    let BudgetWire { metric: name, direction: way, threshold: limit, scope } = wire;
+    let ScopeWire { tests, devices, models, quantisations } = scope;
+    let metric = metric(at, &name)?;
+    Ok(Budget {
+        metric,
+        direction: direction(at, metric, way)?,
+        threshold: threshold(at, limit)?,
+        scope: Scope { tests, devices, models, quantisations },
+    })
+}
+
+fn metric(at: &Place<'_>, name: &Spanned<String>) -> Result<Metric, Error> {
+    let found = Metric::ALL.into_iter().find(|metric| metric.name() == name.get_ref());
+    let names = || Metric::ALL.map(Metric::name).join(", ");
+    at.value(name.span(), found.ok_or_else(|| ValueError::new(name.get_ref(), names())))
+}
+
+/// The metric's own direction; one that is written down must agree, or the budget would mean its opposite.
+fn direction(
+    at: &Place<'_>,
+    metric: Metric,
+    written: Option<Spanned<String>>,
+) -> Result<Direction, Error> {
+    let own = metric.direction();
+    let name = match own {
+        Direction::Higher => "higher",
+        Direction::Lower => "lower",
+    };
+    match written {
+        Some(way) if way.get_ref() != name => {
+            let expected = format!("{name}: that is the better {}", metric.name());
+            at.value(way.span(), Err(ValueError::new(way.get_ref(), expected)))
+        }
+        _ => Ok(own),
+    }
+}
+
+fn threshold(at: &Place<'_>, value: Spanned<toml::Value>) -> Result<Threshold, Error> {
+    let span = value.span();
+    let threshold = match value.get_ref() {
+        toml::Value::Integer(number) => Some(Threshold::Value(*number as f64)),
+        toml::Value::Float(number) if number.is_finite() => Some(Threshold::Value(*number)),
+        toml::Value::String(text) => text
+            .strip_suffix('%')
+            .and_then(|number| number.trim().parse().ok())
+            .filter(|number| (0.0..=100.0).contains(number))
+            .map(Threshold::Percent),
+        _ => None,
+    };
+    let found = value.get_ref().to_string();
+    let expected = "a number in the metric's unit, or a string such as \"3 %\"";
+    at.value(span, threshold.ok_or_else(|| ValueError::new(&found, expected)))
+}
