@@ -8,6 +8,7 @@ mod read;
 mod rotary;
 mod tensors;
 
+pub(crate) use families::{Bias, FAMILIES, Family};
 pub use rotary::{Rotary, RotaryStyle};
 pub use tensors::TensorSpec;
 

@@ -1,0 +1,164 @@
+//! File to file: every tensor decoded row by row and encoded to the format a mix gives it, metadata kept.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::output::Output;
+use super::stream::{self, CHUNK_WEIGHTS, Progress, Rows, Stretch, Tell};
+use super::{Error, Mix, Network};
+use crate::gguf::{Header, TensorInfo};
+use crate::{Format, Gguf};
+
+/// How to quantise.
+#[derive(Clone, Copy, Debug)]
+pub struct Quantising {
+    /// Which tensor gets which format.
+    pub mix: Mix,
+    /// Threads that encode.
+    pub threads: usize,
+    /// Accept a source that is quantised already.
+    pub allow_requantize: bool,
+}
+
+/// A file that was written.
+#[derive(Clone, Debug)]
+pub struct Quantised {
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Bytes of the source.
+    pub source_bytes: u64,
+}
+
+/// Quantises a model into a new file. Metadata are kept, but for `general.file_type` and `general.quantization_version`.
+/// Memory stays at a few MiB a thread beside the map of the source. `tell` may stop it.
+///
+/// `network` is what the mix must know of the model, see [`network`].
+pub fn quantize(
+    source: &Gguf,
+    out: &Path,
+    how: &Quantising,
+    tell: &mut Tell<'_>,
+) -> Result<Quantised, Error> {
+    check_source(source, out, how)?;
+    let network = network(source)?;
+    let mut header = Header::new(out.display().to_string());
+    header.copy_metadata(source);
+    header.set("general.file_type", how.mix.file_type());
+    header.set("general.quantization_version", 2_u32);
+    let mut stretches = Vec::new();
+    for tensor in source.tensors() {
+        let format = target(tensor, how.mix, &network);
+        header.tensor(&tensor.name, format, &tensor.shape)?;
+        let cols = tensor.shape.first().copied().unwrap_or(1);
+        stretches.push(Stretch { format, cols, rows: tensor.shape.iter().skip(1).product() });
+    }
+    let bytes = header.file_bytes()?;
+    let output = Output::create(out, bytes)?;
+    let mut output = write(header, &stretches, &Decoded(source), how.threads, output, tell)?;
+    source.check_unchanged()?;
+    let sha256 = output.sync()?;
+    output.commit()?;
+    Ok(Quantised { sha256, bytes, source_bytes: source.file_bytes() as u64 })
+}
+
+/// Writes header and data to an output, which it gives back complete but without its name.
+pub(crate) fn write(
+    header: Header,
+    stretches: &[Stretch],
+    rows: &dyn Rows,
+    threads: usize,
+    mut output: Output,
+    tell: &mut Tell<'_>,
+) -> Result<Output, Error> {
+    match write_to(header, stretches, rows, threads, &mut output, tell) {
+        Ok(()) => Ok(output),
+        Err(error) => Err(output.explain(error)),
+    }
+}
+
+/// As [`write`], to anything that takes bytes.
+pub(crate) fn write_to(
+    header: Header,
+    stretches: &[Stretch],
+    rows: &dyn Rows,
+    threads: usize,
+    out: &mut dyn std::io::Write,
+    tell: &mut Tell<'_>,
+) -> Result<(), Error> {
+    let total_bytes = header.file_bytes()?;
+    let mut writer = header.start(out)?;
+    let mut bytes = 0;
+    stream::encode(stretches, rows, threads, CHUNK_WEIGHTS, &mut |piece| {
+        writer.write(piece)?;
+        bytes += piece.len() as u64;
+        match tell(Progress { bytes, total_bytes }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Stopped),
+        }
+    })?;
+    writer.finish()?;
+    let _ = tell(Progress { bytes: total_bytes, total_bytes });
+    Ok(())
+}
+
+/// What a mix must know of a file's model. Files without these keys (no model at all) count as one dense layer.
+pub fn network(source: &Gguf) -> Result<Network, Error> {
+    let architecture = source.str("general.architecture")?.unwrap_or("").to_owned();
+    let number = |suffix: &str| -> Result<Option<usize>, Error> {
+        // Per-layer arrays are not numbers; mixes read no more of them than that heads may be shared.
+        let value = source.value(&format!("{architecture}.{suffix}"));
+        Ok(value.and_then(|v| v.unsigned()).and_then(|v| usize::try_from(v).ok()))
+    };
+    let heads = number("attention.head_count")?.unwrap_or(1);
+    let kv_heads = number("attention.head_count_kv")?.unwrap_or(heads).max(1);
+    Ok(Network {
+        layers: number("block_count")?.unwrap_or(1),
+        tied_head: source.tensor("output.weight").is_none(),
+        experts: number("expert_count")?.unwrap_or(0),
+        heads_per_kv: heads / kv_heads,
+    })
+}
+
+/// The format of a tensor in the new file. What the mix leaves alone keeps its format.
+fn target(tensor: &TensorInfo, mix: Mix, network: &Network) -> Format {
+    match mix.format_of(&tensor.name, &tensor.shape, network) {
+        Format::F32 if mix.base() != Format::F32 => tensor.format,
+        format => format,
+    }
+}
+
+fn check_source(source: &Gguf, out: &Path, how: &Quantising) -> Result<(), Error> {
+    let path = || source.path().display().to_string();
+    if let (Ok(from), Ok(to)) = (fs::canonicalize(source.path()), fs::canonicalize(out))
+        && from == to
+    {
+        return Err(Error::SameFile { path: path() });
+    }
+    let full = |format| matches!(format, Format::F32 | Format::F16 | Format::BF16);
+    match source.tensors().iter().find(|tensor| !full(tensor.format)) {
+        Some(tensor) if !how.allow_requantize => Err(Error::Requantising {
+            path: path(),
+            tensor: tensor.name.clone(),
+            format: tensor.format,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The rows of a file's tensors as f32.
+struct Decoded<'a>(&'a Gguf);
+
+impl Rows for Decoded<'_> {
+    fn rows(&self, tensor: usize, first: usize, out: &mut [f32]) {
+        let tensor = &self.0.tensors()[tensor];
+        let cols = tensor.shape.first().copied().unwrap_or(1);
+        let start = first * tensor.format.row_bytes(cols);
+        // The reader proved that the tensor has all its rows.
+        tensor
+            .format
+            .decode(&self.0.bytes(tensor)[start..][..tensor.format.row_bytes(out.len())], out);
+    }
+}
