@@ -131,14 +131,11 @@ impl Reader<'_> {
         if self.gguf.value(&key).is_none_or(|v| v.kind() != Type::Array) {
             return Ok(self.optional(suffix, 1, most)?.map(|n| vec![n; layers]));
         }
-        let array = self.gguf.array(&key, &[Type::U32, Type::I32])?;
-        let Some(array) = array.filter(|a| a.len() == layers) else {
-            return Err(self.gguf.invalid(
-                key,
-                "an array of another length",
-                format!("{layers} elements"),
-            ));
-        };
+        let Some(array) = self.gguf.array(&key, &[Type::U32, Type::I32])? else { return Ok(None) };
+        if array.len() != layers {
+            let found = format!("{} elements", array.len());
+            return Err(self.gguf.invalid(key, found, format!("{layers} elements, one a layer")));
+        }
         let mut values = Vec::with_capacity(layers);
         for (i, value) in array.iter().enumerate() {
             match value.unsigned_or_positive() {

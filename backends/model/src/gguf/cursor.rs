@@ -3,7 +3,7 @@
 use super::backing::Backing;
 
 /// Bytes walked before their pages are given back.
-const WINDOW: usize = 16 << 20;
+const WINDOW: usize = 4 << 20;
 
 /// A position in a file, with an end it never passes.
 #[derive(Clone)]
@@ -37,7 +37,9 @@ impl<'a> Cursor<'a> {
         let taken = self.bytes.get(self.at..end)?;
         self.at = end;
         if end - self.kept_from >= WINDOW {
-            self.backing.release(self.kept_from..end);
+            // The window before as well: where the system maps huge pages, touching the first byte after a
+            // window brought its last 2 MiB back.
+            self.backing.release(self.kept_from.saturating_sub(WINDOW)..end);
             self.kept_from = end;
         }
         Some(taken)

@@ -249,8 +249,10 @@ fn read(backing: &Backing) -> Result<Parts, Flaw> {
     check_count("tensor count", tensor_count, MAX_TENSORS, MIN_TENSOR_BYTES, cursor.remaining())?;
     let mut tensors = tensors::read(&mut cursor, tensor_count)?;
     let end = tensors::place(&mut tensors, cursor.at(), alignment, file_bytes)?;
+    let mut index = Index::default();
+    tensors.iter().for_each(|t| index.push(t.name.as_bytes()));
     let name = |i: usize| tensors[i].name.as_bytes();
-    let index = Index::build(tensors.len(), name).map_err(|(first, second)| {
+    index.finish(name).map_err(|(first, second)| {
         let found = format!("{}, the name of tensor[{first}] too", quote_bytes(name(first)));
         Flaw::invalid(format!("tensor[{second}].name"), found, "a name of its own")
     })?;

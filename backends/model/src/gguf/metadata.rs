@@ -41,17 +41,17 @@ impl Metadata {
         count: u64,
     ) -> Result<Self, Flaw> {
         // Bounded by MAX_KV and by the bytes that remain: the caller checked.
-        let mut entries = Vec::with_capacity(count as usize);
-        for i in 0..count {
-            entries.push(read_entry(cursor, i)?);
-            if cursor.at() > MAX_METADATA_BYTES {
-                let expected = format!("at most {MAX_METADATA_BYTES} bytes");
-                return Err(Flaw::invalid("metadata", format!("{} bytes", cursor.at()), expected));
-            }
-        }
+        let mut entries: Vec<Entry> = Vec::with_capacity(count as usize);
+        let mut index = Index::default();
         let bytes = backing.bytes();
+        for i in 0..count {
+            let entry = read_entry(cursor, i)?;
+            index.push(&bytes[entry.key.clone()]);
+            entries.push(entry);
+            check_total(cursor.at())?;
+        }
         let key = |i: usize| &bytes[entries[i].key.clone()];
-        let index = Index::build(entries.len(), key).map_err(|(first, second)| {
+        index.finish(key).map_err(|(first, second)| {
             let found = format!("{}, the key of kv[{first}] too", quote_bytes(key(first)));
             Flaw::invalid(format!("kv[{second}].key"), found, "a key of its own")
         })?;
@@ -170,10 +170,13 @@ fn check_array(cursor: &mut Cursor<'_>, field: &dyn Fn(&str) -> String) -> Resul
         let expected = format!("at most {room}, what remains of the file");
         return Err(Flaw::invalid(field(" array length"), found, expected));
     }
+    // Before anything of it is walked: a sparse file has room for a billion strings.
+    check_total(cursor.at().saturating_add((count * least) as usize))?;
     match kind {
-        Type::String => {
-            (0..count).try_for_each(|k| skip_string(cursor, &|part| field(&format!("[{k}]{part}"))))
-        }
+        Type::String => (0..count).try_for_each(|k| {
+            skip_string(cursor, &|part| field(&format!("[{k}]{part}")))?;
+            check_total(cursor.at())
+        }),
         Type::Bool => check_bools(cursor, count, field),
         _ => {
             cursor.take(count * least).ok_or_else(|| truncated(field(" array"), count, cursor))?;
@@ -199,6 +202,15 @@ fn check_bools(
         left -= piece.len() as u64;
     }
     Ok(())
+}
+
+/// Whether metadata that reach to this offset are within our limit.
+fn check_total(end: usize) -> Result<(), Flaw> {
+    if end <= MAX_METADATA_BYTES {
+        return Ok(());
+    }
+    let found = format!("{end} bytes or more");
+    Err(Flaw::invalid("metadata", found, format!("at most {MAX_METADATA_BYTES} bytes")))
 }
 
 /// A field that says more bytes follow than the file has.
