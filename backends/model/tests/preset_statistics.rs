@@ -1,5 +1,7 @@
 //! The weights of presets are spread as their table says: near-normal, with outliers, and all finite.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::ops::ControlFlow;
 
 use yardstick_model::preset::{self, Check, PresetRef};

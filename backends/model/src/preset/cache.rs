@@ -46,13 +46,13 @@ pub struct Made {
     pub replaced: Option<String>,
 }
 
-/// Where a preset's file is or will be: the name holds 16 digits of the recipe's hash, so that another recipe or
-/// generator never finds it.
-pub fn cache_path(preset: &PresetRef, cache: &Path) -> PathBuf {
+/// Where a preset's file is or will be: the name holds 16 digits of a hash of the header and of a row of every tensor,
+/// so that a changed recipe, generator or encoder does not find the file of the old one.
+pub fn cache_path(preset: &PresetRef, cache: &Path) -> Result<PathBuf, Error> {
+    let (header, plan) = Plan::new(preset, &preset.to_string())?;
     let (name, mix) = (&preset.recipe().name, preset.mix().name());
-    let key =
-        hex::hex_of(format!("{}quantisation {mix}\n", preset.recipe().canonical()).as_bytes());
-    cache.join(format!("{name}-{mix}-{}.gguf", &key[..16]))
+    let key = plan.fingerprint(&header)?;
+    Ok(cache.join(format!("{name}-{mix}-{}.gguf", &key[..16])))
 }
 
 /// The preset's file: from the cache, or written there now by `threads` threads and checked against the manifest.
@@ -64,7 +64,7 @@ pub fn make(
     check: Check,
     tell: &mut Tell<'_>,
 ) -> Result<Made, Error> {
-    let path = cache_path(preset, cache);
+    let path = cache_path(preset, cache)?;
     let planned = Plan::new(preset, &path.display().to_string())?;
     let bytes = planned.0.file_bytes()?;
     let expected = table::manifest()?.remove(&preset.recipe().name);

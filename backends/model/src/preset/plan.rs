@@ -4,7 +4,7 @@ use super::recipe::Recipe;
 use super::weights::Weights;
 use super::{Error, PresetRef};
 use crate::gguf::Header;
-use crate::quantize::{Mix, Network, Rows, Stretch};
+use crate::quantize::{self, Mix, Network, Rows, Stretch};
 
 /// The tensors of a file to be written.
 pub(super) struct Plan {
@@ -39,6 +39,18 @@ impl Plan {
             })?);
         }
         Ok((header, plan))
+    }
+
+    /// SHA-256 of the header and of the first row of every tensor as encoded: a sample of the whole file's bytes.
+    pub(super) fn fingerprint(&self, header: &Header) -> Result<String, Error> {
+        let mut sample = header.encode()?.0;
+        let first_rows: Vec<Stretch> =
+            self.stretches.iter().map(|s| Stretch { rows: 1, ..*s }).collect();
+        quantize::encode(&first_rows, self, 1, 1, &mut |row| {
+            sample.extend_from_slice(row);
+            Ok(())
+        })?;
+        Ok(quantize::hash::hex_of(&sample))
     }
 }
 

@@ -4,8 +4,7 @@ use serde::Deserialize;
 
 use crate::arch::{Architecture, Bias, FAMILIES, Family, Ffn, Layer, Rotary};
 
-/// Version of everything that decides a preset's bytes: the generator, the weight statistics, the metadata and the
-/// encoders. Bump it with any change of them, and recompute the manifest.
+/// Version of the generator and of the weights' statistics. Bump it with any change of them, and recompute the manifest.
 pub(super) const GENERATOR: u32 = 1;
 
 /// One recipe. Written in the words of GGUF's metadata; every weight follows from it.

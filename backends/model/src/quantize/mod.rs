@@ -14,4 +14,4 @@ pub use stream::{Progress, Tell};
 
 pub(crate) use file::{write, write_to};
 pub(crate) use output::Output;
-pub(crate) use stream::{Rows, Stretch};
+pub(crate) use stream::{Rows, Stretch, encode};
