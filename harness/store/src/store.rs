@@ -1,0 +1,155 @@
+//! The store: opening, appending.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use yardstick_record::{FailureKind, Outcome, Record, RunInfo};
+
+use crate::{Error, connection, schema};
+
+/// A file of records.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) connection: Connection,
+    pub(crate) path: PathBuf,
+}
+
+/// What an append did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// The record is stored now, durably.
+    New,
+    /// The very same record was there before.
+    Already,
+}
+
+impl Store {
+    /// Opens for reading and writing; creates the file and its folder, and migrates an older store.
+    pub fn open(path: &Path) -> Result<Store, Error> {
+        let mut connection = connection::writable(path)?;
+        schema::migrate(&mut connection, path)?;
+        connection::make_durable(&connection, path)?;
+        Ok(Store { connection, path: path.to_owned() })
+    }
+
+    /// Opens for reading only; nothing needs to be writable.
+    pub fn open_read_only(path: &Path) -> Result<Store, Error> {
+        let connection = connection::read_only(path)?;
+        schema::check(&connection, path)?;
+        Ok(Store { connection, path: path.to_owned() })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stores one sealed record. When this returns, the record survives the process and the power.
+    pub fn append(&mut self, record: &Record) -> Result<Appended, Error> {
+        checked(record)?;
+        self.write(|transaction| append(transaction, record))
+    }
+
+    /// Stores many records in one transaction: all of them or none.
+    pub(crate) fn append_all(&mut self, records: &[Record]) -> Result<Vec<Appended>, Error> {
+        self.write(|transaction| records.iter().map(|record| append(transaction, record)).collect())
+    }
+
+    /// Recomputes everything that is derived from the records.
+    pub fn rebuild(&mut self) -> Result<(), Error> {
+        self.write(schema::rebuild_facets)
+    }
+
+    /// One transaction that waits for other writers, instead of failing when it first writes.
+    pub(crate) fn write<T>(
+        &mut self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let at = |error| Error::of(&self.path, error);
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(at)?;
+        let done = change(&transaction).map_err(at)?;
+        transaction.commit().map_err(at)?;
+        Ok(done)
+    }
+
+    pub(crate) fn failed(&self, error: rusqlite::Error) -> Error {
+        Error::of(&self.path, error)
+    }
+}
+
+/// A record whose id is not the hash of its content would be unreadable later.
+fn checked(record: &Record) -> Result<(), Error> {
+    let actual = record.content_id();
+    if actual == record.id {
+        return Ok(());
+    }
+    Err(yardstick_record::Error::Changed { id: record.id.clone(), actual }.into())
+}
+
+fn append(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<Appended> {
+    let stored = transaction
+        .query_row("SELECT 1 FROM records WHERE id = ?1", [&record.id], |_| Ok(()))
+        .optional()?;
+    if stored.is_some() {
+        return Ok(Appended::Already);
+    }
+    insert_run(transaction, &record.run, None)?;
+    transaction.execute(
+        "INSERT INTO records (id, json) VALUES (?1, ?2)",
+        params![record.id, record.to_json()],
+    )?;
+    insert_facets(transaction, transaction.last_insert_rowid(), record)?;
+    Ok(Appended::New)
+}
+
+/// Stores a run unless it is there; returns whether it was new.
+pub(crate) fn insert_run(
+    transaction: &Transaction<'_>,
+    run: &RunInfo,
+    plan: Option<&str>,
+) -> rusqlite::Result<bool> {
+    let command = serde_json::Value::from(run.command.clone()).to_string();
+    let inserted = transaction.execute(
+        "INSERT OR IGNORE INTO runs (id, started, suite, command, plan) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![run.id, run.started, run.suite, command, plan],
+    )?;
+    Ok(inserted == 1)
+}
+
+/// The derived row of a record.
+pub(crate) fn insert_facets(
+    transaction: &Transaction<'_>,
+    number: i64,
+    record: &Record,
+) -> rusqlite::Result<()> {
+    let cell = &record.cell;
+    transaction.execute(
+        "INSERT INTO facets (number, run, cell, launch, device, model, sha256, test, status)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            number,
+            record.run.id,
+            cell.key(),
+            record.launch,
+            cell.device,
+            cell.model.name,
+            cell.model.sha256.value(),
+            cell.test.to_string(),
+            status(&record.outcome),
+        ],
+    )?;
+    Ok(())
+}
+
+fn status(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Failed { kind: FailureKind::Interrupted, .. } => "interrupted",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Skipped { .. } => "skipped",
+        Outcome::Invalid { .. } => "invalid",
+    }
+}
