@@ -1,1 +1,20 @@
-//! render.
+//! Comparisons as terminal text, markdown, CSV, JSON and HTML: strings in, strings out, nothing read or written.
+//! Every text that comes from a record is hostile until it went through `text`.
+#![forbid(unsafe_code)]
+
+mod charts;
+mod columns;
+mod csv;
+mod html;
+mod json;
+mod markdown;
+mod number;
+mod table;
+mod terminal;
+mod text;
+
+pub use csv::csv;
+pub use html::{Meta, html};
+pub use json::json;
+pub use markdown::markdown;
+pub use terminal::terminal;

@@ -1,0 +1,26 @@
+//! Records grouped into rows: launches of the same cell, on the same machine, by the same build.
+
+use std::collections::{BTreeMap, HashSet};
+
+use yardstick_record::Record;
+
+use crate::row::{build, machine};
+
+/// Records of each cell, in the order cells first appear; a record given twice counts once.
+pub(crate) fn by_cell(records: &[Record]) -> Vec<Vec<&Record>> {
+    let mut seen = HashSet::new();
+    let mut place: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<Vec<&Record>> = Vec::new();
+    for record in records {
+        if !record.id.is_empty() && !seen.insert(&record.id) {
+            continue;
+        }
+        let key = format!("{}|{}|{}", record.cell.key(), machine(record), build(record));
+        let index = *place.entry(key).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[index].push(record);
+    }
+    groups
+}

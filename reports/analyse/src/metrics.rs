@@ -1,0 +1,88 @@
+//! Metrics from records: which apply to a test, and their values per launch.
+
+use std::collections::BTreeMap;
+
+use yardstick_api::Known;
+use yardstick_record::{Metric, Record, Sample, Test};
+
+use crate::{Estimate, bandwidth, estimate, latency};
+
+/// Every metric that applies to the records' test, estimated over the records (a launch each) or missing with its reason.
+/// `not_ok` is the reason when the cell has no valid numbers at all.
+pub(crate) fn metrics(
+    test: Test,
+    records: &[&Record],
+    not_ok: Option<&str>,
+) -> BTreeMap<Metric, Known<Estimate>> {
+    let applies = Metric::ALL.into_iter().filter(|metric| applies(*metric, test));
+    match not_ok {
+        Some(reason) => applies.map(|metric| (metric, Known::unavailable(reason))).collect(),
+        None => applies.map(|metric| (metric, over_launches(metric, records))).collect(),
+    }
+}
+
+fn applies(metric: Metric, test: Test) -> bool {
+    let generates = matches!(test, Test::Generate { .. });
+    match metric {
+        Metric::TokensPerSecond => test.tokens().is_some(),
+        Metric::TimeNs => test.tokens().is_none(),
+        Metric::TokenLatencyNs | Metric::PercentOfBandwidth => generates,
+        Metric::PeakRssBytes | Metric::CpuCores => true,
+    }
+}
+
+fn over_launches(metric: Metric, records: &[&Record]) -> Known<Estimate> {
+    let mut reason = "no samples".to_owned();
+    let mut launches = Vec::new();
+    for record in records {
+        match values(metric, record) {
+            Known::Value(values) => launches.push(values),
+            Known::Unavailable { unavailable } => reason = unavailable,
+        }
+    }
+    match estimate(&launches) {
+        Some(estimate) => Known::Value(estimate),
+        None => Known::unavailable(reason),
+    }
+}
+
+/// The values of one launch: a value a sample, or the one reading of the test.
+fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
+    let each = |f: &dyn Fn(&Sample) -> f64| Known::Value(record.samples.iter().map(f).collect());
+    match metric {
+        Metric::TokensPerSecond => each(&|s| s.tokens as f64 * 1e9 / s.nanoseconds as f64),
+        Metric::TimeNs => each(&|s| s.nanoseconds as f64),
+        Metric::TokenLatencyNs => token_latency(record),
+        Metric::PeakRssBytes => match record.reading("peak_rss_bytes") {
+            Some(reading) => reading.value.clone().map(|bytes| vec![bytes]),
+            None => Known::unavailable("the peak resident memory was not read"),
+        },
+        Metric::CpuCores => cpu_cores(record),
+        Metric::PercentOfBandwidth => bandwidth::percent(record),
+    }
+}
+
+/// A sample's value is the median of its gaps, so that n counts samples and not tokens.
+fn token_latency(record: &Record) -> Known<Vec<f64>> {
+    let medians: Vec<f64> = record
+        .samples
+        .iter()
+        .filter_map(|s| crate::median(&crate::estimate::sorted(&latency::gaps(&s.emits_ns))))
+        .collect();
+    if medians.is_empty() {
+        return Known::unavailable("the ids reached the host in one piece: no time between tokens");
+    }
+    Known::Value(medians)
+}
+
+fn cpu_cores(record: &Record) -> Known<Vec<f64>> {
+    let cores: Vec<f64> = record
+        .samples
+        .iter()
+        .filter_map(|s| Some(s.cpu_ns? as f64 / s.nanoseconds as f64))
+        .collect();
+    if cores.is_empty() {
+        return Known::unavailable("process CPU time was not read");
+    }
+    Known::Value(cores)
+}

@@ -1,0 +1,235 @@
+//! The row: what all launches of one cell, on one machine with one build, amount to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use yardstick_api::{DeviceClass, Known, Options};
+use yardstick_record::{Cell, Metric, Outcome, Record, Verification, VerificationStatus};
+
+use crate::latency::latency;
+use crate::metrics::metrics;
+use crate::{Estimate, Latency, describe};
+
+/// One line of every table: a cell, whatever became of it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The cell.
+    pub cell: Cell,
+    /// The model's name, with the head of its hash where another model of this comparison has the same name.
+    pub model: String,
+    /// What a person calls the device.
+    pub device_name: Known<String>,
+    /// Real hardware, software or emulated.
+    pub class: Known<DeviceClass>,
+    /// Threads that computed.
+    pub threads: Known<usize>,
+    /// Everything else that can tell rows of the same device, model and test apart, by name: options, machine, build.
+    pub settings: BTreeMap<&'static str, String>,
+    /// Launches recorded.
+    pub launches: usize,
+    /// Samples of the launches that ended well.
+    pub samples: usize,
+    /// Metrics that apply to the test.
+    pub metrics: BTreeMap<Metric, Known<Estimate>>,
+    /// Token latency, for tests that emit.
+    pub latency: Option<Latency>,
+    /// The worst verification of the launches.
+    pub verification: Verification,
+    /// The outcome that decides what the row may be used for.
+    pub outcome: Outcome,
+    /// Every launch that did not end well, in words, and how often.
+    pub reasons: BTreeMap<String, usize>,
+    /// Outside evidence against samples (`throttled`), and against how many.
+    pub marks: BTreeMap<String, usize>,
+    /// Warm-ups that never became steady.
+    pub unsteady: usize,
+    /// Why it is not ranked, if so.
+    pub not_ranked: Option<String>,
+    /// A command line that measures the cell again.
+    pub rerun: String,
+    /// Ids of the records behind it.
+    pub records: Vec<String>,
+}
+
+impl Row {
+    /// The metric the test is about: tokens/s, or the time itself.
+    pub fn headline(&self) -> Metric {
+        match self.cell.test.tokens() {
+            Some(_) => Metric::TokensPerSecond,
+            None => Metric::TimeNs,
+        }
+    }
+
+    /// An estimate, where there is one.
+    pub fn estimate(&self, metric: Metric) -> Option<&Estimate> {
+        self.metrics.get(&metric)?.value()
+    }
+
+    /// The part of the device id before the colon.
+    pub fn backend(&self) -> &str {
+        self.cell.device.split(':').next().unwrap_or(&self.cell.device)
+    }
+
+    /// The row of records of one cell, at least one.
+    pub(crate) fn of(records: &[&Record]) -> Option<Row> {
+        let decisive = *records.iter().max_by_key(|record| weight(&record.outcome))?;
+        let ok: Vec<&Record> = records.iter().copied().filter(|r| r.outcome.is_ok()).collect();
+        let not_ok = (!decisive.outcome.is_ok()).then(|| describe(&decisive.outcome));
+        let used = if not_ok.is_none() { ok } else { Vec::new() };
+        let verification = worst_verification(records, &used);
+        let class = decisive.device.clone().map(|device| device.class);
+        let not_ranked = not_ranked(decisive, &verification, &class);
+        Some(Row {
+            cell: decisive.cell.clone(),
+            model: decisive.cell.model.name.clone(),
+            device_name: decisive.device.clone().map(|device| device.name),
+            class,
+            threads: threads(decisive),
+            settings: settings(decisive),
+            launches: records.len(),
+            samples: used.iter().map(|record| record.samples.len()).sum(),
+            metrics: metrics(decisive.cell.test, &used, not_ok.as_deref()),
+            latency: latency(&used),
+            verification,
+            outcome: decisive.outcome.clone(),
+            reasons: count(
+                records.iter().filter(|r| !r.outcome.is_ok()).map(|r| describe(&r.outcome)),
+            ),
+            marks: count(used.iter().flat_map(|r| &r.samples).flat_map(|s| s.marks.clone())),
+            unsteady: used.iter().filter(|r| r.warm_up.value().is_some_and(|w| !w.steady)).count(),
+            not_ranked,
+            rerun: decisive.rerun.clone(),
+            records: records.iter().map(|record| record.id.clone()).collect(),
+        })
+    }
+}
+
+/// Which launch decides: one that ran in the wrong place or answered wrongly spoils the row, one that got lost does not.
+fn weight(outcome: &Outcome) -> u8 {
+    use yardstick_record::FailureKind::Verify;
+    match outcome {
+        Outcome::Invalid { .. } => 4,
+        Outcome::Failed { kind: Verify, .. } => 3,
+        Outcome::Ok => 2,
+        Outcome::Failed { .. } => 1,
+        Outcome::Skipped { .. } => 0,
+    }
+}
+
+fn worst_verification(records: &[&Record], used: &[&Record]) -> Verification {
+    let badness = |verification: &Verification| match verification.status {
+        VerificationStatus::Failed => 2,
+        VerificationStatus::Skipped { .. } => 1,
+        VerificationStatus::Passed => 0,
+    };
+    let of = if used.is_empty() { records } else { used };
+    let worst = of.iter().map(|record| &record.verification).max_by_key(|v| badness(v));
+    worst.cloned().unwrap_or_else(|| Verification::skipped("no record"))
+}
+
+/// Effective threads, or where nothing ran the number asked for.
+fn threads(record: &Record) -> Known<usize> {
+    match (&record.facts, record.cell.options.threads) {
+        (Known::Value(facts), _) => facts.threads.clone(),
+        (Known::Unavailable { .. }, Some(asked)) => Known::Value(asked),
+        (Known::Unavailable { unavailable }, None) => Known::unavailable(unavailable),
+    }
+}
+
+fn settings(record: &Record) -> BTreeMap<&'static str, String> {
+    let Options { threads, context, sequences, chunk, kv, numerics, repack, profile } =
+        record.cell.options;
+    let auto = |value: Option<usize>| value.map_or("auto".to_owned(), |n| n.to_string());
+    let numerics = numerics.map_or("auto".to_owned(), |n| format!("{n:?}").to_lowercase());
+    BTreeMap::from([
+        ("threads asked", auto(threads)),
+        ("context", auto(context)),
+        ("sequences", sequences.to_string()),
+        ("chunk", chunk.to_string()),
+        ("kv", kv.name().to_owned()),
+        ("numerics", numerics),
+        ("repack", repack.to_string()),
+        ("profile", profile.to_string()),
+        ("machine", machine(record)),
+        ("build", build(record)),
+    ])
+}
+
+/// What tells machines apart in a record that names none: the processor and the memory.
+pub(crate) fn machine(record: &Record) -> String {
+    let text = |name| record.environment.text(name);
+    let cpu = text("cpu.model").unwrap_or_else(|| "unknown processor".to_owned());
+    let bytes = text("memory.total_bytes").and_then(|bytes| bytes.parse::<f64>().ok());
+    match bytes {
+        Some(bytes) => format!("{cpu}, {:.0} GiB", bytes / f64::from(1 << 30)),
+        None => cpu,
+    }
+}
+
+/// The program that measured.
+pub(crate) fn build(record: &Record) -> String {
+    let tool = &record.tool;
+    match tool.commit.value() {
+        Some(commit) => {
+            format!(
+                "{} {} ({})",
+                tool.name,
+                tool.version,
+                commit.chars().take(12).collect::<String>()
+            )
+        }
+        None => format!("{} {}", tool.name, tool.version),
+    }
+}
+
+fn count(words: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for word in words {
+        *counts.entry(word).or_insert(0) += 1;
+    }
+    counts
+}
+
+fn not_ranked(
+    record: &Record,
+    verification: &Verification,
+    class: &Known<DeviceClass>,
+) -> Option<String> {
+    if !record.outcome.is_ok() {
+        return Some(describe(&record.outcome));
+    }
+    match &verification.status {
+        VerificationStatus::Failed => return Some("verification failed".to_owned()),
+        VerificationStatus::Skipped { reason } => return Some(format!("not verified: {reason}")),
+        VerificationStatus::Passed => {}
+    }
+    if record.cell.options.profile {
+        return Some("profiling run".to_owned());
+    }
+    match class {
+        Known::Value(DeviceClass::Hardware) => None,
+        Known::Value(DeviceClass::Software) => {
+            Some("software device: its speed says nothing about hardware".to_owned())
+        }
+        Known::Value(DeviceClass::Emulated) => {
+            Some("emulated device: its times mean nothing".to_owned())
+        }
+        Known::Unavailable { unavailable } => Some(format!("class unknown: {unavailable}")),
+    }
+}
+
+/// Names that two models of different hashes share get the head of their hash.
+pub(crate) fn tell_models_apart(rows: &mut [Row]) {
+    let mut hashes: BTreeMap<String, BTreeSet<Option<String>>> = BTreeMap::new();
+    for row in rows.iter() {
+        let hash = row.cell.model.sha256.value().cloned();
+        hashes.entry(row.cell.model.name.clone()).or_default().insert(hash);
+    }
+    for row in rows {
+        let known: usize =
+            hashes.get(&row.cell.model.name).map_or(0, |set| set.iter().flatten().count());
+        if let (2.., Some(hash)) = (known, row.cell.model.sha256.value()) {
+            let head: String = hash.chars().take(8).collect();
+            row.model = format!("{} ({head})", row.cell.model.name);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The columns, in llama-bench's words and order: one line each.
+
+use yardstick_analyse::{Row, describe};
+use yardstick_api::verify::Check;
+use yardstick_api::{DeviceClass, Known};
+use yardstick_record::{Metric, Outcome, Verification, VerificationStatus};
+
+use crate::number;
+use crate::table::{Column, Kind, Shown, Tone, Value};
+use Kind::{Headline, Number, Quantity, Text};
+use Shown::{Always, IfApplies, IfVarying, Never};
+
+/// Characters people are shown of a name.
+const NAME: usize = 40;
+/// Characters people are shown of a device and its class.
+const DEVICE: usize = 40;
+
+const fn column(
+    id: &'static str,
+    title: &'static str,
+    kind: Kind,
+    shown: Shown,
+    value: fn(&Row) -> Value,
+) -> Column {
+    Column { id, title, kind, shown, value }
+}
+
+const fn metric(
+    metric: Metric,
+    id: &'static str,
+    title: &'static str,
+    shown: Shown,
+    value: fn(&Row) -> Value,
+) -> Column {
+    column(id, title, Quantity(metric), shown, value)
+}
+
+/// Every column there is.
+pub(crate) const COLUMNS: &[Column] = &[
+    column("model", "model", Text, Always(0), |row| name(&row.model)),
+    column("model_sha256", "SHA-256", Text, Never, |row| known_text(&row.cell.model.sha256)),
+    column("architecture", "arch", Text, Never, |row| known_text(&row.cell.model.architecture)),
+    column("quantisation", "quant", Text, Never, |row| known_text(&row.cell.model.quantisation)),
+    column("size_bytes", "size", Number, Always(6), |row| {
+        counted(&row.cell.model.file_bytes, |n| number::bytes(n as f64))
+    }),
+    column("params", "params", Number, Always(8), |row| {
+        counted(&row.cell.model.parameters, number::params)
+    }),
+    column("device", "device", Text, Always(0), device),
+    column("device_name", "device name", Text, Never, |row| known_text(&row.device_name)),
+    column("device_class", "class", Text, Never, |row| {
+        known_text(&row.class.clone().map(|class| class_name(class).to_owned()))
+    }),
+    column("threads", "threads", Number, Always(5), |row| {
+        counted(&row.threads.clone().map(|n| n as u64), |n| n.to_string())
+    }),
+    column("threads asked", "threads asked", Text, Never, |row| setting(row, "threads asked")),
+    column("context", "context", Text, IfVarying(2), |row| setting(row, "context")),
+    column("sequences", "sequences", Text, IfVarying(2), |row| setting(row, "sequences")),
+    column("chunk", "chunk", Text, IfVarying(2), |row| setting(row, "chunk")),
+    column("kv", "kv", Text, IfVarying(2), |row| setting(row, "kv")),
+    column("numerics", "numerics", Text, IfVarying(2), |row| setting(row, "numerics")),
+    column("repack", "repack", Text, IfVarying(2), |row| setting(row, "repack")),
+    column("profile", "profile", Text, IfVarying(2), |row| setting(row, "profile")),
+    column("machine", "machine", Text, IfVarying(2), |row| setting(row, "machine")),
+    column("build", "build", Text, IfVarying(2), |row| setting(row, "build")),
+    column("test", "test", Text, Always(0), |row| name(&row.cell.test.to_string())),
+    column("result", "t/s", Headline, Always(0), |row| quantity(row, row.headline())),
+    metric(Metric::TokensPerSecond, "tokens_per_second", "t/s", Never, |row| {
+        quantity(row, Metric::TokensPerSecond)
+    }),
+    metric(Metric::TimeNs, "time_ns", "time", Never, |row| quantity(row, Metric::TimeNs)),
+    metric(Metric::TokenLatencyNs, "token_latency_ns", "token latency", IfApplies(9), |row| {
+        quantity(row, Metric::TokenLatencyNs)
+    }),
+    metric(Metric::PeakRssBytes, "peak_rss_bytes", "memory", IfApplies(3), |row| {
+        quantity(row, Metric::PeakRssBytes)
+    }),
+    metric(Metric::CpuCores, "cpu_cores", "cores", IfApplies(10), |row| {
+        quantity(row, Metric::CpuCores)
+    }),
+    column("verification", "verified", Text, Always(1), verdict),
+    column("nmse", "NMSE", Number, Always(7), |row| match nmse(&row.verification) {
+        Some(check) => match check.value.value() {
+            Some(&value) => Value::Number(value, number::scientific(value)),
+            None => Value::Missing(check.value.reason().unwrap_or("not finite").to_owned()),
+        },
+        None => Value::Blank,
+    }),
+    column("nmse_limit", "limit", Number, Always(7), |row| match nmse(&row.verification) {
+        Some(check) => Value::Number(check.limit, format!("{:e}", check.limit)),
+        None => Value::Blank,
+    }),
+    metric(Metric::PercentOfBandwidth, "percent_of_bandwidth", "% bw", IfApplies(4), |row| {
+        quantity(row, Metric::PercentOfBandwidth)
+    }),
+    column("launches", "launches", Number, Never, |row| count(row.launches)),
+    column("samples", "samples", Number, Never, |row| count(row.samples)),
+    column("n", "n", Text, Always(4), n),
+    column("marks", "marks", Text, IfApplies(3), marks),
+    column("outcome", "outcome", Text, Never, |row| plain(status(&row.outcome))),
+    column("reason", "reason", Text, Never, reason),
+    column("not_ranked", "not ranked", Text, Never, |row| match &row.not_ranked {
+        Some(why) => plain(why),
+        None => Value::Blank,
+    }),
+    column("rerun", "rerun", Text, Never, |row| plain(&row.rerun)),
+];
+
+fn plain(text: &str) -> Value {
+    Value::Text(text.to_owned(), NAME)
+}
+
+fn name(text: &str) -> Value {
+    Value::Text(text.to_owned(), NAME)
+}
+
+fn known_text(known: &Known<String>) -> Value {
+    match known {
+        Known::Value(text) => plain(text),
+        Known::Unavailable { unavailable } => Value::Missing(unavailable.clone()),
+    }
+}
+
+fn counted(known: &Known<u64>, show: impl Fn(u64) -> String) -> Value {
+    match known {
+        Known::Value(n) => Value::Number(*n as f64, show(*n)),
+        Known::Unavailable { unavailable } => Value::Missing(unavailable.clone()),
+    }
+}
+
+fn count(n: usize) -> Value {
+    Value::Number(n as f64, n.to_string())
+}
+
+fn setting(row: &Row, name: &str) -> Value {
+    row.settings.get(name).map_or(Value::Blank, |value| plain(value))
+}
+
+fn quantity(row: &Row, metric: Metric) -> Value {
+    match row.metrics.get(&metric) {
+        None => Value::Blank,
+        Some(Known::Value(estimate)) => Value::Quantity(metric, estimate.clone()),
+        Some(Known::Unavailable { unavailable }) => Value::Missing(unavailable.clone()),
+    }
+}
+
+/// The device, with its class where its speed must not be taken for hardware's.
+fn device(row: &Row) -> Value {
+    match row.class.value() {
+        Some(&class) if class != DeviceClass::Hardware => {
+            Value::Text(format!("{} ({})", row.cell.device, class_name(class)), DEVICE)
+        }
+        _ => Value::Text(row.cell.device.clone(), DEVICE),
+    }
+}
+
+/// For people: `hardware`, `software`, `emulated`.
+pub(crate) fn class_name(class: DeviceClass) -> &'static str {
+    match class {
+        DeviceClass::Hardware => "hardware",
+        DeviceClass::Software => "software",
+        DeviceClass::Emulated => "emulated",
+    }
+}
+
+fn verdict(row: &Row) -> Value {
+    match &row.verification.status {
+        VerificationStatus::Passed => Value::Verdict(Tone::Good, "passed".to_owned()),
+        VerificationStatus::Failed => Value::Verdict(Tone::Bad, "FAILED".to_owned()),
+        VerificationStatus::Skipped { reason } => Value::Missing(format!("not verified: {reason}")),
+    }
+}
+
+/// The check of the logits nearest its limit. `generate` is no NMSE: it is judged by the logits of its tokens.
+pub(crate) fn nmse(verification: &Verification) -> Option<&Check> {
+    let share = |check: &Check| check.value.value().map_or(f64::INFINITY, |v| v / check.limit);
+    let logits = verification.checks.iter().filter(|check| check.name != "generate");
+    logits.max_by(|a, b| share(a).total_cmp(&share(b)))
+}
+
+/// `3 × 10`: launches and samples of each; only the total where launches differ.
+fn n(row: &Row) -> Value {
+    let per_launch = row.samples / row.launches.max(1);
+    let text = match row.samples {
+        0 => "0".to_owned(),
+        samples if per_launch * row.launches == samples => {
+            format!("{} × {per_launch}", row.launches)
+        }
+        samples => format!("{} × ~{}", row.launches, samples.div_ceil(row.launches)),
+    };
+    Value::Text(text, NAME)
+}
+
+/// Outside evidence against samples.
+fn marks(row: &Row) -> Value {
+    let mut words: Vec<String> =
+        row.marks.iter().map(|(mark, samples)| format!("{mark} ({samples})")).collect();
+    if row.unsteady > 0 {
+        words.push(format!("never steady ({})", row.unsteady));
+    }
+    if words.is_empty() { Value::Blank } else { Value::Text(words.join(", "), NAME) }
+}
+
+/// How a cell ended, in one word.
+pub(crate) fn status(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Skipped { .. } => "skipped",
+        Outcome::Invalid { .. } => "invalid",
+    }
+}
+
+fn reason(row: &Row) -> Value {
+    if !row.outcome.is_ok() {
+        return plain(&describe(&row.outcome));
+    }
+    let reasons: Vec<&str> = row.reasons.keys().map(String::as_str).collect();
+    if reasons.is_empty() { Value::Blank } else { plain(&reasons.join("; ")) }
+}

@@ -1,0 +1,177 @@
+//! The machines, devices and runs behind the numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+use yardstick_api::Known;
+use yardstick_record::Record;
+
+use crate::columns::class_name;
+use crate::number;
+use crate::text::elide;
+
+/// Characters of a value.
+const VALUE: usize = 300;
+/// Different values of one field shown.
+const VALUES: usize = 3;
+
+/// A machine and its state.
+#[derive(Serialize)]
+pub(super) struct Machine {
+    name: String,
+    known: Vec<(String, String)>,
+    missing: Vec<(String, String)>,
+}
+
+/// What ran.
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Device {
+    id: String,
+    name: String,
+    class: String,
+    isa: String,
+    driver: String,
+    threads: String,
+    numerics: String,
+    kernels: String,
+}
+
+/// A run.
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Run {
+    started: String,
+    id: String,
+    suite: String,
+    command: String,
+    seed: String,
+    tool: String,
+}
+
+/// A table of fields for each machine; a field that changed over its records shows the values it took.
+pub(super) fn machines(records: &[Record]) -> Vec<Machine> {
+    let mut machines: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
+    for record in records {
+        let name = record.environment.text("cpu.model");
+        machines
+            .entry(name.unwrap_or_else(|| "unknown processor".into()))
+            .or_default()
+            .push(record);
+    }
+    machines
+        .into_iter()
+        .map(|(name, records)| {
+            let mut fields: BTreeMap<&str, (Vec<String>, Vec<&str>)> = BTreeMap::new();
+            for (field, known) in records.iter().flat_map(|record| &record.environment.fields) {
+                let (values, reasons) = fields.entry(field).or_default();
+                match known {
+                    Known::Value(value) => push_new(values, text(field, value)),
+                    Known::Unavailable { unavailable } => push_new(reasons, unavailable.as_str()),
+                }
+            }
+            let mut machine = Machine { name: elide(&name, 120), known: vec![], missing: vec![] };
+            for (field, (values, reasons)) in fields {
+                let field = elide(field, 80);
+                match values.is_empty() {
+                    true => machine.missing.push((field, elide(&reasons.join("; "), VALUE))),
+                    false => machine.known.push((field, several(&values))),
+                }
+            }
+            machine
+        })
+        .collect()
+}
+
+fn push_new<T: PartialEq>(list: &mut Vec<T>, value: T) {
+    if list.len() <= VALUES && !list.contains(&value) {
+        list.push(value);
+    }
+}
+
+fn several(values: &[String]) -> String {
+    let shown: Vec<String> = values.iter().take(VALUES).map(|value| elide(value, VALUE)).collect();
+    let more = if values.len() > VALUES { " …" } else { "" };
+    format!("{}{more}", shown.join(" · "))
+}
+
+/// A field's value for people: bytes get a unit that can be read.
+fn text(field: &str, value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            items.iter().map(|item| text("", item)).collect::<Vec<_>>().join(", ")
+        }
+        Value::Number(n) => match (field.ends_with("_bytes"), n.as_f64()) {
+            (true, Some(bytes)) => number::bytes(bytes),
+            _ => n.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+/// Each way a device ran.
+pub(super) fn devices(records: &[Record]) -> Vec<Device> {
+    let word = |known: &Known<String>| match known {
+        Known::Value(text) => elide(text, 80),
+        Known::Unavailable { .. } => "–".to_owned(),
+    };
+    let seen: BTreeSet<Device> = records
+        .iter()
+        .filter_map(|record| {
+            let facts = record.facts.value()?;
+            let threads = facts.threads.value().map_or("–".to_owned(), usize::to_string);
+            let kernels =
+                facts.kernels.iter().map(|(format, kernel)| format!("{format}: {kernel}"));
+            Some(Device {
+                id: elide(&facts.device, 60),
+                name: word(&record.device.clone().map(|device| device.name)),
+                class: record.device.value().map_or("–", |d| class_name(d.class)).to_owned(),
+                isa: word(&facts.isa),
+                driver: word(&facts.driver),
+                threads,
+                numerics: format!("{:?}, kv {}", facts.numerics, facts.kv.name()).to_lowercase(),
+                kernels: elide(&kernels.collect::<Vec<_>>().join("; "), VALUE),
+            })
+        })
+        .collect();
+    merge_kernels(seen)
+}
+
+/// One line a device: models of other formats only add their kernels.
+fn merge_kernels(seen: BTreeSet<Device>) -> Vec<Device> {
+    let mut merged: Vec<Device> = Vec::new();
+    for mut device in seen {
+        let kernels = std::mem::take(&mut device.kernels);
+        let same = |other: &&mut Device| {
+            (&other.id, &other.isa, &other.threads, &other.numerics)
+                == (&device.id, &device.isa, &device.threads, &device.numerics)
+        };
+        match merged.iter_mut().find(same) {
+            Some(known) => {
+                for kernel in kernels.split("; ") {
+                    if !known.kernels.contains(kernel) {
+                        known.kernels.push_str(&format!("; {kernel}"));
+                    }
+                }
+            }
+            None => merged.push(Device { kernels, ..device }),
+        }
+    }
+    merged
+}
+
+/// The runs, oldest first.
+pub(super) fn runs(records: &[Record]) -> Vec<Run> {
+    let seen: BTreeSet<Run> = records
+        .iter()
+        .map(|record| Run {
+            started: elide(&record.run.started, 40),
+            id: elide(&record.run.id, 60),
+            suite: elide(&record.run.suite, 80),
+            command: elide(&record.run.command.join(" "), VALUE),
+            seed: record.run.seed.to_string(),
+            tool: elide(&format!("{} {}", record.tool.name, record.tool.version), 60),
+        })
+        .collect();
+    seen.into_iter().collect()
+}

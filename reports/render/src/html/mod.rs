@@ -1,0 +1,27 @@
+//! The page: one self-contained HTML file that asks nothing of anyone and needs no script.
+
+mod environment;
+mod page;
+mod summary;
+
+use minijinja::{AutoEscape, Environment, Value};
+use yardstick_analyse::Comparison;
+use yardstick_record::Record;
+
+pub use page::Meta;
+
+/// The template, escaped by minijinja wherever it prints a value.
+const TEMPLATE: &str = include_str!("report.html");
+/// The page's style, printed inside it.
+const STYLE: &str = include_str!("report.css");
+
+/// The page of a comparison. `records` are those the comparison was made of: they add the machine and the runs.
+pub fn html(comparison: &Comparison, records: &[Record], meta: &Meta) -> String {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let page = page::page(comparison, records, meta, STYLE);
+    let made = environment
+        .render_str(TEMPLATE, Value::from_serialize(page))
+        .expect("the template is fixed and every value it prints is in the page");
+    made + "\n"
+}

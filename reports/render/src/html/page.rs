@@ -1,0 +1,152 @@
+//! What the template prints: every string harmless, every number already written.
+
+use serde::Serialize;
+use yardstick_analyse::{Comparison, Row};
+use yardstick_record::Record;
+
+use super::environment::{Device, Machine, Run, devices, machines, runs};
+use super::summary::{Model, Tile, Unranked, fastest, lead, tiles, unranked};
+use crate::charts::{Chart, charts};
+use crate::columns::status;
+use crate::table::{Kind, Shape, Table, Tone, legend};
+use crate::text::{clean, elide};
+
+/// What the page says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Heading: the suite's name, or what was asked.
+    pub title: String,
+    /// When the page was made, RFC 3339.
+    pub generated: String,
+    /// The program that made it, with its version.
+    pub tool: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    style: &'static str,
+    title: String,
+    generated: String,
+    tool: String,
+    lead: String,
+    tiles: Vec<Tile>,
+    tests: Vec<String>,
+    fastest: Vec<Model>,
+    unranked: Vec<Unranked>,
+    columns: Vec<Heading>,
+    rows: Vec<Vec<Cell>>,
+    notes: Vec<String>,
+    legend: &'static str,
+    charts: Vec<Chart>,
+    troubles: Vec<Trouble>,
+    machines: Vec<Machine>,
+    devices: Vec<Device>,
+    runs: Vec<Run>,
+    reruns: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Heading {
+    title: &'static str,
+    number: bool,
+}
+
+#[derive(Serialize)]
+struct Cell {
+    text: String,
+    note: Option<usize>,
+    detail: Option<String>,
+    class: &'static str,
+}
+
+/// A cell of the plan without numbers.
+#[derive(Serialize)]
+struct Trouble {
+    status: &'static str,
+    device: String,
+    model: String,
+    test: String,
+    reason: String,
+    rerun: String,
+}
+
+/// Characters of a reason or a command; JSON has the rest.
+const LONG: usize = 600;
+/// Commands listed.
+const COMMANDS: usize = 200;
+
+pub(super) fn page(
+    comparison: &Comparison,
+    records: &[Record],
+    meta: &Meta,
+    style: &'static str,
+) -> Page {
+    let table = Table::of(comparison);
+    let (tests, fastest) = fastest(comparison);
+    Page {
+        style,
+        title: elide(&meta.title, 120),
+        generated: clean(&meta.generated).into_owned(),
+        tool: clean(&meta.tool).into_owned(),
+        lead: lead(comparison, records),
+        tiles: tiles(comparison),
+        tests,
+        fastest,
+        unranked: unranked(comparison),
+        columns: table
+            .columns
+            .iter()
+            .map(|c| Heading { title: c.title, number: c.kind != Kind::Text })
+            .collect(),
+        rows: table.rows.iter().map(|row| cells(&table, row)).collect(),
+        notes: table.notes.clone(),
+        legend: legend(comparison).unwrap_or(""),
+        charts: charts(comparison),
+        troubles: comparison.rows.iter().filter_map(trouble).collect(),
+        machines: machines(records),
+        devices: devices(records),
+        runs: runs(records),
+        reruns: reruns(comparison),
+    }
+}
+
+fn cells(table: &Table, row: &[Shape]) -> Vec<Cell> {
+    let class = |shape: &Shape, kind: Kind| match (shape.tone, kind) {
+        (Tone::Good, _) => "good",
+        (Tone::Bad, _) => "bad",
+        (Tone::Faint, Kind::Text | Kind::Headline) => "faint",
+        (Tone::Faint, _) => "faint number",
+        (Tone::Plain, Kind::Text) => "",
+        (Tone::Plain, Kind::Headline) => "number headline",
+        (Tone::Plain, _) => "number",
+    };
+    row.iter()
+        .zip(&table.columns)
+        .map(|(shape, column)| Cell {
+            text: shape.text.clone(),
+            note: shape.note,
+            detail: shape.detail.clone(),
+            class: class(shape, column.kind),
+        })
+        .collect()
+}
+
+fn trouble(row: &Row) -> Option<Trouble> {
+    (!row.outcome.is_ok()).then(|| Trouble {
+        status: status(&row.outcome),
+        device: elide(&row.cell.device, 60),
+        model: elide(&row.model, 60),
+        test: row.cell.test.to_string(),
+        reason: elide(&yardstick_analyse::describe(&row.outcome), LONG),
+        rerun: elide(&row.rerun, LONG),
+    })
+}
+
+fn reruns(comparison: &Comparison) -> Vec<String> {
+    let mut commands: Vec<String> =
+        comparison.rows.iter().map(|row| elide(&row.rerun, LONG)).collect();
+    commands.sort();
+    commands.dedup();
+    commands.truncate(COMMANDS);
+    commands
+}

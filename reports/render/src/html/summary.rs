@@ -1,0 +1,177 @@
+//! The head of the page: what ran, what was proven, what is fastest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use yardstick_analyse::{Comparison, Ranking, Row};
+use yardstick_record::{Direction, Outcome, Record, VerificationStatus};
+
+use crate::number;
+use crate::text::elide;
+
+/// A figure and what it counts.
+#[derive(Serialize)]
+pub(super) struct Tile {
+    figure: String,
+    label: String,
+    class: &'static str,
+}
+
+/// The fastest devices of one model, a cell a test.
+#[derive(Serialize)]
+pub(super) struct Model {
+    name: String,
+    tests: Vec<Vec<First>>,
+}
+
+/// A device in first place.
+#[derive(Serialize)]
+struct First {
+    device: String,
+    value: String,
+    /// What to make of it: `tie`, `1.9 × the next`, `order not proven`.
+    remark: String,
+}
+
+/// A row with numbers that are not compared for speed.
+#[derive(Serialize)]
+pub(super) struct Unranked {
+    device: String,
+    model: String,
+    test: String,
+    reason: String,
+}
+
+/// One sentence: how much was measured on what.
+pub(super) fn lead(comparison: &Comparison, records: &[Record]) -> String {
+    let distinct =
+        |word: fn(&Row) -> &str| comparison.rows.iter().map(word).collect::<BTreeSet<&str>>().len();
+    let models = plural(distinct(|row| &row.model), "model", "models");
+    let devices = plural(distinct(|row| &row.cell.device), "device", "devices");
+    let machines: BTreeSet<&str> = comparison
+        .rows
+        .iter()
+        .filter_map(|row| row.settings.get("machine").map(String::as_str))
+        .collect();
+    let runs: BTreeSet<&str> = records.iter().map(|record| record.run.id.as_str()).collect();
+    let on = match machines.len() {
+        1 => elide(machines.first().copied().unwrap_or_default(), 100),
+        n => plural(n, "machine", "machines"),
+    };
+    format!("{models} on {devices} of {on}, in {}.", plural(runs.len(), "run", "runs"))
+}
+
+fn plural(n: usize, one: &str, many: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+}
+
+/// Cells by outcome, and proofs.
+pub(super) fn tiles(comparison: &Comparison) -> Vec<Tile> {
+    let rows = &comparison.rows;
+    let count = |what: fn(&Row) -> bool| rows.iter().filter(|row| what(row)).count();
+    let measured = count(|row| row.outcome.is_ok());
+    let proven =
+        count(|row| row.outcome.is_ok() && row.verification.status == VerificationStatus::Passed);
+    let ended = [
+        ("failed", count(|row| matches!(row.outcome, Outcome::Failed { .. })), "bad"),
+        ("invalid", count(|row| matches!(row.outcome, Outcome::Invalid { .. })), "bad"),
+        ("skipped", count(|row| matches!(row.outcome, Outcome::Skipped { .. })), "faint"),
+    ];
+    let tile = |figure: String, label: &str, class| Tile { figure, label: label.to_owned(), class };
+    let class = if proven == measured && measured > 0 { "good" } else { "" };
+    let mut tiles = vec![
+        tile(format!("{measured} of {}", rows.len()), "cells measured", ""),
+        tile(format!("{proven} of {measured}"), "verified against the reference", class),
+    ];
+    let other = ended.into_iter().filter(|(_, n, _)| *n > 0);
+    tiles.extend(other.map(|(label, n, class)| tile(n.to_string(), label, class)));
+    tiles
+}
+
+/// Names of the tests ranked, and for each model who is first in them.
+pub(super) fn fastest(comparison: &Comparison) -> (Vec<String>, Vec<Model>) {
+    let heading = |ranking: &Ranking| match ranking.sequences {
+        1 => ranking.test.to_string(),
+        n => format!("{} × {n} sequences", ranking.test),
+    };
+    let several = comparison.varying.contains(&"machine");
+    let name = |ranking: &Ranking| match several {
+        true => format!("{} on {}", elide(&ranking.model, 60), elide(&ranking.machine, 60)),
+        false => elide(&ranking.model, 60),
+    };
+    let tests: BTreeMap<_, String> = comparison
+        .rankings
+        .iter()
+        .map(|ranking| ((ranking.test, ranking.sequences), heading(ranking)))
+        .collect();
+    let mut models: Vec<Model> = Vec::new();
+    for ranking in &comparison.rankings {
+        let column = tests.keys().position(|key| *key == (ranking.test, ranking.sequences));
+        let name = name(ranking);
+        if models.iter().all(|model| model.name != name) {
+            models
+                .push(Model { name: name.clone(), tests: tests.keys().map(|_| vec![]).collect() });
+        }
+        let model = models.iter_mut().find(|model| model.name == name);
+        if let (Some(model), Some(column)) = (model, column) {
+            model.tests[column] = first(comparison, ranking);
+        }
+    }
+    (tests.into_values().collect(), models)
+}
+
+fn first(comparison: &Comparison, ranking: &Ranking) -> Vec<First> {
+    let place = |(index, &row): (usize, &usize)| {
+        let row = &comparison.rows[row];
+        let estimate = row.estimate(ranking.metric)?;
+        let unit = if ranking.test.tokens().is_some() { " t/s" } else { "" };
+        Some(First {
+            device: label(comparison, row),
+            value: format!("{}{unit}", number::estimate(ranking.metric, estimate)),
+            remark: if index == 0 { remark(comparison, ranking) } else { String::new() },
+        })
+    };
+    ranking.order.iter().take(ranking.tied).enumerate().filter_map(place).collect()
+}
+
+fn remark(comparison: &Comparison, ranking: &Ranking) -> String {
+    let speed = |place: usize| {
+        let row = &comparison.rows[*ranking.order.get(place)?];
+        row.estimate(ranking.metric).map(|estimate| estimate.median)
+    };
+    if ranking.order.len() == 1 {
+        return "the only one ranked".to_owned();
+    }
+    if ranking.tied > 1 {
+        return "a tie: intervals overlap".to_owned();
+    }
+    let factor = match (speed(0), speed(1), ranking.metric.direction()) {
+        (Some(best), Some(next), Direction::Higher) => best / next,
+        (Some(best), Some(next), Direction::Lower) => next / best,
+        _ => return String::new(),
+    };
+    let proof = if ranking.proven { "" } else { "; order not proven, n too small" };
+    format!("{factor:.2} × the next{proof}")
+}
+
+/// A device, with the settings that tell it from others of its name.
+pub(crate) fn label(comparison: &Comparison, row: &Row) -> String {
+    let setting = comparison.setting(row);
+    let device = elide(&row.cell.device, 40);
+    if setting.is_empty() { device } else { format!("{device} ({})", elide(&setting, 60)) }
+}
+
+/// Rows with numbers that must not be compared for speed.
+pub(super) fn unranked(comparison: &Comparison) -> Vec<Unranked> {
+    let measured = comparison.rows.iter().filter(|row| row.outcome.is_ok());
+    measured
+        .filter_map(|row| {
+            Some(Unranked {
+                device: label(comparison, row),
+                model: elide(&row.model, 60),
+                test: row.cell.test.to_string(),
+                reason: elide(row.not_ranked.as_ref()?, 300),
+            })
+        })
+        .collect()
+}

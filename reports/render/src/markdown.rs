@@ -1,0 +1,79 @@
+//! The markdown table, with every column people see.
+
+use yardstick_analyse::Comparison;
+
+use crate::table::{Kind, Shape, Table, legend};
+
+/// A GitHub-flavoured table and its footnotes.
+pub fn markdown(comparison: &Comparison) -> String {
+    if comparison.rows.is_empty() {
+        return "No records.\n".to_owned();
+    }
+    let table = Table::of(comparison);
+    let mut lines: Vec<Vec<String>> =
+        vec![table.columns.iter().map(|column| column.title.to_owned()).collect()];
+    lines.extend(table.rows.iter().map(|row| row.iter().map(cell).collect()));
+    let right: Vec<bool> = table.columns.iter().map(|column| column.kind != Kind::Text).collect();
+    let mut out = lay_out(&lines, &right);
+    if !table.notes.is_empty() {
+        out.push('\n');
+    }
+    for (index, note) in table.notes.iter().enumerate() {
+        out.push_str(&format!("{}. {}\n", index + 1, escape(note)));
+    }
+    if let Some(legend) = legend(comparison) {
+        out.push_str(&format!("\n{legend}\n"));
+    }
+    out
+}
+
+fn cell(shape: &Shape) -> String {
+    let note = shape.note.map(|n| format!("<sup>{n}</sup>")).unwrap_or_default();
+    format!("{}{note}", escape(&shape.text))
+}
+
+fn lay_out(lines: &[Vec<String>], right: &[bool]) -> String {
+    let wide =
+        |i: usize| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0).max(2);
+    let pad = |i: usize, text: &str| {
+        let fill = " ".repeat(wide(i) - text.chars().count());
+        if right[i] { format!("{fill}{text}") } else { format!("{text}{fill}") }
+    };
+    let mut out = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        let cells: Vec<String> = line.iter().enumerate().map(|(i, text)| pad(i, text)).collect();
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+        if index == 0 {
+            let rule = |i: usize| match right[i] {
+                true => format!("{}:", "-".repeat(wide(i) - 1)),
+                false => "-".repeat(wide(i)),
+            };
+            let rules: Vec<String> = (0..line.len()).map(rule).collect();
+            out.push_str(&format!("| {} |\n", rules.join(" | ")));
+        }
+    }
+    out
+}
+
+/// Text that markdown takes for text, whatever it says. An underscore inside a word means nothing to it, and stays readable.
+pub(crate) fn escape(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let inside = |i: usize| {
+        let word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
+        i > 0 && word(chars.get(i - 1)) && word(chars.get(i + 1))
+    };
+    let mut out = String::with_capacity(text.len());
+    for (i, &c) in chars.iter().enumerate() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '_' if inside(i) => out.push('_'),
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' | '$' => {
+                out.extend(['\\', c])
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}

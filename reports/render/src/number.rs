@@ -1,0 +1,119 @@
+//! Numbers for people: units chosen by size, digits by precision.
+
+use yardstick_analyse::{Estimate, Interval};
+use yardstick_record::Metric;
+
+/// `52.13`, `812.4`, `12340`: about four digits.
+pub(crate) fn digits(value: f64) -> String {
+    format!("{value:.*}", decimals(value))
+}
+
+fn decimals(value: f64) -> usize {
+    match value.abs() {
+        v if v >= 1000.0 => 0,
+        v if v >= 100.0 => 1,
+        v if v >= 0.1 || v == 0.0 => 2,
+        _ => 4,
+    }
+}
+
+/// `91.4 MiB`, `1.25 GiB`.
+pub(crate) fn bytes(value: f64) -> String {
+    let (divisor, unit) = byte_scale(value);
+    format!("{} {unit}", digits(value / divisor))
+}
+
+fn byte_scale(value: f64) -> (f64, &'static str) {
+    const KIB: f64 = 1024.0;
+    match value.abs() {
+        v if v < KIB * KIB => (KIB, "KiB"),
+        v if v < 10.0 * KIB * KIB * KIB => (KIB * KIB, "MiB"),
+        _ => (KIB * KIB * KIB, "GiB"),
+    }
+}
+
+/// `134.52 M`, `1.24 B`.
+pub(crate) fn params(value: u64) -> String {
+    match value as f64 {
+        v if v >= 1e9 => format!("{:.2} B", v / 1e9),
+        v if v >= 1e6 => format!("{:.2} M", v / 1e6),
+        v => format!("{:.1} K", v / 1e3),
+    }
+}
+
+fn time_scale(ns: f64) -> (f64, &'static str) {
+    match ns.abs() {
+        v if v < 1e3 => (1.0, "ns"),
+        v if v < 1e6 => (1e3, "µs"),
+        v if v < 1e10 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    }
+}
+
+/// `6.5e-4`.
+pub(crate) fn scientific(value: f64) -> String {
+    format!("{value:.1e}")
+}
+
+/// Median ± the farther end of its interval.
+pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
+    let (divisor, unit) = scale(metric, estimate.median);
+    let mut text = digits(estimate.median / divisor);
+    // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.
+    let spread =
+        !matches!(metric, Metric::PeakRssBytes | Metric::CpuCores | Metric::PercentOfBandwidth);
+    if let (Some(interval), true) = (estimate.interval.value(), spread) {
+        let places = decimals(estimate.median / divisor);
+        text = format!("{text} ± {:.places$}", reach(estimate.median, interval) / divisor);
+    }
+    join(text, unit)
+}
+
+/// The longer arm of an interval that need not be symmetric.
+fn reach(median: f64, interval: &Interval) -> f64 {
+    (interval.high - median).max(median - interval.low)
+}
+
+/// `49.80 to 52.44 tokens/s (95.0 %)`.
+pub(crate) fn interval(metric: Metric, interval: &Interval) -> String {
+    let (divisor, unit) = scale(metric, interval.high);
+    let unit = if unit.is_empty() { metric.unit() } else { unit };
+    let (low, high) = (digits(interval.low / divisor), digits(interval.high / divisor));
+    format!("{low} to {high} {unit} ({:.1} %)", interval.confidence * 100.0)
+}
+
+fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
+    match metric {
+        Metric::PeakRssBytes => byte_scale(value),
+        Metric::TimeNs | Metric::TokenLatencyNs => time_scale(value),
+        Metric::TokensPerSecond | Metric::CpuCores | Metric::PercentOfBandwidth => (1.0, ""),
+    }
+}
+
+fn join(number: String, unit: &str) -> String {
+    if unit.is_empty() { number } else { format!("{number} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        let table = [
+            (digits(52.134), "52.13"),
+            (digits(812.44), "812.4"),
+            (digits(12_340.2), "12340"),
+            (digits(0.0123), "0.0123"),
+            (digits(0.0), "0.00"),
+            (bytes(91.4 * 1_048_576.0), "91.40 MiB"),
+            (bytes(24.0 * 1_073_741_824.0), "24.00 GiB"),
+            (params(134_515_008), "134.52 M"),
+            (params(1_235_814_400), "1.24 B"),
+            (scientific(6.54e-4), "6.5e-4"),
+        ];
+        for (found, expected) in table {
+            assert_eq!(found, expected);
+        }
+    }
+}
