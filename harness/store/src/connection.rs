@@ -79,10 +79,23 @@ pub(crate) fn read_only(path: &Path) -> Result<Connection, Error> {
             let opened = Connection::open_with_flags(uri, flags).and_then(usable);
             opened.map_err(|error| Error::of(path, error))?
         }
-        Err(error) => return Err(Error::of(path, error)),
+        Err(error) => return Err(unindexed(path, error)),
     };
     connection.busy_timeout(PATIENCE).map_err(|error| Error::of(path, error))?;
     Ok(connection)
+}
+
+/// Commits wait in the log and the folder takes no index file of it.
+fn unindexed(path: &Path, error: rusqlite::Error) -> Error {
+    match Error::of(path, error) {
+        Error::ReadOnly { path, .. } => Error::Database {
+            path,
+            message: "its last writer was killed and its folder cannot be written, so its log cannot be read; \
+                copy the file and its -wal file to a folder that can be written"
+                .into(),
+        },
+        other => other,
+    }
 }
 
 /// SQLite opens lazily: the first read tells.
