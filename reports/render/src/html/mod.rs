@@ -4,7 +4,8 @@ mod environment;
 mod page;
 mod summary;
 
-use minijinja::{AutoEscape, Environment, Value};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment};
 use yardstick_analyse::Comparison;
 use yardstick_record::Record;
 
@@ -21,7 +22,7 @@ pub fn html(comparison: &Comparison, records: &[Record], meta: &Meta) -> String 
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let page = page::page(comparison, records, meta, STYLE);
     let made = environment
-        .render_str(TEMPLATE, Value::from_serialize(page))
+        .render_str(TEMPLATE, Serde(page))
         .expect("the template is fixed and every value it prints is in the page");
     made + "\n"
 }
