@@ -1,4 +1,5 @@
 //! The conformance suite and the verification are themselves tested: sessions with one fault each, all caught.
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
 
 mod tiny;
 

@@ -66,6 +66,7 @@ impl Backend for Reference {
         options: &Options,
     ) -> Result<Box<dyn Session>, Error> {
         let mut footprint = self.plan(device, model.info(), options)?;
+        model.check_unchanged()?;
         let weights = Weights::new(model.clone())?;
         footprint.copied_bytes = weights.decoded_bytes();
         let architecture = model.architecture();

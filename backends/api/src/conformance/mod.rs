@@ -8,7 +8,7 @@
 //! }
 //! ```
 //!
-//! [`run`] takes any other cases, for instance presets with the reference's answers.
+//! [`run_synthetic`] does the same on small made-up models with the reference's answers, and [`run`] takes any cases.
 
 mod answers;
 mod bench;
@@ -17,6 +17,7 @@ mod golden;
 mod loading;
 mod refusals;
 mod state;
+pub mod synthetic;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -125,6 +126,20 @@ pub fn run_golden(backend: &dyn Backend, root: &Path) {
         Golden::Absent => println!("skipped: no golden answers at {}", root.display()),
         Golden::Broken(reason) => panic!("golden answers: {reason}"),
         Golden::Cases(cases) => {
+            let report = run(backend, &cases);
+            assert!(report.passed(), "{report}");
+        }
+    }
+}
+
+/// Runs the suite on the made-up models with the answers of `oracle`, the reference.
+///
+/// # Panics
+/// With the report when a check fails, since it stands for a test.
+pub fn run_synthetic(backend: &dyn Backend, oracle: &dyn Backend) {
+    match synthetic::cases(oracle) {
+        Err(error) => panic!("made-up models: {error}"),
+        Ok(cases) => {
             let report = run(backend, &cases);
             assert!(report.passed(), "{report}");
         }

@@ -37,14 +37,14 @@ pub fn expect(
 ) -> Result<Expected, Error> {
     let tokens = prompt(vocab, TOKENS);
     session.truncate(Sequence(0), 0)?;
-    let trunk = rows(session, &tokens[TRUNK])?;
+    let trunk = rows(session, vocab, &tokens[TRUNK])?;
     session.truncate(Sequence(0), KEEP)?;
-    let grown = rows(session, &tokens[BRANCH[0].start..GROWTH.end])?;
+    let grown = rows(session, vocab, &tokens[BRANCH[0].start..GROWTH.end])?;
     let mut shortfalls = vec![f64::INFINITY; generated.ids.len()];
     session.truncate(Sequence(0), FORK)?;
     force(session, vocab, tokens[FIRST[0]], generated, 0, &mut shortfalls)?;
     session.truncate(Sequence(0), FORK)?;
-    let other = rows(session, &tokens[OTHER])?;
+    let other = rows(session, vocab, &tokens[OTHER])?;
     force(session, vocab, tokens[FIRST[1]], generated, 1, &mut shortfalls)?;
     session.truncate(Sequence(0), 0)?;
 
@@ -86,7 +86,7 @@ fn force(
         .chain(chosen.iter().copied().take(known))
         .take(chosen.len())
         .collect();
-    let values = rows(session, &forced)?;
+    let values = rows(session, vocab, &forced)?;
     for (i, row) in values.chunks_exact(vocab.max(1)).enumerate() {
         shortfalls[i * step + sequence] = row_shortfall(row, chosen[i]);
     }
@@ -94,16 +94,15 @@ fn force(
 }
 
 /// Appends tokens to sequence 0 and returns the logits of all of them, (tokens, vocab).
-fn rows(session: &mut dyn Session, tokens: &[Token]) -> Result<Vec<f32>, Error> {
+fn rows(session: &mut dyn Session, vocab: usize, tokens: &[Token]) -> Result<Vec<f32>, Error> {
     let spans = [Span { sequence: Sequence(0), tokens }];
     session.forward(&Batch { spans: &spans, rows: Rows::All })?;
     let logits = session.logits()?;
-    if logits.rows() != tokens.len() {
-        let rows = logits.rows();
-        return Err(Error::Device(format!(
-            "asked for {} rows of logits, got {rows}",
-            tokens.len()
-        )));
+    if (logits.rows(), logits.vocab) != (tokens.len(), vocab) {
+        let (rows, expected) = (logits.rows(), tokens.len());
+        let of = logits.vocab;
+        let reason = format!("asked for ({expected}, {vocab}) logits, got ({rows}, {of})");
+        return Err(Error::Device(reason));
     }
     Ok(logits.values.to_vec())
 }
