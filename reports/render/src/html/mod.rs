@@ -10,6 +10,7 @@ use yardstick_analyse::Comparison;
 use yardstick_record::Record;
 
 pub use page::Meta;
+pub(crate) use summary::label;
 
 /// The template, escaped by minijinja wherever it prints a value.
 const TEMPLATE: &str = include_str!("report.html");

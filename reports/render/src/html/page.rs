@@ -8,7 +8,8 @@ use super::environment::{Device, Machine, Run, devices, machines, runs};
 use super::summary::{Model, Tile, Unranked, fastest, lead, tiles, unranked};
 use crate::charts::{Chart, charts};
 use crate::columns::status;
-use crate::table::{Kind, Shape, Table, Tone, legend};
+use crate::number;
+use crate::table::{Column, Kind, Shape, Table, Tone, legend};
 use crate::text::{clean, elide};
 
 /// What the page says of itself.
@@ -34,7 +35,7 @@ pub(super) struct Page {
     fastest: Vec<Model>,
     unranked: Vec<Unranked>,
     columns: Vec<Heading>,
-    rows: Vec<Vec<Cell>>,
+    models: Vec<Rows>,
     notes: Vec<String>,
     legend: &'static str,
     charts: Vec<Chart>,
@@ -49,6 +50,15 @@ pub(super) struct Page {
 struct Heading {
     title: &'static str,
     number: bool,
+}
+
+/// The rows of one model.
+#[derive(Serialize)]
+struct Rows {
+    model: String,
+    /// Its size, parameters, format and hash, as far as known.
+    about: String,
+    rows: Vec<Vec<Cell>>,
 }
 
 #[derive(Serialize)]
@@ -81,7 +91,7 @@ pub(super) fn page(
     meta: &Meta,
     style: &'static str,
 ) -> Page {
-    let table = Table::of(comparison);
+    let table = table(comparison);
     let (tests, fastest) = fastest(comparison);
     Page {
         style,
@@ -98,7 +108,7 @@ pub(super) fn page(
             .iter()
             .map(|c| Heading { title: c.title, number: c.kind != Kind::Text })
             .collect(),
-        rows: table.rows.iter().map(|row| cells(&table, row)).collect(),
+        models: models(comparison, &table),
         notes: table.notes.clone(),
         legend: legend(comparison).unwrap_or(""),
         charts: charts(comparison),
@@ -110,11 +120,48 @@ pub(super) fn page(
     }
 }
 
+/// The table without what is the same for every row of a model.
+fn table(comparison: &Comparison) -> Table {
+    let of_model = |column: &&Column| ["model", "size_bytes", "params"].contains(&column.id);
+    let columns = Table::of(comparison).columns.into_iter().filter(|c| !of_model(c)).collect();
+    Table::with(comparison, columns)
+}
+
+/// Neighbouring rows of one model under its name.
+fn models(comparison: &Comparison, table: &Table) -> Vec<Rows> {
+    let mut models: Vec<Rows> = Vec::new();
+    let mut last = None;
+    for (row, shapes) in comparison.rows.iter().zip(&table.rows) {
+        if last.replace(&row.model) != Some(&row.model) {
+            models.push(Rows { model: elide(&row.model, 100), about: about(row), rows: vec![] });
+        }
+        if let Some(model) = models.last_mut() {
+            model.rows.push(cells(table, shapes));
+        }
+    }
+    models
+}
+
+fn about(row: &Row) -> String {
+    let model = &row.cell.model;
+    let words = [
+        model.file_bytes.value().map(|bytes| number::bytes(*bytes as f64)),
+        model.parameters.value().map(|n| format!("{} parameters", number::params(*n))),
+        model.architecture.value().map(|name| elide(name, 40)),
+        model.random_weights.as_ref().map(|why| elide(why, 80)),
+        model.sha256.value().map(|hash| format!("SHA-256 {}", elide(hash, 17))),
+    ];
+    let known: Vec<String> = words.into_iter().flatten().collect();
+    if known.is_empty() { model.sha256.reason().unwrap_or("").into() } else { known.join(" · ") }
+}
+
 fn cells(table: &Table, row: &[Shape]) -> Vec<Cell> {
     let class = |shape: &Shape, kind: Kind| match (shape.tone, kind) {
         (Tone::Good, _) => "good",
+        (Tone::Bad, Kind::Headline) => "bad trouble",
         (Tone::Bad, _) => "bad",
-        (Tone::Faint, Kind::Text | Kind::Headline) => "faint",
+        (Tone::Faint, Kind::Headline) => "faint trouble",
+        (Tone::Faint, Kind::Text) => "faint",
         (Tone::Faint, _) => "faint number",
         (Tone::Plain, Kind::Text) => "",
         (Tone::Plain, Kind::Headline) => "number headline",

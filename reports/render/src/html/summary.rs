@@ -29,7 +29,7 @@ pub(super) struct Model {
 struct First {
     device: String,
     value: String,
-    /// What to make of it: `tie`, `1.9 × the next`, `order not proven`.
+    /// What to make of first place, on the last that holds it: `a tie`, `1.9 × the next`, `order not proven`.
     remark: String,
 }
 
@@ -128,7 +128,11 @@ fn first(comparison: &Comparison, ranking: &Ranking) -> Vec<First> {
         Some(First {
             device: label(comparison, row),
             value: format!("{}{unit}", number::estimate(ranking.metric, estimate)),
-            remark: if index == 0 { remark(comparison, ranking) } else { String::new() },
+            remark: if index + 1 == ranking.tied {
+                remark(comparison, ranking)
+            } else {
+                String::new()
+            },
         })
     };
     ranking.order.iter().take(ranking.tied).enumerate().filter_map(place).collect()
