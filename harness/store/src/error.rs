@@ -74,7 +74,7 @@ pub enum Error {
         id: String,
     },
     /// No such run.
-    #[error("no run {id} in the store; list them with `yardstick report --runs`")]
+    #[error("no run {id} in the store; list them with `yardstick report --list`")]
     UnknownRun {
         /// What was asked for.
         id: String,
