@@ -32,10 +32,9 @@ pub struct Quantised {
     pub source_bytes: u64,
 }
 
-/// Quantises a model into a new file. Metadata are kept, but for `general.file_type` and `general.quantization_version`.
-/// Memory stays at a few MiB a thread beside the map of the source. `tell` may stop it.
-///
-/// `network` is what the mix must know of the model, see [`network`].
+/// Quantises a model into a new file, whole or not at all. Metadata are kept, but for `general.file_type` and
+/// `general.quantization_version`; tensors that the mix leaves alone (norms, biases) keep their format.
+/// Memory stays at a few MiB a thread beside the map of the source. `tell` hears of the progress and may stop it.
 pub fn quantize(
     source: &Gguf,
     out: &Path,
