@@ -1,1 +1,55 @@
-fn main() {}
+//! `yardstick`: the binary. Parses flags, picks a verb, turns errors into exit codes.
+#![forbid(unsafe_code)]
+
+mod args;
+mod paths;
+mod registry;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Verb};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // A closed pipe while printing help is not worth a panic.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { verbs::USAGE } else { verbs::DONE });
+        }
+    };
+    match dispatch(args) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_closed_pipe(&error) => ExitCode::from(verbs::DONE),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(verbs::USAGE)
+        }
+    }
+}
+
+fn dispatch(args: Args) -> anyhow::Result<u8> {
+    let paths = paths::Paths::resolve(&args.global)?;
+    match args.verb.unwrap_or_default() {
+        Verb::Run(run) => verbs::run::run(&paths, &run),
+        Verb::Report(report) => verbs::report::run(&paths, &report),
+        Verb::Compare(compare) => verbs::compare::run(&paths, &compare),
+        Verb::Devices(devices) => verbs::devices::run(&devices),
+        Verb::Model(model) => verbs::model::run(&paths, &model),
+        Verb::Export(export) => verbs::export::run(&paths, &export),
+        Verb::Import(import) => verbs::import::run(&paths, &import),
+        Verb::Rerun(rerun) => verbs::rerun::run(&paths, &rerun),
+        Verb::Worker(worker) => verbs::worker::run(&worker),
+    }
+}
+
+/// `yardstick report | head` closes our output early; that is not an error.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}

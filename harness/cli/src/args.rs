@@ -1,0 +1,307 @@
+//! Command-line arguments: flags only, no behaviour.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Benchmark the same quantised transformer on every device, with proof that each answer is right.
+///
+/// Without a verb it runs the quick suite and writes a report.
+#[derive(Parser)]
+#[command(name = "yardstick", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a cell failed, was invalid or computed wrong answers; \
+2 nothing was measured because of an error (flags, suite, model, store); 130 interrupted, what was measured is kept.";
+
+/// Flags every verb takes.
+#[derive(clap::Args)]
+pub(crate) struct Global {
+    /// The store of records [default: records.sqlite in the data directory]
+    #[arg(long, global = true, value_name = "FILE", env = "YARDSTICK_STORE")]
+    pub(crate) store: Option<PathBuf>,
+    /// Where records and reports live [default: the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "YARDSTICK_DATA")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where written models and reference answers are kept [default: the platform's cache directory]
+    #[arg(long, global = true, value_name = "DIR", env = "YARDSTICK_CACHE")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Adds the backend that misbehaves on purpose (tests).
+    #[arg(long, global = true, hide = true)]
+    pub(crate) test_doubles: bool,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Verify and measure, store the records, write a report (default)
+    Run(Run),
+    /// Show stored records: terminal, markdown, HTML, CSV or JSON
+    Report(Report),
+    /// Show runs side by side
+    Compare(Compare),
+    /// List the devices usable here, and those that are not with the reason and the fix
+    Devices(Devices),
+    /// Write, list, inspect and quantise models; write logits
+    Model(Model),
+    /// Write stored records as JSON lines, or the records' JSON Schema
+    Export(Export),
+    /// Read records from JSON lines into the store
+    Import(Import),
+    /// Measure a stored record's cell again
+    Rerun(Rerun),
+    /// Serve the worker protocol on standard input and output
+    #[command(hide = true)]
+    Worker(Worker),
+}
+
+impl Default for Verb {
+    fn default() -> Verb {
+        Verb::Run(Run::default())
+    }
+}
+
+/// `yardstick run`
+#[derive(clap::Args, Default)]
+pub(crate) struct Run {
+    /// A built-in suite's name or a suite file; `quick` when no model is given
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) suite: Option<String>,
+    /// Models: a file, or preset:quantisations (smollm-135m:Q4_0,Q8_0); repeatable
+    #[arg(long, short, value_name = "MODEL")]
+    pub(crate) model: Vec<String>,
+    /// Devices: cpu, cpu:avx2, cpu:* or hardware
+    #[arg(long, short, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) devices: Vec<String>,
+    /// Tests: load, ppN, tgN, ttft[N], with @dN for a depth (pp512,tg128@d0,2048)
+    #[arg(long, short, value_name = "LIST")]
+    pub(crate) test: Option<String>,
+    /// Threads: a list and ranges (1,2 or 1-8*2)
+    #[arg(long, value_name = "LIST")]
+    pub(crate) threads: Option<String>,
+    /// Key and value storage: f16, f32
+    #[arg(long, value_name = "LIST")]
+    pub(crate) kv: Option<String>,
+    /// Positions a sequence can hold
+    #[arg(long, value_name = "LIST")]
+    pub(crate) context: Option<String>,
+    /// Sequences generated together
+    #[arg(long, value_name = "LIST")]
+    pub(crate) sequences: Option<String>,
+    /// Tokens computed together in prefill
+    #[arg(long, value_name = "LIST")]
+    pub(crate) chunk: Option<String>,
+    /// Numerics class: f32, f16, bf16, a8
+    #[arg(long, value_name = "LIST")]
+    pub(crate) numerics: Option<String>,
+    /// Fresh processes per device, model and options
+    #[arg(long, value_name = "N")]
+    pub(crate) launches: Option<u32>,
+    /// At least this many repetitions of a test in a launch
+    #[arg(long, short, value_name = "N")]
+    pub(crate) repetitions: Option<u32>,
+    /// Seed of the order of cells [default: from the clock]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Print the plan and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Stop after verification
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) verify_only: bool,
+    /// Continue an interrupted run [default: the latest one]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
+    pub(crate) resume: Option<String>,
+    /// Print a record per line instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the HTML report goes [default: reports/RUN.html in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// `yardstick report`
+#[derive(clap::Args)]
+pub(crate) struct Report {
+    /// Run ids [default: the latest run]
+    pub(crate) runs: Vec<String>,
+    /// Every run in the store
+    #[arg(long, conflicts_with = "runs")]
+    pub(crate) all: bool,
+    /// List the runs in the store
+    #[arg(long, conflicts_with_all = ["runs", "all"])]
+    pub(crate) list: bool,
+    #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
+    pub(crate) format: Format,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `yardstick compare`
+#[derive(clap::Args)]
+pub(crate) struct Compare {
+    /// Run ids; their cells stand side by side
+    #[arg(required = true, num_args = 2..)]
+    pub(crate) runs: Vec<String>,
+    #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
+    pub(crate) format: Format,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// A report's form.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table for this terminal.
+    Terminal,
+    /// A GitHub table.
+    Markdown,
+    /// One self-contained page.
+    Html,
+    /// Every column, one row a cell.
+    Csv,
+    /// Every metric with its unit and direction.
+    Json,
+}
+
+/// `yardstick devices`
+#[derive(clap::Args)]
+pub(crate) struct Devices {
+    /// JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[arg(from_global)]
+    pub(crate) test_doubles: bool,
+}
+
+/// `yardstick model`
+#[derive(clap::Args)]
+pub(crate) struct Model {
+    #[command(subcommand)]
+    pub(crate) action: ModelAction,
+}
+
+/// What to do with models.
+#[derive(Subcommand)]
+pub(crate) enum ModelAction {
+    /// Write presets of real size into the cache: preset:quantisations
+    Make {
+        /// smollm-135m:Q4_0,Q8_0 ...
+        #[arg(required = true)]
+        models: Vec<String>,
+        /// Threads [default: every core]
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Compute the hash only, write nothing
+        #[arg(long)]
+        hash_only: bool,
+        /// Hash files already in the cache and compare them with the manifest
+        #[arg(long, conflicts_with = "hash_only")]
+        check: bool,
+    },
+    /// List the presets, their quantisations and sizes
+    List {
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Describe a model file: hyper-parameters, metadata, tensors
+    Inspect {
+        /// A file or preset:quantisation
+        model: String,
+        /// Read every block's scale and count those that are NaN or infinite
+        #[arg(long)]
+        scan: bool,
+        /// JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Quantise a model file
+    Quantize {
+        /// The source
+        input: PathBuf,
+        /// The result
+        output: PathBuf,
+        /// Q4_0, Q4_K_M, ...
+        quantisation: String,
+        /// Threads [default: every core]
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Accept a source that is already quantised (loses more)
+        #[arg(long)]
+        allow_requantize: bool,
+    },
+    /// Write the logits of every position, little-endian f32, (tokens, vocab)
+    Logits {
+        /// A file or preset:quantisation
+        model: String,
+        /// Device id
+        #[arg(long, default_value = "reference")]
+        device: String,
+        /// Token ids
+        #[arg(long, value_delimiter = ',', required = true)]
+        tokens: Vec<u32>,
+        /// Where to write
+        #[arg(long)]
+        out: PathBuf,
+        /// One token at a time instead of one batch
+        #[arg(long)]
+        step: bool,
+        /// Key and value storage
+        #[arg(long, default_value = "f16")]
+        kv: String,
+        /// Numerics class [default: the device's own]
+        #[arg(long)]
+        numerics: Option<String>,
+        /// Threads [default: every core]
+        #[arg(long)]
+        threads: Option<usize>,
+        #[arg(from_global)]
+        test_doubles: bool,
+    },
+}
+
+/// `yardstick export`
+#[derive(clap::Args)]
+pub(crate) struct Export {
+    /// Run ids [default: every run]
+    pub(crate) runs: Vec<String>,
+    /// Where to write [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the JSON Schema of a record instead
+    #[arg(long)]
+    pub(crate) schema: bool,
+}
+
+/// `yardstick import`
+#[derive(clap::Args)]
+pub(crate) struct Import {
+    /// JSON-lines files; `-` is standard input
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `yardstick rerun`
+#[derive(clap::Args)]
+pub(crate) struct Rerun {
+    /// A record's id or an unambiguous beginning of one
+    pub(crate) record: String,
+    /// Print the command and stop
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+/// `yardstick worker`
+#[derive(clap::Args)]
+pub(crate) struct Worker {
+    #[arg(from_global)]
+    pub(crate) test_doubles: bool,
+}

@@ -1,0 +1,53 @@
+//! Where things are kept: the store, the cache of models and reference answers, the reports.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::args::Global;
+
+/// The directories of this invocation. Only here are environment variables read.
+pub(crate) struct Paths {
+    /// The SQLite store.
+    pub(crate) store: PathBuf,
+    /// Written presets and cached answers; may be deleted at any time.
+    pub(crate) cache: PathBuf,
+    /// Where HTML reports go unless told otherwise.
+    pub(crate) reports: PathBuf,
+}
+
+impl Paths {
+    /// Flags first, then the variables clap read for them, then the platform's usual places.
+    pub(crate) fn resolve(global: &Global) -> Result<Paths> {
+        let data = match &global.data_dir {
+            Some(dir) => dir.clone(),
+            None => base("XDG_DATA_HOME", "LOCALAPPDATA", ".local/share")?,
+        };
+        let cache = match &global.cache_dir {
+            Some(dir) => dir.clone(),
+            None => base("XDG_CACHE_HOME", "LOCALAPPDATA", ".cache")?,
+        };
+        let store = global.store.clone().unwrap_or_else(|| data.join("records.sqlite"));
+        Ok(Paths { store, cache, reports: data.join("reports") })
+    }
+
+    /// Written models.
+    pub(crate) fn models(&self) -> PathBuf {
+        self.cache.join("models")
+    }
+
+    /// Cached reference answers and model hashes.
+    pub(crate) fn answers(&self) -> PathBuf {
+        self.cache.join("reference")
+    }
+}
+
+fn base(xdg: &str, windows: &str, under_home: &str) -> Result<PathBuf> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    absolute(xdg)
+        .or_else(|| if cfg!(windows) { absolute(windows) } else { None })
+        .or_else(|| absolute("HOME").map(|home| home.join(under_home)))
+        .map(|dir| dir.join("yardstick"))
+        .with_context(|| format!("no home directory: set HOME, {xdg}, or pass --data-dir and --cache-dir"))
+}

@@ -1,0 +1,20 @@
+//! The verbs, one file each. A verb returns the exit code; an error is printed and becomes [`USAGE`].
+
+pub(crate) mod compare;
+pub(crate) mod devices;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod model;
+pub(crate) mod report;
+pub(crate) mod rerun;
+pub(crate) mod run;
+pub(crate) mod worker;
+
+/// Everything asked for was done.
+pub(crate) const DONE: u8 = 0;
+/// A cell failed, was invalid or computed wrong answers.
+pub(crate) const FAILED: u8 = 1;
+/// Nothing was done because of an error in the request or its surroundings.
+pub(crate) const USAGE: u8 = 2;
+/// Ctrl-C; what was measured is kept.
+pub(crate) const INTERRUPTED: u8 = 130;
