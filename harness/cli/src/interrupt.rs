@@ -1,0 +1,22 @@
+//! Ctrl-C: the first asks for an orderly end, the second ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+
+use crate::verbs::INTERRUPTED;
+
+/// A flag that Ctrl-C (or a termination signal) sets.
+pub(crate) fn flag() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("\ninterrupted: keeping what was measured (again to leave at once)");
+    })
+    .context("cannot watch for Ctrl-C")?;
+    Ok(flag)
+}

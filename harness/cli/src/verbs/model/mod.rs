@@ -1,0 +1,44 @@
+//! `yardstick model`: write, list, inspect and quantise models, and write their logits.
+
+mod inspect;
+mod list;
+mod logits;
+mod make;
+mod quantize;
+
+use anyhow::Result;
+
+use crate::args::{Model, ModelAction};
+use crate::models;
+use crate::paths::Paths;
+
+/// Picks the action.
+pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
+    match &args.action {
+        ModelAction::Make { models, threads, hash_only, check } => {
+            let threads = threads.unwrap_or_else(models::cores);
+            if *hash_only { make::hash(models, threads) } else { make::write(paths, models, threads, *check) }
+        }
+        ModelAction::List { json } => list::run(*json),
+        ModelAction::Inspect { model, scan, json } => {
+            inspect::run(&models::path(paths, model)?, *scan, *json)
+        }
+        ModelAction::Quantize { input, output, quantisation, threads, allow_requantize } => {
+            let threads = threads.unwrap_or_else(models::cores);
+            quantize::run(input, output, quantisation, threads, *allow_requantize)
+        }
+        ModelAction::Logits { model, device, tokens, out, step, kv, numerics, threads, test_doubles } => {
+            logits::run(&logits::Request {
+                model: models::path(paths, model)?,
+                device,
+                tokens,
+                out,
+                step: *step,
+                kv,
+                numerics: numerics.as_deref(),
+                threads: *threads,
+                test_doubles: *test_doubles,
+            })
+        }
+    }
+}
