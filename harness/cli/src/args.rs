@@ -123,6 +123,8 @@ pub(crate) struct Run {
     /// Where the HTML report goes [default: reports/RUN.html in the data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    #[arg(from_global)]
+    pub(crate) test_doubles: bool,
 }
 
 /// `yardstick report`

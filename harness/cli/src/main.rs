@@ -2,8 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod interrupt;
+mod models;
+mod output;
 mod paths;
+mod progress;
 mod registry;
+mod tool;
 mod verbs;
 
 use std::process::ExitCode;

@@ -1,0 +1,92 @@
+//! Where reports go: records from the store, rendered, to standard output or a file.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use yardstick_analyse::Comparison;
+use yardstick_record::Record;
+use yardstick_render as render;
+use yardstick_store::{Filter, Store};
+
+use crate::args::Format;
+
+/// Records of these runs, or of all when none is named. What cannot be read is told and left out.
+pub(crate) fn records(store: &Store, runs: &[String]) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    let filters: Vec<Filter> = match runs {
+        [] => vec![Filter::default()],
+        runs => {
+            runs.iter().map(|run| Filter { run: Some(run.clone()), ..Filter::default() }).collect()
+        }
+    };
+    for filter in filters {
+        for record in store.records(&filter) {
+            match record {
+                Ok(record) => records.push(record),
+                Err(error) => eprintln!("warning: left out: {error}"),
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// The store for reading; it must exist.
+pub(crate) fn open(path: &Path) -> Result<Store> {
+    if !path.exists() {
+        bail!("there is no store at {}; `yardstick run` makes one", path.display());
+    }
+    Ok(Store::open_read_only(path)?)
+}
+
+/// The table, as wide as the terminal.
+pub(crate) fn terminal(records: &[Record], colour: bool) -> String {
+    render::terminal(&Comparison::of(records), width(), colour)
+}
+
+/// Renders and writes.
+pub(crate) fn show(records: &[Record], format: Format, output: Option<&Path>, title: &str) -> Result<()> {
+    let comparison = Comparison::of(records);
+    let text = match format {
+        Format::Terminal => {
+            let colour = output.is_none() && io::IsTerminal::is_terminal(&io::stdout());
+            render::terminal(&comparison, width(), colour)
+        }
+        Format::Markdown => render::markdown(&comparison),
+        Format::Csv => render::csv(&comparison),
+        Format::Json => render::json(&comparison),
+        Format::Html => return html(records, output, title),
+    };
+    match output {
+        Some(path) => write(path, &text),
+        None => Ok(io::stdout().lock().write_all(text.as_bytes())?),
+    }
+}
+
+fn html(records: &[Record], output: Option<&Path>, title: &str) -> Result<()> {
+    let path = output.context("an HTML report needs a file: pass --output FILE")?;
+    write_html(path, records, title, "")?;
+    println!("report: {}", path.display());
+    Ok(())
+}
+
+/// One self-contained page.
+pub(crate) fn write_html(path: &Path, records: &[Record], title: &str, analysis: &str) -> Result<()> {
+    let meta = render::Meta { title: title.to_owned(), analysis: analysis.to_owned() };
+    let text = render::html(&Comparison::of(records), records, &meta);
+    write(path, &text)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Columns of the terminal; 100 where there is none.
+fn width() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    asked.or_else(terminal).unwrap_or(100)
+}

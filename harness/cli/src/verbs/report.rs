@@ -1,0 +1,51 @@
+//! `yardstick report`: stored records in one of five forms. Runs nothing.
+
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use yardstick_store::Store;
+
+use crate::args::Report;
+use crate::output;
+use crate::paths::Paths;
+use crate::verbs::DONE;
+
+/// Shows the latest run, the named ones, or all.
+pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
+    let store = output::open(&paths.store)?;
+    if args.list {
+        return list(&store);
+    }
+    let runs = match (args.all, args.runs.as_slice()) {
+        (true, _) => Vec::new(),
+        (false, []) => vec![store.latest_run()?.context("the store has no runs yet")?.id],
+        (false, named) => {
+            // An unknown id is an error, not an empty table.
+            named.iter().map(|id| Ok(store.run(id)?.id)).collect::<Result<_>>()?
+        }
+    };
+    let records = output::records(&store, &runs)?;
+    let title = if runs.is_empty() { "all runs".to_owned() } else { format!("run {}", runs.join(", ")) };
+    output::show(&records, args.format, args.output.as_deref(), &title)?;
+    Ok(DONE)
+}
+
+fn list(store: &Store) -> Result<u8> {
+    let mut out = std::io::stdout().lock();
+    for summary in store.runs()? {
+        let state = if summary.run.finished.is_some() { "complete" } else { "cut short" };
+        writeln!(
+            out,
+            "{}  {}  {:<12} {} records: {} ok, {} failed, {} skipped, {} invalid  {state}",
+            summary.run.id,
+            summary.run.started,
+            summary.run.suite,
+            summary.records,
+            summary.ok,
+            summary.failed,
+            summary.skipped,
+            summary.invalid
+        )?;
+    }
+    Ok(DONE)
+}

@@ -1,0 +1,141 @@
+//! `yardstick run`: plan, verify, measure, store, report, in that order.
+
+mod request;
+mod screen;
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use yardstick_measure::plan::Plan;
+use yardstick_measure::runner::{self, Stage, Summary, WorkerCommand};
+use yardstick_record::RunInfo;
+use yardstick_store::Store;
+
+use crate::args::Run;
+use crate::output;
+use crate::paths::Paths;
+use crate::verbs::{DONE, FAILED, INTERRUPTED};
+use crate::{interrupt, models, tool};
+
+use request::Request;
+use screen::Screen;
+
+/// Runs a suite, or what the flags say, or the rest of an interrupted run.
+pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
+    let cancel = interrupt::flag()?;
+    let mut store = if args.plan || args.verify_only && args.resume.is_none() {
+        None
+    } else {
+        Some(open_store(&paths.store)?)
+    };
+    let request = match (&args.resume, &store) {
+        (Some(id), Some(store)) => Request::resumed(store, id)?,
+        _ => Request::new(args)?,
+    };
+    let worker = worker_command(args.test_doubles)?;
+    let inventory = runner::inventory(&worker, &cancel)?;
+    let plan = request.plan(&inventory)?;
+    if args.plan {
+        print!("{}", screen::plan(&plan));
+        return Ok(DONE);
+    }
+    if let (Some(store), None) = (&mut store, &request.resumed) {
+        store.begin_run(&request.info, &request.stored())?;
+    }
+    let done = match (&store, &request.resumed) {
+        (Some(store), Some(run)) => store.measured(run)?.into_iter().collect(),
+        _ => HashSet::new(),
+    };
+    let mut screen = Screen::new(store.as_mut(), args.json, plan.cells());
+    let oracle = inventory.device(ORACLE).map(|device| device.id.clone());
+    let summary = runner::run(
+        &runner::Run {
+            plan: &plan,
+            worker: &worker,
+            oracle: oracle.as_deref(),
+            cache: &paths.answers(),
+            info: &request.info,
+            tool: &tool::tool(),
+            environment: &|| yardstick_probes::environment(&yardstick_probes::EnvironmentOptions::default()),
+            rerun: &request::rerun,
+            prepare: &|model, progress| models::prepare(paths, model, &cancel, progress),
+            done: &done,
+            cancel: &cancel,
+            stage: if args.verify_only { Stage::Verify } else { Stage::Measure },
+        },
+        &mut screen,
+    )?;
+    screen.finish();
+    if let Some(store) = &mut store {
+        conclude(paths, args, store, &request.info, &plan, &summary)?;
+    }
+    Ok(code(&summary))
+}
+
+/// This program again, as a worker.
+fn worker_command(test_doubles: bool) -> Result<WorkerCommand> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut arguments = vec!["worker".to_owned()];
+    if test_doubles {
+        arguments.push("--test-doubles".to_owned());
+    }
+    Ok(WorkerCommand { program, arguments })
+}
+
+/// The device whose answers are right.
+const ORACLE: &str = "reference:f32";
+
+fn open_store(path: &Path) -> Result<Store> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create the store's folder {}", folder.display()))?;
+    }
+    Ok(Store::open(path)?)
+}
+
+/// Marks the run as complete and shows what was measured, of an interrupted run too.
+fn conclude(
+    paths: &Paths,
+    args: &Run,
+    store: &mut Store,
+    info: &RunInfo,
+    plan: &Plan,
+    summary: &Summary,
+) -> Result<()> {
+    if !summary.interrupted {
+        store.finish_run(&info.id, &tool::now())?;
+    }
+    let records = output::records(store, std::slice::from_ref(&info.id))?;
+    if !args.json {
+        let colour = std::io::stdout().is_terminal();
+        print!("{}", output::terminal(&records, colour));
+    }
+    let html = html_path(paths, args, &info.id);
+    output::write_html(&html, &records, &plan.suite, &plan.analysis)?;
+    let mut notes = vec![screen::summary(summary)];
+    if summary.interrupted {
+        notes.push(format!("continue with: yardstick run --resume {}", info.id));
+    }
+    for note in notes {
+        eprintln!("{note}");
+    }
+    // The path comes last and alone, so that it can be found and opened.
+    if args.json { eprintln!("report: {}", html.display()) } else { println!("report: {}", html.display()) }
+    Ok(())
+}
+
+fn html_path(paths: &Paths, args: &Run, run: &str) -> PathBuf {
+    args.html.clone().unwrap_or_else(|| paths.reports.join(format!("{run}.html")))
+}
+
+fn code(summary: &Summary) -> u8 {
+    if summary.interrupted {
+        INTERRUPTED
+    } else if summary.failed + summary.invalid + summary.unverified > 0 {
+        FAILED
+    } else {
+        DONE
+    }
+}

@@ -1,0 +1,154 @@
+//! What a person sees while a run goes on, and where its records go.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use yardstick_measure::plan::Plan;
+use yardstick_measure::runner::{Event, Sink, Summary};
+use yardstick_record::{FailureKind, Outcome, Phase, Record, Test, VerificationStatus};
+use yardstick_store::Store;
+
+use crate::progress::Progress;
+
+/// Stores each record as it comes, tells about it, keeps a bar moving.
+pub(crate) struct Screen<'a> {
+    store: Option<&'a mut Store>,
+    json: bool,
+    progress: Progress,
+    launch: String,
+    cells: usize,
+    done: usize,
+}
+
+impl<'a> Screen<'a> {
+    /// Of a run of so many cells.
+    pub(crate) fn new(store: Option<&'a mut Store>, json: bool, cells: usize) -> Screen<'a> {
+        Screen { store, json, progress: Progress::new(), launch: String::new(), cells, done: 0 }
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(self) {
+        self.progress.clear();
+    }
+
+    fn phase(&mut self, phase: Phase, test: Option<Test>) {
+        let doing = match phase {
+            Phase::Hello | Phase::Devices | Phase::Plan => "starting",
+            Phase::Load => "loading",
+            Phase::Verify => "verifying",
+            Phase::Prepare => "preparing",
+            Phase::WarmUp => "warming up",
+            Phase::Sample => "measuring",
+            Phase::Ceiling => "measuring read bandwidth",
+            Phase::Stop => "stopping",
+        };
+        let test = test.map(|test| format!(" {test}")).unwrap_or_default();
+        let message = format!("[{}/{}] {}: {doing}{test}", self.done, self.cells, self.launch);
+        self.progress.begin(message);
+    }
+}
+
+impl Sink for Screen<'_> {
+    fn record(&mut self, record: Record) -> Result<(), String> {
+        if let Some(store) = &mut self.store {
+            store.append(&record).map_err(|error| error.to_string())?;
+        }
+        if self.json {
+            let mut out = std::io::stdout().lock();
+            let written = writeln!(out, "{}", record.to_json()).and_then(|()| out.flush());
+            written.map_err(|error| format!("standard output: {error}"))?;
+        }
+        self.done += usize::from(!matches!(record.outcome, Outcome::Skipped { .. }));
+        if let Some(text) = trouble(&record) {
+            self.progress.line(&text);
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Model { name, done, total } => {
+                self.progress.begin(format!("writing {name}"));
+                self.progress.bytes(done, total);
+            }
+            Event::Launch { device, model, .. } => self.launch = format!("{device} {model}"),
+            Event::Phase { phase, test } => self.phase(phase, test),
+            Event::Verified { device, model, verification, .. } => {
+                let worst = verification.worst().map(|check| format!(", {check}")).unwrap_or_default();
+                let verdict = match &verification.status {
+                    VerificationStatus::Passed => format!("verified{worst}"),
+                    VerificationStatus::Failed => format!("WRONG ANSWERS{worst}"),
+                    VerificationStatus::Skipped { reason } => format!("not verified: {reason}"),
+                };
+                self.progress.line(&format!("{device} {model}: {verdict}"));
+            }
+            Event::Progress { .. } => {}
+            Event::Note(text) => self.progress.line(&format!("note: {text}")),
+        }
+    }
+}
+
+/// A line about a cell that was not measured; skipped cells are left to the report.
+fn trouble(record: &Record) -> Option<String> {
+    let cell = format!("{} {} {}", record.cell.device, record.cell.model.name, record.cell.test);
+    match &record.outcome {
+        Outcome::Ok | Outcome::Skipped { .. } => None,
+        Outcome::Failed { kind: FailureKind::Verify, .. } => None,
+        Outcome::Failed { message, .. } => Some(format!("{cell}: failed: {message}")),
+        Outcome::Invalid { reason } => Some(format!("{cell}: invalid: {reason}")),
+    }
+}
+
+/// The plan as text.
+pub(crate) fn plan(plan: &Plan) -> String {
+    let mut text = format!(
+        "suite {}, seed {}: {} launches, {} cells, {} skipped\n",
+        plan.suite,
+        plan.seed,
+        plan.launches.len(),
+        plan.cells(),
+        plan.skipped.len()
+    );
+    for launch in &plan.launches {
+        let options = &launch.options;
+        let tests: Vec<String> = launch.tests.iter().map(ToString::to_string).collect();
+        let threads = options.threads.map_or("all".to_owned(), |n| n.to_string());
+        let _ = writeln!(
+            text,
+            "  {} {} launch {}, threads {threads}, kv {}, sequences {}, chunk {}: {}",
+            launch.device.id,
+            plan.models[launch.model].name,
+            launch.number,
+            options.kv.name(),
+            options.sequences,
+            options.chunk,
+            tests.join(" ")
+        );
+    }
+    for cell in &plan.skipped {
+        let fix = cell.fix.as_ref().map(|fix| format!("; {fix}")).unwrap_or_default();
+        let model = &plan.models[cell.model].name;
+        let _ = writeln!(text, "  skipped {} {model} {}: {}{fix}", cell.device_id, cell.test, cell.reason);
+    }
+    text
+}
+
+/// The run in one line.
+pub(crate) fn summary(summary: &Summary) -> String {
+    let mut text = format!("{} cells measured", summary.ok);
+    for (count, what) in [
+        (summary.failed, "failed"),
+        (summary.invalid, "invalid"),
+        (summary.skipped, "skipped"),
+        (summary.resumed, "measured before"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    let _ = write!(text, "; {} launches verified", summary.verified);
+    if summary.unverified > 0 {
+        let _ = write!(text, ", {} NOT", summary.unverified);
+    }
+    text
+}
