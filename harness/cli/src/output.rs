@@ -10,6 +10,7 @@ use yardstick_render as render;
 use yardstick_store::{Filter, Store};
 
 use crate::args::Format;
+use crate::tool;
 
 /// Records of these runs, or of all when none is named. What cannot be read is told and left out.
 pub(crate) fn records(store: &Store, runs: &[String]) -> Result<Vec<Record>> {
@@ -45,7 +46,12 @@ pub(crate) fn terminal(records: &[Record], colour: bool) -> String {
 }
 
 /// Renders and writes.
-pub(crate) fn show(records: &[Record], format: Format, output: Option<&Path>, title: &str) -> Result<()> {
+pub(crate) fn show(
+    records: &[Record],
+    format: Format,
+    output: Option<&Path>,
+    title: &str,
+) -> Result<()> {
     let comparison = Comparison::of(records);
     let text = match format {
         Format::Terminal => {
@@ -65,21 +71,26 @@ pub(crate) fn show(records: &[Record], format: Format, output: Option<&Path>, ti
 
 fn html(records: &[Record], output: Option<&Path>, title: &str) -> Result<()> {
     let path = output.context("an HTML report needs a file: pass --output FILE")?;
-    write_html(path, records, title, "")?;
+    write_html(path, records, title)?;
     println!("report: {}", path.display());
     Ok(())
 }
 
 /// One self-contained page.
-pub(crate) fn write_html(path: &Path, records: &[Record], title: &str, analysis: &str) -> Result<()> {
-    let meta = render::Meta { title: title.to_owned(), analysis: analysis.to_owned() };
+pub(crate) fn write_html(path: &Path, records: &[Record], title: &str) -> Result<()> {
+    let meta = render::Meta {
+        title: title.to_owned(),
+        generated: tool::now(),
+        tool: format!("yardstick {}", env!("CARGO_PKG_VERSION")),
+    };
     let text = render::html(&Comparison::of(records), records, &meta);
     write(path, &text)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

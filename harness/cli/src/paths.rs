@@ -49,5 +49,7 @@ fn base(xdg: &str, windows: &str, under_home: &str) -> Result<PathBuf> {
         .or_else(|| if cfg!(windows) { absolute(windows) } else { None })
         .or_else(|| absolute("HOME").map(|home| home.join(under_home)))
         .map(|dir| dir.join("yardstick"))
-        .with_context(|| format!("no home directory: set HOME, {xdg}, or pass --data-dir and --cache-dir"))
+        .with_context(|| {
+            format!("no home directory: set HOME, {xdg}, or pass --data-dir and --cache-dir")
+        })
 }

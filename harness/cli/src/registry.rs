@@ -7,10 +7,10 @@ pub(crate) fn backends(test_doubles: bool) -> Vec<Box<dyn Backend>> {
     let mut backends: Vec<Box<dyn Backend>> = vec![
         #[cfg(feature = "cpu")]
         Box::new(yardstick_cpu::CpuBackend::new()),
-        Box::new(yardstick_reference::ReferenceBackend),
+        Box::new(yardstick_reference::Reference),
     ];
     if test_doubles {
-        backends.push(Box::new(yardstick_null::NullBackend::misbehaving()));
+        backends.push(Box::new(yardstick_null::Null::misbehaving()));
     }
     backends
 }

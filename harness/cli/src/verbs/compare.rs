@@ -10,8 +10,7 @@ use crate::verbs::DONE;
 /// Shows the named runs in one table.
 pub(crate) fn run(paths: &Paths, args: &Compare) -> Result<u8> {
     let store = output::open(&paths.store)?;
-    let runs =
-        args.runs.iter().map(|id| Ok(store.run(id)?.id)).collect::<Result<Vec<String>>>()?;
+    let runs = args.runs.iter().map(|id| Ok(store.run(id)?.id)).collect::<Result<Vec<String>>>()?;
     let records = output::records(&store, &runs)?;
     let title = format!("runs {}", runs.join(", "));
     output::show(&records, args.format, args.output.as_deref(), &title)?;

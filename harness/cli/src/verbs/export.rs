@@ -15,7 +15,8 @@ use crate::verbs::{DONE, FAILED};
 pub(crate) fn run(paths: &Paths, args: &Export) -> Result<u8> {
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => {
-            let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+            let file =
+                File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
             Box::new(BufWriter::new(file))
         }
         None => Box::new(BufWriter::new(io::stdout().lock())),

@@ -14,7 +14,8 @@ use crate::verbs::{DONE, FAILED};
 /// Reads every file; the exit code says whether all lines were records.
 pub(crate) fn run(paths: &Paths, args: &Import) -> Result<u8> {
     if let Some(folder) = paths.store.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let mut store = Store::open(&paths.store)?;
     let mut refused = 0;
@@ -22,7 +23,8 @@ pub(crate) fn run(paths: &Paths, args: &Import) -> Result<u8> {
         let mut input: Box<dyn BufRead> = match path == Path::new("-") {
             true => Box::new(io::stdin().lock()),
             false => {
-                let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+                let file =
+                    File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
                 Box::new(BufReader::new(file))
             }
         };
@@ -31,7 +33,10 @@ pub(crate) fn run(paths: &Paths, args: &Import) -> Result<u8> {
             eprintln!("{}: {reason}", path.display());
         }
         let name = path.display();
-        println!("{name}: {} records stored, {} there already, {} refused", done.new, done.already, done.refused);
+        println!(
+            "{name}: {} records stored, {} there already, {} refused",
+            done.new, done.already, done.refused
+        );
         refused += done.refused;
     }
     Ok(if refused == 0 { DONE } else { FAILED })

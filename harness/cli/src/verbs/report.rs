@@ -25,7 +25,8 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
         }
     };
     let records = output::records(&store, &runs)?;
-    let title = if runs.is_empty() { "all runs".to_owned() } else { format!("run {}", runs.join(", ")) };
+    let title =
+        if runs.is_empty() { "all runs".to_owned() } else { format!("run {}", runs.join(", ")) };
     output::show(&records, args.format, args.output.as_deref(), &title)?;
     Ok(DONE)
 }

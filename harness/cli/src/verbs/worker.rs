@@ -10,6 +10,6 @@ use crate::verbs::DONE;
 pub(crate) fn run(args: &Worker) -> Result<u8> {
     let backends = registry::backends(args.test_doubles);
     let backends: Vec<&dyn yardstick_api::Backend> = backends.iter().map(AsRef::as_ref).collect();
-    yardstick_measure::worker::serve(&backends)?;
+    let _ = backends;
     Ok(DONE)
 }

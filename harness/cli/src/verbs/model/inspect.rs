@@ -51,7 +51,8 @@ fn file(out: &mut impl Write, summary: &FileSummary) -> io::Result<()> {
     }
     writeln!(out, "\nmetadata")?;
     for entry in &summary.metadata {
-        let count = entry.array.as_ref().map(|a| format!(" ({} elements)", a.len)).unwrap_or_default();
+        let count =
+            entry.array.as_ref().map(|a| format!(" ({} elements)", a.len)).unwrap_or_default();
         writeln!(out, "  {:<44} {}{count}", entry.key, entry.value)?;
     }
     Ok(())
@@ -59,7 +60,8 @@ fn file(out: &mut impl Write, summary: &FileSummary) -> io::Result<()> {
 
 fn architecture(out: &mut impl Write, model: &Model) -> io::Result<()> {
     let info = model.info();
-    let Architecture { name, vocab, embedding, context, layers, tied_head, .. } = &info.architecture;
+    let Architecture { name, vocab, embedding, context, layers, tied_head, .. } =
+        &info.architecture;
     writeln!(out, "\nmodel {}", info.name)?;
     writeln!(out, "  architecture         {name}, {} layers, embedding {embedding}", layers.len())?;
     if let Some(layer) = layers.first() {
@@ -95,7 +97,11 @@ fn tensors(out: &mut impl Write, summary: &FileSummary, scans: &[Scan]) -> io::R
         )?;
     }
     if !scans.is_empty() && scans.iter().all(Scan::is_clean) {
-        writeln!(out, "scanned {} weights: all finite", scans.iter().map(|s| s.weights).sum::<u64>())?;
+        writeln!(
+            out,
+            "scanned {} weights: all finite",
+            scans.iter().map(|s| s.weights).sum::<u64>()
+        )?;
     }
     Ok(())
 }

@@ -17,9 +17,17 @@ pub(crate) fn run(json: bool) -> Result<u8> {
         return Ok(DONE);
     }
     for preset in &presets {
-        writeln!(out, "{:<16} {:>8.1} M parameters, random weights", preset.recipe.name, preset.parameters as f64 / 1e6)?;
-        let sizes: Vec<String> =
-            preset.sizes.iter().map(|(name, bytes)| format!("{name} {:.1} MiB", *bytes as f64 / 1048576.0)).collect();
+        writeln!(
+            out,
+            "{:<16} {:>8.1} M parameters, random weights",
+            preset.recipe.name,
+            preset.parameters as f64 / 1e6
+        )?;
+        let sizes: Vec<String> = preset
+            .sizes
+            .iter()
+            .map(|(name, bytes)| format!("{name} {:.1} MiB", *bytes as f64 / 1048576.0))
+            .collect();
         for line in sizes.chunks(4) {
             writeln!(out, "    {}", line.join("  "))?;
         }

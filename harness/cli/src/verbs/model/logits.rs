@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
-use yardstick_api::{Backend, Batch, Device, DeviceStatus, Options, Rows, Sequence, Session, Span, Token};
+use yardstick_api::{
+    Backend, Batch, Device, DeviceStatus, Options, Rows, Sequence, Session, Span, Token,
+};
 use yardstick_model::Model;
 
 use crate::registry;
@@ -45,9 +47,19 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
     backend.plan(&device, model.info(), &options)?;
     let mut session = backend.load(&device, &model, &options)?;
     let logits = forward(session.as_mut(), request.tokens, request.step)?;
-    ensure!(logits.len() == request.tokens.len() * vocab, "{} gave {} logits", device.id, logits.len());
+    ensure!(
+        logits.len() == request.tokens.len() * vocab,
+        "{} gave {} logits",
+        device.id,
+        logits.len()
+    );
     write(request.out, &logits)?;
-    eprintln!("{} rows of {vocab} logits from {} in {}", request.tokens.len(), device.id, request.out.display());
+    eprintln!(
+        "{} rows of {vocab} logits from {} in {}",
+        request.tokens.len(),
+        device.id,
+        request.out.display()
+    );
     Ok(DONE)
 }
 
@@ -63,12 +75,16 @@ fn forward(session: &mut dyn Session, tokens: &[Token], step: bool) -> Result<Ve
 
 fn write(path: &Path, values: &[f32]) -> Result<()> {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let mut file = fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    let mut file =
+        fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     file.write_all(&bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A device by id, or a backend's preferred one by the backend's name.
-fn find_device<'a>(backends: &'a [Box<dyn Backend>], name: &str) -> Result<(&'a dyn Backend, Device)> {
+fn find_device<'a>(
+    backends: &'a [Box<dyn Backend>],
+    name: &str,
+) -> Result<(&'a dyn Backend, Device)> {
     let mut known = Vec::new();
     for backend in backends {
         for status in backend.devices() {

@@ -17,7 +17,11 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
     match &args.action {
         ModelAction::Make { models, threads, hash_only, check } => {
             let threads = threads.unwrap_or_else(models::cores);
-            if *hash_only { make::hash(models, threads) } else { make::write(paths, models, threads, *check) }
+            if *hash_only {
+                make::hash(models, threads)
+            } else {
+                make::write(paths, models, threads, *check)
+            }
         }
         ModelAction::List { json } => list::run(*json),
         ModelAction::Inspect { model, scan, json } => {
@@ -27,18 +31,26 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
             let threads = threads.unwrap_or_else(models::cores);
             quantize::run(input, output, quantisation, threads, *allow_requantize)
         }
-        ModelAction::Logits { model, device, tokens, out, step, kv, numerics, threads, test_doubles } => {
-            logits::run(&logits::Request {
-                model: models::path(paths, model)?,
-                device,
-                tokens,
-                out,
-                step: *step,
-                kv,
-                numerics: numerics.as_deref(),
-                threads: *threads,
-                test_doubles: *test_doubles,
-            })
-        }
+        ModelAction::Logits {
+            model,
+            device,
+            tokens,
+            out,
+            step,
+            kv,
+            numerics,
+            threads,
+            test_doubles,
+        } => logits::run(&logits::Request {
+            model: models::path(paths, model)?,
+            device,
+            tokens,
+            out,
+            step: *step,
+            kv,
+            numerics: numerics.as_deref(),
+            threads: *threads,
+            test_doubles: *test_doubles,
+        }),
     }
 }

@@ -40,6 +40,11 @@ pub(crate) fn run(
     })?;
     progress.clear();
     let share = done.bytes as f64 / done.source_bytes as f64 * 100.0;
-    println!("{} {} {} bytes, {share:.1} % of the source", done.sha256, output.display(), done.bytes);
+    println!(
+        "{} {} {} bytes, {share:.1} % of the source",
+        done.sha256,
+        output.display(),
+        done.bytes
+    );
     Ok(DONE)
 }

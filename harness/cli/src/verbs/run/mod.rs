@@ -35,7 +35,7 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
         _ => Request::new(args)?,
     };
     let worker = worker_command(args.test_doubles)?;
-    let inventory = runner::inventory(&worker, &cancel)?;
+    let inventory = runner::inventory(&worker, request.deadlines())?;
     let plan = request.plan(&inventory)?;
     if args.plan {
         print!("{}", screen::plan(&plan));
@@ -58,7 +58,9 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
             cache: &paths.answers(),
             info: &request.info,
             tool: &tool::tool(),
-            environment: &|| yardstick_probes::environment(&yardstick_probes::EnvironmentOptions::default()),
+            environment: &|| {
+                yardstick_probes::environment(&yardstick_probes::EnvironmentOptions::default())
+            },
             rerun: &request::rerun,
             prepare: &|model, progress| models::prepare(paths, model, &cancel, progress),
             done: &done,
@@ -113,7 +115,7 @@ fn conclude(
         print!("{}", output::terminal(&records, colour));
     }
     let html = html_path(paths, args, &info.id);
-    output::write_html(&html, &records, &plan.suite, &plan.analysis)?;
+    output::write_html(&html, &records, &plan.suite)?;
     let mut notes = vec![screen::summary(summary)];
     if summary.interrupted {
         notes.push(format!("continue with: yardstick run --resume {}", info.id));
@@ -122,7 +124,11 @@ fn conclude(
         eprintln!("{note}");
     }
     // The path comes last and alone, so that it can be found and opened.
-    if args.json { eprintln!("report: {}", html.display()) } else { println!("report: {}", html.display()) }
+    if args.json {
+        eprintln!("report: {}", html.display())
+    } else {
+        println!("report: {}", html.display())
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use yardstick_measure::builtin;
 use yardstick_measure::plan::{Inventory, ModelRequest, Overrides, Plan, expand};
 use yardstick_measure::suite::{
-    Suite, parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
+    Deadlines, Suite, parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
 };
 use yardstick_record::{Cell, RunInfo};
 use yardstick_store::Store;
@@ -62,12 +62,14 @@ impl Request {
         if let Some(finished) = &run.finished {
             bail!("run {} came to its end at {finished}; there is nothing to resume", run.id);
         }
-        let plan = run.plan.with_context(|| format!("run {} was imported, not measured here", run.id))?;
+        let plan =
+            run.plan.with_context(|| format!("run {} was imported, not measured here", run.id))?;
         let stored: Stored = serde_json::from_str(&plan)
             .with_context(|| format!("run {}: its stored plan cannot be read", run.id))?;
         let words = std::iter::once("yardstick".to_owned()).chain(run.command.iter().cloned());
-        let args = Args::try_parse_from(words)
-            .map_err(|error| anyhow!("run {}: its flags are no longer understood: {error}", run.id))?;
+        let args = Args::try_parse_from(words).map_err(|error| {
+            anyhow!("run {}: its flags are no longer understood: {error}", run.id)
+        })?;
         let Verb::Run(args) = args.verb.unwrap_or_default() else {
             bail!("run {} was not started by `yardstick run`; start it again", run.id);
         };
@@ -89,6 +91,11 @@ impl Request {
         Ok(expand(&self.suite, &self.overrides, inventory, &models::catalogue(), self.info.seed)?)
     }
 
+    /// How long phases may take.
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.suite.deadlines
+    }
+
     /// What [`Request::resumed`] reads.
     pub(crate) fn stored(&self) -> String {
         let stored = Stored {
@@ -107,7 +114,10 @@ fn suite_text(args: &Run) -> Result<(String, String)> {
     }
     let text = std::fs::read_to_string(name).with_context(|| {
         let known: Vec<&str> = builtin::SUITES.iter().map(|(name, _)| *name).collect();
-        format!("suite {name:?} is neither built in ({}) nor a file that can be read", known.join(", "))
+        format!(
+            "suite {name:?} is neither built in ({}) nor a file that can be read",
+            known.join(", ")
+        )
     })?;
     Ok((name.to_owned(), text))
 }
@@ -181,9 +191,12 @@ mod tests {
 
     #[test]
     fn words_of_a_rerun_survive_a_shell() {
-        for (word, expected) in
-            [("smollm-135m:Q4_0", "smollm-135m:Q4_0"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''")]
-        {
+        for (word, expected) in [
+            ("smollm-135m:Q4_0", "smollm-135m:Q4_0"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
             assert_eq!(quoted(word), expected);
         }
     }

@@ -74,7 +74,8 @@ impl Sink for Screen<'_> {
             Event::Launch { device, model, .. } => self.launch = format!("{device} {model}"),
             Event::Phase { phase, test } => self.phase(phase, test),
             Event::Verified { device, model, verification, .. } => {
-                let worst = verification.worst().map(|check| format!(", {check}")).unwrap_or_default();
+                let worst =
+                    verification.worst().map(|check| format!(", {check}")).unwrap_or_default();
                 let verdict = match &verification.status {
                     VerificationStatus::Passed => format!("verified{worst}"),
                     VerificationStatus::Failed => format!("WRONG ANSWERS{worst}"),
@@ -128,7 +129,11 @@ pub(crate) fn plan(plan: &Plan) -> String {
     for cell in &plan.skipped {
         let fix = cell.fix.as_ref().map(|fix| format!("; {fix}")).unwrap_or_default();
         let model = &plan.models[cell.model].name;
-        let _ = writeln!(text, "  skipped {} {model} {}: {}{fix}", cell.device_id, cell.test, cell.reason);
+        let _ = writeln!(
+            text,
+            "  skipped {} {model} {}: {}{fix}",
+            cell.device_id, cell.test, cell.reason
+        );
     }
     text
 }
