@@ -1,0 +1,242 @@
+//! The backend: one device an instruction set, what a model takes there, and loading.
+
+use std::num::NonZero;
+use std::sync::Arc;
+
+use yardstick_api::{
+    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Numerics,
+    Options, Session, Unsupported,
+};
+use yardstick_model::{Architecture, Model, ModelInfo};
+
+use crate::engine::{Engine, Sizes};
+use crate::kernels::activations::Forms;
+use crate::kernels::{Isa, Kernel};
+use crate::kv::Kv;
+use crate::mutants::{self, Mutation};
+use crate::pool::Pool;
+use crate::session::CpuSession;
+use crate::weights::Network;
+use crate::{bandwidth, memory};
+
+/// Positions per sequence when the options leave it open: the model's own, up to this many.
+const DEFAULT_CONTEXT: usize = 4096;
+
+/// The processor, by instruction set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu;
+
+impl Backend for Cpu {
+    fn name(&self) -> &str {
+        "cpu"
+    }
+
+    fn devices(&self) -> Vec<DeviceStatus> {
+        let all = Isa::all();
+        let best = best();
+        let missing = |name: &str, features: &[&str]| DeviceStatus::Missing {
+            id: format!("cpu:{name}"),
+            reason: format!("the processor lacks {}", features.join(", ")),
+            fix: None,
+        };
+        let own = all.iter().map(|(name, isa)| match isa {
+            Ok(isa) => ready(name, DeviceClass::Hardware, *isa == best),
+            Err(features) => missing(name, features),
+        });
+        let mutants = mutants::DEVICES.iter();
+        own.chain(mutants.map(|(name, _)| ready(name, DeviceClass::Software, false))).collect()
+    }
+
+    fn plan(
+        &self,
+        device: &Device,
+        model: &ModelInfo,
+        options: &Options,
+    ) -> Result<Footprint, Unsupported> {
+        let (isa, _) = find(device)?;
+        check_options(options)?;
+        let footprint = footprint(model, options, isa);
+        match memory::available() {
+            Known::Value(limit) if footprint.total() > limit => {
+                Err(does_not_fit(&footprint, limit))
+            }
+            // Not known: still nothing larger than an address space.
+            _ if footprint.total() > isize::MAX as u64 => {
+                Err(does_not_fit(&footprint, isize::MAX as u64))
+            }
+            _ => Ok(footprint),
+        }
+    }
+
+    fn load(
+        &self,
+        device: &Device,
+        model: &Arc<Model>,
+        options: &Options,
+    ) -> Result<Box<dyn Session>, Error> {
+        let footprint = self.plan(device, model.info(), options)?;
+        let (isa, mutation) = find(device)?;
+        model.check_unchanged()?;
+        let architecture = model.architecture();
+        let (context, threads) = (context(architecture, options), threads(options));
+        let network = Network::new(Arc::clone(model), isa, numerics(options))?;
+        let numerics = if network.forms().int8 { Numerics::A8 } else { Numerics::F32 };
+        let cache = (options.sequences, context, options.kv);
+        let rows = rows(options, context);
+        let engine = Engine::new(network, isa, mutation, cache, rows, threads)?;
+        let pool = Pool::new(threads)
+            .map_err(|error| Error::Device(format!("cannot start {threads} threads: {error}")))?;
+        Ok(Box::new(CpuSession {
+            engine,
+            pool,
+            device: device.id.clone(),
+            chunk: options.chunk,
+            kv: options.kv,
+            numerics: numerics.with_kv(options.kv),
+            scratch_bytes: footprint.scratch_bytes,
+            lengths: vec![0; options.sequences],
+            logits: 0,
+        }))
+    }
+
+    fn read_bandwidth(&self, device: &Device, bytes: u64, threads: Option<usize>) -> Known<f64> {
+        match find(device) {
+            Ok((isa, _)) => {
+                let threads = self::threads(&Options { threads, ..Options::default() });
+                bandwidth::measure(isa, bytes, threads)
+            }
+            Err(refusal) => Known::unavailable(refusal.reason),
+        }
+    }
+}
+
+fn best() -> Isa {
+    Isa::all().into_iter().rev().find_map(|(_, isa)| isa.ok()).unwrap_or(Isa::Scalar)
+}
+
+fn ready(name: &str, class: DeviceClass, preferred: bool) -> DeviceStatus {
+    let processor = memory::processor();
+    let processor = processor.value().map_or("processor", String::as_str);
+    DeviceStatus::Ready(Device {
+        id: format!("cpu:{name}"),
+        name: format!("{processor}, {name}"),
+        kind: DeviceKind::Cpu,
+        class,
+        numerics: vec![Numerics::A8, Numerics::F32],
+        memory_bytes: memory::available(),
+        preferred,
+    })
+}
+
+fn find(device: &Device) -> Result<(Isa, Mutation), Unsupported> {
+    let name = device.id.strip_prefix("cpu:").unwrap_or_default();
+    if let Some((_, mutation)) = mutants::DEVICES.iter().find(|(mutant, _)| *mutant == name) {
+        return Ok((best(), *mutation));
+    }
+    match Isa::all().into_iter().find(|(isa, _)| *isa == name) {
+        Some((_, Ok(isa))) => Ok((isa, Mutation::default())),
+        Some((_, Err(features))) => Err(Unsupported {
+            reason: format!("{} needs {}", device.id, features.join(", ")),
+            fix: Some(format!("use cpu:{}", best().name())),
+        }),
+        None => Err(Unsupported {
+            reason: format!("no device {}", device.id),
+            fix: Some(format!("use cpu:{}", best().name())),
+        }),
+    }
+}
+
+fn check_options(options: &Options) -> Result<(), Unsupported> {
+    let refuse = |reason: String, fix: &str| Err(Unsupported { reason, fix: Some(fix.into()) });
+    if let Some(other @ (Numerics::F16 | Numerics::Bf16)) = options.numerics {
+        return refuse(format!("numerics {other:?} asked of the processor"), "ask for a8 or f32");
+    }
+    if options.profile {
+        return refuse("per-operation times are not recorded".into(), "leave profile off");
+    }
+    let counts = [
+        ("threads", options.threads.unwrap_or(1)),
+        ("context", options.context.unwrap_or(1)),
+        ("sequences", options.sequences),
+        ("chunk", options.chunk),
+    ];
+    match counts.into_iter().find(|&(_, count)| count == 0) {
+        Some((name, _)) => refuse(format!("{name} is 0"), "use at least 1"),
+        None => Ok(()),
+    }
+}
+
+fn numerics(options: &Options) -> Numerics {
+    options.numerics.unwrap_or(Numerics::A8)
+}
+
+/// Threads beyond the usable cores (affinity mask and quota count) would only wait for each other.
+fn threads(options: &Options) -> usize {
+    let usable = std::thread::available_parallelism().map_or(1, NonZero::get);
+    options.threads.unwrap_or(usable).clamp(1, usable)
+}
+
+fn context(architecture: &Architecture, options: &Options) -> usize {
+    options.context.unwrap_or_else(|| architecture.context.clamp(1, DEFAULT_CONTEXT))
+}
+
+/// Rows of the largest chunk.
+fn rows(options: &Options, context: usize) -> usize {
+    options.chunk.min(context.saturating_mul(options.sequences))
+}
+
+/// Saturates instead of overflowing: a context of 2^64 - 1 is a question to be answered with "no".
+fn footprint(model: &ModelInfo, options: &Options, isa: Isa) -> Footprint {
+    let architecture = &model.architecture;
+    let context = context(architecture, options);
+    let forms = model.formats.iter().fold(Forms::default(), |forms, &(format, _)| {
+        forms.and(Kernel::choose(format, isa, numerics(options)).forms())
+    });
+    let layers = architecture.layers.len().saturating_mul(2).saturating_add(1);
+    let sizes = Sizes::new(architecture, rows(options, context));
+    let head = (architecture.vocab as u64)
+        .saturating_mul(options.sequences as u64)
+        .saturating_mul(size_of::<f32>() as u64);
+    Footprint {
+        mapped_bytes: model.tensor_bytes,
+        copied_bytes: (architecture.embedding as u64)
+            .saturating_mul(layers as u64)
+            .saturating_mul(4),
+        kv_bytes: Kv::size(&architecture.layers, options.sequences, context, options.kv),
+        scratch_bytes: sizes.scratch_bytes(threads(options), forms).saturating_add(head),
+    }
+}
+
+fn does_not_fit(footprint: &Footprint, limit: u64) -> Unsupported {
+    let mib = |bytes: u64| bytes >> 20;
+    Unsupported {
+        reason: format!(
+            "needs {} MiB (weights {}, KV cache {}, scratch {}), {} MiB are available",
+            mib(footprint.total()),
+            mib(footprint.mapped_bytes.saturating_add(footprint.copied_bytes)),
+            mib(footprint.kv_bytes),
+            mib(footprint.scratch_bytes),
+            mib(limit)
+        ),
+        fix: Some("use a smaller model, context or number of sequences, or free memory".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_one_device_is_preferred_and_every_missing_one_says_why() {
+        let devices = Cpu.devices();
+        assert_eq!(devices[0].id(), "cpu:scalar");
+        let preferred = devices.iter().filter(|status| match status {
+            DeviceStatus::Ready(device) => device.preferred,
+            DeviceStatus::Missing { reason, .. } => {
+                assert!(reason.contains("lacks"), "{reason}");
+                false
+            }
+        });
+        assert_eq!(preferred.count(), 1);
+    }
+}

@@ -1,0 +1,130 @@
+//! Zeroed, aligned memory that a crew writes in disjoint pieces between barriers.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use yardstick_api::Error;
+
+/// Alignment of every buffer: a cache line, and the widest vector.
+const ALIGN: usize = 64;
+
+/// A plain element for which all bits zero is a value.
+pub(crate) trait Plain: Copy + Send + Sync + 'static {}
+impl Plain for f32 {}
+impl Plain for i32 {}
+impl Plain for i8 {}
+impl Plain for u8 {}
+impl Plain for u16 {}
+
+/// `len` elements, zero at first; pages are taken from the system when first touched.
+pub(crate) struct Buffer<T: Plain> {
+    start: NonNull<T>,
+    len: usize,
+}
+
+// SAFETY: a buffer owns plain memory; shared access goes through the unsafe methods below.
+unsafe impl<T: Plain> Send for Buffer<T> {}
+// SAFETY: as above.
+unsafe impl<T: Plain> Sync for Buffer<T> {}
+
+impl<T: Plain> Buffer<T> {
+    /// Allocates, or says how many bytes could not be had.
+    pub(crate) fn zeroed(len: usize) -> Result<Buffer<T>, Error> {
+        let refused = || {
+            let bytes = (len as u128) * size_of::<T>() as u128;
+            Error::OutOfMemory(format!("the system refused {bytes} bytes"))
+        };
+        if len == 0 {
+            return Ok(Buffer { start: NonNull::dangling(), len });
+        }
+        let layout = Self::layout(len).ok_or_else(refused)?;
+        // SAFETY: the layout is not empty.
+        let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
+        NonNull::new(start).map(|start| Buffer { start, len }).ok_or_else(refused)
+    }
+
+    fn layout(len: usize) -> Option<Layout> {
+        let bytes = len.checked_mul(size_of::<T>())?;
+        Layout::from_size_align(bytes, ALIGN).ok()
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.len * size_of::<T>()) as u64
+    }
+
+    /// Elements held.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All elements; nobody else has a view while `self` is borrowed mutably.
+    pub(crate) fn all_mut(&mut self) -> &mut [T] {
+        // SAFETY: `&mut self` is exclusive and the memory is initialised.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+
+    /// A piece to read. Panics outside the buffer.
+    ///
+    /// # Safety
+    /// Nobody writes the piece while the slice lives.
+    pub(crate) unsafe fn read(&self, range: Range<usize>) -> &[T] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: within the allocation (checked), initialised, and not written (the caller).
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr().add(range.start), range.len()) }
+    }
+
+    /// A piece to write. Panics outside the buffer.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes the piece while the slice lives.
+    #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
+    pub(crate) unsafe fn write(&self, range: Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: within the allocation (checked), initialised, and exclusive (the caller).
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(range.start), range.len()) }
+    }
+
+    /// Writes one element. Panics outside the buffer.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes this element meanwhile.
+    pub(crate) unsafe fn set(&self, at: usize, value: T) {
+        assert!(at < self.len);
+        // SAFETY: within the allocation (checked) and exclusive (the caller).
+        unsafe { self.start.as_ptr().add(at).write(value) };
+    }
+
+    /// The first element, for strided access.
+    pub(crate) fn pointer(&self) -> *mut T {
+        self.start.as_ptr()
+    }
+}
+
+impl<T: Plain> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        if let (true, Some(layout)) = (self.len > 0, Self::layout(self.len)) {
+            // SAFETY: allocated by `zeroed` with this layout.
+            unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_zeroed_and_aligned() {
+        let mut buffer = Buffer::<f32>::zeroed(1000).unwrap();
+        assert!(buffer.all_mut().iter().all(|&v| v == 0.0));
+        assert_eq!(buffer.pointer() as usize % ALIGN, 0);
+    }
+
+    #[test]
+    fn an_impossible_size_is_an_error() {
+        assert!(Buffer::<f32>::zeroed(usize::MAX / 2).is_err());
+        assert!(Buffer::<u8>::zeroed(1 << 62).is_err());
+    }
+}

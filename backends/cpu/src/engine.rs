@@ -1,0 +1,201 @@
+//! What a session keeps between calls: weights, cache, crew and buffers; and what one forward pass is told.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use yardstick_api::{Error, KvType, Token};
+use yardstick_model::Architecture;
+use yardstick_model::arch::Layer;
+
+use crate::attention;
+use crate::buffer::Buffer;
+use crate::kernels::activations::{Forms, Rows, Tiles};
+use crate::kernels::integer::Panel;
+use crate::kernels::{FEW, Isa, TILE};
+use crate::kv::Kv;
+use crate::mutants::Mutation;
+use crate::rotary::Rotation;
+use crate::weights::Network;
+
+/// Tokens of one sequence in a chunk.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) sequence: usize,
+    /// Position of the first.
+    pub(crate) position: usize,
+    /// Rows of the chunk they are.
+    pub(crate) rows: Range<usize>,
+    /// Length of the span they were cut from.
+    pub(crate) span: usize,
+}
+
+/// One chunk: its tokens, whose they are, and which rows' logits go where.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) pieces: Vec<Piece>,
+    /// Rows whose logits are wanted, ascending.
+    pub(crate) wanted: Vec<usize>,
+    /// Rows of logits that come before.
+    pub(crate) logits_before: usize,
+}
+
+/// Sizes that follow from the architecture and the options.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// Rows of the largest chunk.
+    pub(crate) rows: usize,
+    pub(crate) embedding: usize,
+    /// Widest Q, K and V of a layer together.
+    pub(crate) qkv: usize,
+    /// Widest attention output.
+    pub(crate) attended: usize,
+    /// Widest inner width.
+    pub(crate) inner: usize,
+    /// Longest row of any matrix.
+    pub(crate) cols: usize,
+    /// Most experts.
+    pub(crate) experts: usize,
+    pub(crate) key_dim: usize,
+    pub(crate) value_dim: usize,
+    /// Rotary values per row.
+    pub(crate) angles: usize,
+}
+
+impl Sizes {
+    /// For chunks of up to `rows`.
+    pub(crate) fn new(architecture: &Architecture, rows: usize) -> Sizes {
+        let most =
+            |of: &dyn Fn(&Layer) -> usize| architecture.layers.iter().map(of).max().unwrap_or(0);
+        let (experts, inner) = (most(&|l| ffn(l).0), most(&|l| ffn(l).1));
+        let attended = most(&|l| l.heads * l.value_dim);
+        Sizes {
+            rows,
+            embedding: architecture.embedding,
+            qkv: most(&|l| qkv(l).iter().sum()),
+            attended,
+            inner,
+            cols: architecture.embedding.max(attended).max(inner),
+            experts,
+            key_dim: most(&|l| l.key_dim),
+            value_dim: most(&|l| l.value_dim),
+            angles: architecture.rotary.dims,
+        }
+    }
+
+    /// Bytes of buffers, inputs and the threads' work space; saturates.
+    pub(crate) fn scratch_bytes(&self, threads: usize, forms: Forms) -> u64 {
+        let mixture = if self.experts > 1 { self.embedding + self.experts } else { 0 };
+        let widths = 2 * self.embedding + self.qkv + self.attended + 2 * self.inner + self.angles;
+        let buffers = (self.rows as u64).saturating_mul((widths + mixture) as u64 * 4);
+        let own = Rows::bytes(FEW, self.cols)
+            + Panel::bytes(self.cols, forms.int8, forms.float)
+            + attention::Scratch::bytes(self.key_dim, self.value_dim)
+            + (TILE * self.cols * 4) as u64;
+        buffers
+            .saturating_add(Tiles::bytes(self.rows, self.cols, forms))
+            .saturating_add(own.saturating_mul(threads as u64))
+    }
+}
+
+/// Rows of Q, K and V.
+pub(crate) fn qkv(layer: &Layer) -> [usize; 3] {
+    [layer.heads * layer.key_dim, layer.kv_heads * layer.key_dim, layer.kv_heads * layer.value_dim]
+}
+
+/// Experts and inner width.
+fn ffn(layer: &Layer) -> (usize, usize) {
+    match layer.ffn {
+        yardstick_model::arch::Ffn::Dense { width } => (1, width),
+        yardstick_model::arch::Ffn::Experts { experts, width, .. } => (experts, width),
+    }
+}
+
+/// Everything a forward pass touches; buffers are (rows, width).
+pub(crate) struct Engine {
+    pub(crate) isa: Isa,
+    pub(crate) network: Network,
+    pub(crate) kv: Kv,
+    pub(crate) rotation: Rotation,
+    pub(crate) mutation: Mutation,
+    pub(crate) sizes: Sizes,
+    /// The residual stream.
+    pub(crate) x: Buffer<f32>,
+    pub(crate) qkv: Buffer<f32>,
+    pub(crate) attended: Buffer<f32>,
+    pub(crate) gate: Buffer<f32>,
+    pub(crate) up: Buffer<f32>,
+    /// Cosines and sines.
+    pub(crate) angles: Buffer<f32>,
+    /// Router scores, (rows, experts).
+    pub(crate) scores: Buffer<f32>,
+    /// A product on its way into the stream; the weighted sum of all experts' products.
+    pub(crate) product: Buffer<f32>,
+    pub(crate) mixture: Buffer<f32>,
+    /// Input of many columns.
+    pub(crate) tiles: Tiles,
+    /// (rows wanted, vocab)
+    pub(crate) logits: Buffer<f32>,
+    /// One a thread, locked by it alone.
+    scratch: Vec<Mutex<Scratch>>,
+}
+
+/// One thread's work space.
+pub(crate) struct Scratch {
+    /// Input of few columns.
+    pub(crate) rows: Rows,
+    pub(crate) panel: Panel,
+    pub(crate) attention: attention::Scratch,
+    /// Rows on their way into a tile: (TILE, cols)
+    pub(crate) lines: Vec<f32>,
+}
+
+impl Engine {
+    /// Allocates everything.
+    pub(crate) fn new(
+        network: Network,
+        isa: Isa,
+        mutation: Mutation,
+        (sequences, context, kv): (usize, usize, KvType),
+        rows: usize,
+        threads: usize,
+    ) -> Result<Engine, Error> {
+        let architecture = network.model().architecture();
+        let sizes = Sizes::new(architecture, rows);
+        let forms = network.forms();
+        let mixed = if sizes.experts > 1 { rows } else { 0 };
+        let scratch = (0..threads).map(|_| {
+            Ok(Mutex::new(Scratch {
+                rows: Rows::new(FEW, sizes.cols)?,
+                panel: Panel::new(sizes.cols, forms.int8, forms.float)?,
+                attention: attention::Scratch::new(sizes.key_dim, sizes.value_dim),
+                lines: vec![0.0; TILE * sizes.cols],
+            }))
+        });
+        Ok(Engine {
+            isa,
+            mutation,
+            kv: Kv::new(&architecture.layers, sequences, context, kv)?,
+            rotation: Rotation::new(&architecture.rotary),
+            x: Buffer::zeroed(rows * sizes.embedding)?,
+            qkv: Buffer::zeroed(rows * sizes.qkv)?,
+            attended: Buffer::zeroed(rows * sizes.attended)?,
+            gate: Buffer::zeroed(rows * sizes.inner)?,
+            up: Buffer::zeroed(rows * sizes.inner)?,
+            angles: Buffer::zeroed(rows * sizes.angles)?,
+            scores: Buffer::zeroed(mixed * sizes.experts)?,
+            product: Buffer::zeroed(rows * sizes.embedding)?,
+            mixture: Buffer::zeroed(mixed * sizes.embedding)?,
+            tiles: Tiles::new(if rows > FEW { rows } else { 0 }, sizes.cols, forms)?,
+            logits: Buffer::zeroed(0)?,
+            scratch: scratch.collect::<Result<_, Error>>()?,
+            sizes,
+            network,
+        })
+    }
+
+    /// The work space of a thread.
+    pub(crate) fn scratch(&self, thread: usize) -> std::sync::MutexGuard<'_, Scratch> {
+        self.scratch[thread].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,233 @@
+//! Inputs of the matrix kernels: a few rows for decode, or tiles of eight columns for prefill.
+
+use std::ops::Range;
+
+use yardstick_api::Error;
+
+use super::Isa;
+use super::quantise::{BLOCK, TILE, TileMut, quantise_column, quantise_row};
+use crate::buffer::Buffer;
+
+/// Which forms of an input its consumers read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forms {
+    /// 8 bits with scales.
+    pub(crate) int8: bool,
+    /// As they are.
+    pub(crate) float: bool,
+}
+
+impl Forms {
+    /// Both sets.
+    pub(crate) fn and(self, other: Forms) -> Forms {
+        Forms { int8: self.int8 || other.int8, float: self.float || other.float }
+    }
+}
+
+/// Row length after padding to what the widest kernel reads at once.
+fn padded(cols: usize) -> usize {
+    cols.next_multiple_of(64)
+}
+
+/// A few rows, private to a thread.
+pub(crate) struct Rows {
+    cols: usize,
+    float: Buffer<f32>,
+    q: Buffer<i8>,
+    lanes: Buffer<f32>,
+    fours: Buffer<i32>,
+    sums: Buffer<f32>,
+}
+
+/// One row as the kernels read it; K is the padded length, and the padding is zero.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// (cols)
+    pub(crate) float: &'a [f32],
+    /// (K)
+    pub(crate) q: &'a [i8],
+    /// Scale of each 4, (K / 4)
+    pub(crate) lanes: &'a [f32],
+    /// Minus the sum of each 4, (K / 4)
+    pub(crate) fours: &'a [i32],
+    /// Scale times sum of each 16, (K / 16)
+    pub(crate) sums: &'a [f32],
+}
+
+impl Rows {
+    /// Room for `count` rows of up to `cols`.
+    pub(crate) fn new(count: usize, cols: usize) -> Result<Rows, Error> {
+        let all = count * padded(cols);
+        Ok(Rows {
+            cols,
+            float: Buffer::zeroed(all)?,
+            q: Buffer::zeroed(all)?,
+            lanes: Buffer::zeroed(all / 4)?,
+            fours: Buffer::zeroed(all / 4)?,
+            sums: Buffer::zeroed(all / 16)?,
+        })
+    }
+
+    /// Bytes of `count` rows of `cols`.
+    pub(crate) fn bytes(count: usize, cols: usize) -> u64 {
+        (count as u64) * (padded(cols) as u64) * 29 / 4
+    }
+
+    /// Sets the length of the rows that follow.
+    pub(crate) fn reset(&mut self, cols: usize) {
+        self.cols = cols;
+    }
+
+    /// Stores a row in the forms asked for.
+    pub(crate) fn fill(&mut self, isa: Isa, row: usize, x: &[f32], forms: Forms) {
+        let (cols, k) = (self.cols, padded(self.cols));
+        assert_eq!(x.len(), cols);
+        if forms.float {
+            self.float.all_mut()[row * k..][..cols].copy_from_slice(x);
+        }
+        if forms.int8 {
+            let q = &mut self.q.all_mut()[row * k..][..k];
+            let lanes = &mut self.lanes.all_mut()[row * k / 4..][..k / 4];
+            let fours = &mut self.fours.all_mut()[row * k / 4..][..k / 4];
+            let sums = &mut self.sums.all_mut()[row * k / 16..][..k / 16];
+            quantise_row(isa, x, q, lanes, fours, sums);
+            q[cols..].fill(0);
+            lanes[cols / 4..].fill(0.0);
+            fours[cols / 4..].fill(0);
+            sums[cols / 16..].fill(0.0);
+        }
+    }
+
+    /// A row stored before.
+    pub(crate) fn row(&self, row: usize) -> Row<'_> {
+        let (cols, k) = (self.cols, padded(self.cols));
+        // SAFETY: writing needs `&mut self`.
+        unsafe {
+            Row {
+                float: self.float.read(row * k..row * k + cols),
+                q: self.q.read(row * k..(row + 1) * k),
+                lanes: self.lanes.read(row * k / 4..(row + 1) * k / 4),
+                fours: self.fours.read(row * k / 4..(row + 1) * k / 4),
+                sums: self.sums.read(row * k / 16..(row + 1) * k / 16),
+            }
+        }
+    }
+}
+
+/// Many columns in tiles of eight, shared by the crew; the last tile is filled up with zeros.
+pub(crate) struct Tiles {
+    float: Buffer<f32>,
+    q: Buffer<i8>,
+    scale: Buffer<f32>,
+    less: Buffer<i32>,
+    sums: Buffer<f32>,
+}
+
+/// One tile as the kernels read it; b = K / 32 blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<'a> {
+    /// (K, 8 columns)
+    pub(crate) float: &'a [f32],
+    /// (b, 8 groups of 4, 8 columns, 4)
+    pub(crate) q: &'a [i8],
+    /// (b, 8)
+    pub(crate) scale: &'a [f32],
+    /// Minus the sums of each 16, and of each 32: (b, 3, 8)
+    pub(crate) less: &'a [i32],
+    /// Scale times sum of each 16, and of each 32: (b, 3, 8)
+    pub(crate) sums: &'a [f32],
+}
+
+/// Part of a buffer for tile `tile` when a tile takes `each` elements.
+fn part(tile: usize, each: usize) -> Range<usize> {
+    tile * each..(tile + 1) * each
+}
+
+impl Tiles {
+    /// Room for `columns` columns of up to `cols` values in these forms.
+    pub(crate) fn new(columns: usize, cols: usize, forms: Forms) -> Result<Tiles, Error> {
+        let columns = columns.next_multiple_of(TILE);
+        let (float, int8) = (columns * cols, columns * cols.next_multiple_of(BLOCK));
+        let when = |wanted: bool, n: usize| if wanted { n } else { 0 };
+        Ok(Tiles {
+            float: Buffer::zeroed(when(forms.float, float))?,
+            q: Buffer::zeroed(when(forms.int8, int8))?,
+            scale: Buffer::zeroed(when(forms.int8, int8 / 32))?,
+            less: Buffer::zeroed(when(forms.int8, int8 / 32 * 3))?,
+            sums: Buffer::zeroed(when(forms.int8, int8 / 32 * 3))?,
+        })
+    }
+
+    /// Bytes of that.
+    pub(crate) fn bytes(columns: usize, cols: usize, forms: Forms) -> u64 {
+        let columns = columns.checked_next_multiple_of(TILE).unwrap_or(usize::MAX);
+        let all = (columns as u64).saturating_mul(cols as u64);
+        let float = if forms.float { all.saturating_mul(4) } else { 0 };
+        let int8 = if forms.int8 { all.saturating_add(all / 32 * 28) } else { 0 };
+        float.saturating_add(int8)
+    }
+
+    /// Stores up to eight rows of `cols` as tile `tile`.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes this tile meanwhile.
+    pub(crate) unsafe fn fill(
+        &self,
+        isa: Isa,
+        tile: usize,
+        rows: &[f32],
+        cols: usize,
+        forms: Forms,
+    ) {
+        let blocks = cols / BLOCK;
+        if forms.float {
+            // SAFETY: the tile is the caller's.
+            let float = unsafe { self.float.write(part(tile, cols * TILE)) };
+            float.fill(0.0);
+            for (column, row) in rows.chunks_exact(cols).enumerate() {
+                for (k, &value) in row.iter().enumerate() {
+                    float[k * TILE + column] = value;
+                }
+            }
+        }
+        if forms.int8 {
+            // SAFETY: the tile is the caller's.
+            let mut parts = unsafe {
+                TileMut {
+                    q: self.q.write(part(tile, blocks * BLOCK * TILE)),
+                    scale: self.scale.write(part(tile, blocks * TILE)),
+                    less: self.less.write(part(tile, blocks * 3 * TILE)),
+                    sums: self.sums.write(part(tile, blocks * 3 * TILE)),
+                }
+            };
+            if rows.len() < cols * TILE {
+                parts.q.fill(0);
+                parts.scale.fill(0.0);
+                parts.less.fill(0);
+                parts.sums.fill(0.0);
+            }
+            for (column, row) in rows.chunks_exact(cols).enumerate() {
+                quantise_column(isa, row, &mut parts, column);
+            }
+        }
+    }
+
+    /// A tile stored before, with rows of `cols`; forms not stored are empty.
+    ///
+    /// # Safety
+    /// Nobody writes this tile meanwhile.
+    pub(crate) unsafe fn tile(&self, tile: usize, cols: usize, forms: Forms) -> Tile<'_> {
+        let blocks = cols / BLOCK;
+        let when = |wanted: bool, each: usize| if wanted { part(tile, each) } else { 0..0 };
+        // SAFETY: not written (the caller).
+        unsafe {
+            Tile {
+                float: self.float.read(when(forms.float, cols * TILE)),
+                q: self.q.read(when(forms.int8, blocks * BLOCK * TILE)),
+                scale: self.scale.read(when(forms.int8, blocks * TILE)),
+                less: self.less.read(when(forms.int8, blocks * 3 * TILE)),
+                sums: self.sums.read(when(forms.int8, blocks * 3 * TILE)),
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Every integer kernel against the definition: decoded weights times the dequantised activations, in f64.
+
+use proptest::prelude::*;
+use yardstick_api::Numerics;
+use yardstick_model::Format;
+
+use super::{Panel, ROWS, TILE};
+use crate::kernels::Isa;
+use crate::kernels::activations::{Forms, Rows, Tiles};
+use crate::kernels::multiply::{Input, Out, Weights, multiply};
+use crate::kernels::table::Kernel;
+
+const FORMATS: [Format; 14] = Format::ALL;
+const INT8: Forms = Forms { int8: true, float: true };
+
+/// Random blocks whose f16 scales are moderate: random bytes, then every 16-bit word that may be a scale made small.
+fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    if let Some(encode) = format.layout().encode {
+        let values: Vec<f32> =
+            (0..rows * cols).map(|_| (next() % 2001) as f32 / 1000.0 - 1.0).collect();
+        let mut bytes = vec![0; rows * format.row_bytes(cols)];
+        encode(&values, &mut bytes);
+        return bytes;
+    }
+    let mut bytes: Vec<u8> = (0..rows * format.row_bytes(cols)).map(|_| next() as u8).collect();
+    // The read-only formats keep their scales at these places.
+    let scales: &[usize] = match format {
+        Format::Q2_K => &[80, 82],
+        Format::Q3_K => &[108],
+        _ => &[0],
+    };
+    for block in bytes.chunks_exact_mut(format.block_bytes()) {
+        for &at in scales {
+            let d = half::f16::from_f32((next() % 100) as f32 / 1000.0).to_le_bytes();
+            block[at..at + 2].copy_from_slice(&d);
+        }
+    }
+    bytes
+}
+
+/// Activations as the integer kernels see them.
+fn dequantised(x: &[f32]) -> Vec<f64> {
+    let block = |x: &[f32]| {
+        let block = crate::kernels::quantise::quantise(x);
+        block.q.map(|q| f64::from(block.scale) * f64::from(q))
+    };
+    x.chunks_exact(32).flat_map(block).collect()
+}
+
+/// Products by the definition, (columns, rows), and the sums of their terms' magnitudes.
+fn exact(
+    format: Format,
+    bytes: &[u8],
+    cols: usize,
+    xs: &[Vec<f32>],
+    int8: bool,
+) -> Vec<(f64, f64)> {
+    let stride = format.row_bytes(cols);
+    let columns = xs.iter().flat_map(|x| {
+        let x: Vec<f64> =
+            if int8 { dequantised(x) } else { x.iter().map(|&x| f64::from(x)).collect() };
+        bytes.chunks_exact(stride).map(move |row| {
+            let mut w = vec![0.0_f32; cols];
+            format.decode(row, &mut w);
+            let terms = || w.iter().zip(&x).map(|(&w, &x)| f64::from(w) * x);
+            (terms().sum(), terms().map(f64::abs).sum())
+        })
+    });
+    columns.collect()
+}
+
+fn check(
+    format: Format,
+    isa: Isa,
+    numerics: Numerics,
+    rows: usize,
+    cols: usize,
+    columns: usize,
+    seed: u64,
+) {
+    let bytes = random_rows(format, rows, cols, seed);
+    let value = |i: usize| ((i as u64 * 7919 + seed % 1000) % 2003) as f32 / 500.0 - 2.0;
+    let xs: Vec<Vec<f32>> =
+        (0..columns).map(|c| (0..cols).map(|k| value(c * cols + k)).collect()).collect();
+    let kernel = Kernel::choose(format, isa, numerics);
+    let weights = Weights { kernel, format, cols, bytes: &bytes };
+    let mut panel = Panel::new(cols, true, true).unwrap();
+    let expected = exact(format, &bytes, cols, &xs, kernel.forms().int8);
+    let mut out = vec![f32::NAN; columns * rows];
+    // SAFETY: the only user of `out` meanwhile.
+    let to = unsafe { Out::new(out.as_mut_ptr(), out.len(), rows) };
+    if columns <= 3 {
+        let mut x = Rows::new(columns, cols).unwrap();
+        x.reset(cols);
+        xs.iter().enumerate().for_each(|(c, values)| x.fill(isa, c, values, INT8));
+        multiply(isa, &weights, 0..rows, Input::Rows(&x, columns), &to, &mut panel);
+    } else {
+        let forms = Forms { int8: cols.is_multiple_of(32), float: true };
+        let x = Tiles::new(columns, cols, forms).unwrap();
+        for (t, tile) in xs.chunks(TILE).enumerate() {
+            // SAFETY: nobody else uses the tiles.
+            unsafe { x.fill(isa, t, &tile.concat(), cols, forms) };
+        }
+        multiply(isa, &weights, 0..rows, Input::Tiles(&x, columns), &to, &mut panel);
+    }
+    for (i, (found, (exact, size))) in out.iter().zip(expected).enumerate() {
+        let error = (f64::from(*found) - exact).abs();
+        assert!(
+            error <= 2e-6 * size + 1e-6,
+            "{format:?} on {isa:?}, {rows} x {cols} x {columns}, product {i}: {found}, expected {exact}"
+        );
+    }
+}
+
+#[test]
+fn every_kernel_matches_the_definition() {
+    for isa in Isa::usable() {
+        for format in FORMATS {
+            let unit = format.block_len().max(32);
+            for (rows, blocks) in [(1, 1), (5, 2), (16, 3), (19, 1), (35, 2)] {
+                for columns in [1, 3, 4, 8, 13] {
+                    for numerics in [Numerics::A8, Numerics::F32] {
+                        check(format, isa, numerics, rows, blocks * unit, columns, 77);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn float_kernels_take_any_row_length() {
+    for isa in Isa::usable() {
+        for format in [Format::F32, Format::F16, Format::BF16] {
+            for cols in [1, 7, 17, 45, 100] {
+                for columns in [1, 5] {
+                    // Rows of the 8-bit form are whole blocks; float formats never ask for it.
+                    check_float(format, isa, cols, columns);
+                }
+            }
+        }
+    }
+}
+
+fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
+    let bytes = random_rows(format, 3, cols, 5);
+    let xs: Vec<Vec<f32>> = (0..columns)
+        .map(|c| (0..cols).map(|k| (k * 31 + c) as f32 % 7.0 - 3.0).collect())
+        .collect();
+    let kernel = Kernel::choose(format, isa, Numerics::A8);
+    let weights = Weights { kernel, format, cols, bytes: &bytes };
+    let mut panel = Panel::new(cols, false, true).unwrap();
+    let mut out = vec![f32::NAN; columns * 3];
+    // SAFETY: the only user of `out` meanwhile.
+    let to = unsafe { Out::new(out.as_mut_ptr(), out.len(), 3) };
+    let forms = Forms { int8: false, float: true };
+    if columns <= 3 {
+        let mut x = Rows::new(columns, cols).unwrap();
+        x.reset(cols);
+        xs.iter().enumerate().for_each(|(c, values)| x.fill(isa, c, values, forms));
+        multiply(isa, &weights, 0..3, Input::Rows(&x, columns), &to, &mut panel);
+    } else {
+        let x = Tiles::new(columns, cols, forms).unwrap();
+        // SAFETY: nobody else uses the tiles.
+        unsafe { x.fill(isa, 0, &xs.concat(), cols, forms) };
+        multiply(isa, &weights, 0..3, Input::Tiles(&x, columns), &to, &mut panel);
+    }
+    for (found, (exact, size)) in out.iter().zip(exact(format, &bytes, cols, &xs, false)) {
+        assert!((f64::from(*found) - exact).abs() <= 2e-6 * size + 1e-6);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn random_blocks_match_on_every_isa(
+        format in prop::sample::select(FORMATS.to_vec()),
+        rows in 1..2 * ROWS,
+        columns in 1..2 * TILE + 2,
+        blocks in 1..4_usize,
+        seed in any::<u64>(),
+    ) {
+        for isa in Isa::usable() {
+            let cols = blocks * format.block_len().max(32);
+            check(format, isa, Numerics::A8, rows, cols, columns, seed);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Instruction sets: values whose possession proves that the processor has the features.
+
+/// AVX2, FMA and F16C are usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
+/// AVX-512 F, BW, DQ, VL and VNNI are usable, and all of [`Avx2`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Avx512Vnni(());
+
+/// One way to run every kernel; chosen once, at load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isa {
+    /// Plain Rust, any processor.
+    Scalar,
+    /// 32-byte vectors.
+    Avx2(Avx2),
+    /// 64-byte vectors and 8-bit dot products.
+    Avx512Vnni(Avx512Vnni),
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! missing_features {
+    ($($feature:tt),*) => {{
+        let mut missing: Vec<&'static str> = Vec::new();
+        $(if !std::arch::is_x86_feature_detected!($feature) { missing.push($feature); })*
+        missing
+    }};
+}
+
+impl Avx2 {
+    /// The proof, or the features that are missing.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn detect() -> Result<Avx2, Vec<&'static str>> {
+        let missing = missing_features!("avx2", "fma", "f16c");
+        if missing.is_empty() { Ok(Avx2(())) } else { Err(missing) }
+    }
+
+    /// Never on this architecture.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn detect() -> Result<Avx2, Vec<&'static str>> {
+        Err(vec!["x86-64"])
+    }
+}
+
+impl Avx512Vnni {
+    /// The proof, or the features that are missing.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn detect() -> Result<Avx512Vnni, Vec<&'static str>> {
+        Avx2::detect()?;
+        let missing =
+            missing_features!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni");
+        if missing.is_empty() { Ok(Avx512Vnni(())) } else { Err(missing) }
+    }
+
+    /// Never on this architecture.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn detect() -> Result<Avx512Vnni, Vec<&'static str>> {
+        Err(vec!["x86-64"])
+    }
+}
+
+impl Isa {
+    /// Every instruction set, best last, usable or not.
+    pub(crate) fn all() -> [(&'static str, Result<Isa, Vec<&'static str>>); 3] {
+        [
+            ("scalar", Ok(Isa::Scalar)),
+            ("avx2", Avx2::detect().map(Isa::Avx2)),
+            ("avx512-vnni", Avx512Vnni::detect().map(Isa::Avx512Vnni)),
+        ]
+    }
+
+    /// Those usable here.
+    #[cfg(test)]
+    pub(crate) fn usable() -> Vec<Isa> {
+        Isa::all().into_iter().filter_map(|(_, isa)| isa.ok()).collect()
+    }
+
+    /// The part of the device id after the colon.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Isa::Scalar => "scalar",
+            Isa::Avx2(_) => "avx2",
+            Isa::Avx512Vnni(_) => "avx512-vnni",
+        }
+    }
+}
+
+/// Defines a safe function whose body, an `#[inline(always)]` plain Rust function, is compiled once per instruction set;
+/// the first argument says which one runs.
+macro_rules! per_isa {
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:path;) => {
+        $(#[$doc])*
+        #[allow(clippy::too_many_arguments, reason = "flat buffers of one operation")]
+        pub(crate) fn $name(isa: crate::kernels::Isa, $($arg: $ty),*) $(-> $ret)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,fma,f16c")]
+                #[allow(clippy::too_many_arguments, reason = "flat buffers of one operation")]
+                fn avx2($($arg: $ty),*) $(-> $ret)? { $body($($arg),*) }
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+                #[allow(clippy::too_many_arguments, reason = "flat buffers of one operation")]
+                fn avx512($($arg: $ty),*) $(-> $ret)? { $body($($arg),*) }
+                match isa {
+                    crate::kernels::Isa::Scalar => {}
+                    // SAFETY: the value proves the features.
+                    crate::kernels::Isa::Avx2(_) => return unsafe { avx2($($arg),*) },
+                    // SAFETY: the value proves the features.
+                    crate::kernels::Isa::Avx512Vnni(_) => return unsafe { avx512($($arg),*) },
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = isa;
+            $body($($arg),*)
+        }
+    };
+}
+pub(crate) use per_isa;

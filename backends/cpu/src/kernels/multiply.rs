@@ -1,0 +1,232 @@
+//! One task of a matrix product: some rows of weights times every column, by rows (decode) or by panels (prefill).
+
+use std::ops::Range;
+
+use yardstick_model::Format;
+
+use super::Isa;
+use super::activations::{Forms, Rows, Tiles};
+use super::float::{Columns, Lines, accumulate, dot, widen};
+use super::integer::{Panel, ROWS, TILE};
+use super::table::{Float, Integer, Kernel};
+
+/// Columns up to which rows are multiplied one column at a time.
+pub(crate) const FEW: usize = 3;
+
+/// Bytes of weights a decode task streams: long enough to be worth taking, short enough to balance.
+const TASK_BYTES: usize = 48 << 10;
+
+/// Panels a prefill task holds at once.
+const TASK_PANELS: usize = 1;
+
+/// The columns.
+#[derive(Clone, Copy)]
+pub(crate) enum Input<'a> {
+    /// At most [`FEW`], private to the thread.
+    Rows(&'a Rows, usize),
+    /// Any number, shared by the crew, which has passed a barrier since they were written.
+    Tiles(&'a Tiles, usize),
+}
+
+/// Where products go: column c, row r at `c * stride + r`.
+#[derive(Clone, Copy)]
+pub(crate) struct Out {
+    start: *mut f32,
+    len: usize,
+    stride: usize,
+}
+
+impl Out {
+    /// # Safety
+    /// While this is used, nobody else reads or writes the rows it is given tasks for.
+    pub(crate) unsafe fn new(start: *mut f32, len: usize, stride: usize) -> Out {
+        Out { start, len, stride }
+    }
+
+    /// Rows `row ..` of column `column`, to write.
+    #[allow(clippy::mut_from_ref, reason = "rows are the task's own, as `new` was promised")]
+    pub(crate) fn rows(&self, column: usize, rows: Range<usize>) -> &mut [f32] {
+        let at = column * self.stride + rows.start;
+        assert!(rows.end <= self.stride && at + rows.len() <= self.len);
+        // SAFETY: within the buffer (checked) and the task's own (`new`).
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), rows.len()) }
+    }
+}
+
+/// The weights of a product: `bytes` holds all rows of `cols`.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    pub(crate) kernel: Kernel,
+    pub(crate) format: Format,
+    pub(crate) cols: usize,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Rows a task should take, a multiple of 16, when a thread's share of the whole product is `share` bytes.
+pub(crate) fn task_rows(row_bytes: usize, few: bool, share: usize) -> usize {
+    if few {
+        let bytes = (share / 4).min(TASK_BYTES);
+        (bytes / row_bytes.max(1)).next_multiple_of(ROWS).max(ROWS)
+    } else {
+        ROWS * TASK_PANELS
+    }
+}
+
+/// Multiplies `rows` of the weights by all columns.
+pub(crate) fn multiply(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    input: Input<'_>,
+    out: &Out,
+    panel: &mut Panel,
+) {
+    match (weights.kernel, input) {
+        (Kernel::Integer(kernel), Input::Rows(x, count)) => {
+            by_rows(kernel.dot, weights, rows, x, count, out);
+        }
+        (Kernel::Float(Float { dot: Some(dot) }), Input::Rows(x, count)) => {
+            by_rows(dot, weights, rows, x, count, out);
+        }
+        (Kernel::Float(_), Input::Rows(x, count)) => {
+            by_decoded_rows(isa, weights, rows, x, count, out, panel);
+        }
+        (Kernel::Integer(kernel), Input::Tiles(x, count)) => {
+            by_integer_panels(kernel, weights, rows, x, count, out, panel);
+        }
+        (Kernel::Float(_), Input::Tiles(x, count)) => {
+            by_float_panels(isa, weights, rows, x, count, out, panel);
+        }
+    }
+}
+
+fn by_rows(
+    dot: super::table::DotFn,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    x: &Rows,
+    count: usize,
+    out: &Out,
+) {
+    let stride = weights.format.row_bytes(weights.cols);
+    let row = |r: usize| &weights.bytes[r * stride..(r + 1) * stride];
+    let last = rows.end - 1;
+    for first in rows.clone().step_by(4) {
+        // Short of four, the last row is repeated.
+        let four: [&[u8]; 4] = std::array::from_fn(|i| row((first + i).min(last)));
+        let n = (rows.end - first).min(4);
+        for c in 0..count {
+            // SAFETY: a kernel is only made with the proof of its instruction set.
+            let products = unsafe { dot(four, weights.cols, &x.row(c)) };
+            out.rows(c, first..first + n).copy_from_slice(&products[..n]);
+        }
+    }
+}
+
+fn by_decoded_rows(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    x: &Rows,
+    count: usize,
+    out: &Out,
+    panel: &mut Panel,
+) {
+    let stride = weights.format.row_bytes(weights.cols);
+    let decoded = &mut panel.row.all_mut()[..weights.cols];
+    for r in rows {
+        decode(isa, weights.format, &weights.bytes[r * stride..(r + 1) * stride], decoded);
+        for c in 0..count {
+            out.rows(c, r..r + 1)[0] = dot(isa, decoded, x.row(c).float);
+        }
+    }
+}
+
+fn by_integer_panels(
+    kernel: Integer,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    x: &Tiles,
+    count: usize,
+    out: &Out,
+    panel: &mut Panel,
+) {
+    let stride = weights.format.row_bytes(weights.cols);
+    let mut product = [[0.0; ROWS]; TILE];
+    for first in rows.clone().step_by(ROWS) {
+        let n = (rows.end - first).min(ROWS);
+        let bytes = &weights.bytes[first * stride..(first + n) * stride];
+        // SAFETY: a kernel is only made with the proof of its instruction set.
+        unsafe { (kernel.unpack)(bytes, weights.cols, panel) };
+        for t in 0..count.div_ceil(TILE) {
+            // SAFETY: tiles were written before the barrier (Input::Tiles), the kernel as above.
+            unsafe {
+                let tile = x.tile(t, weights.cols, Forms { int8: true, float: false });
+                (kernel.product)(panel, weights.cols, &tile, &mut product);
+            }
+            store(&product, t, count, first..first + n, out);
+        }
+    }
+}
+
+fn by_float_panels(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    x: &Tiles,
+    count: usize,
+    out: &Out,
+    panel: &mut Panel,
+) {
+    let (cols, stride) = (weights.cols, weights.format.row_bytes(weights.cols));
+    for first in rows.clone().step_by(ROWS) {
+        let n = (rows.end - first).min(ROWS);
+        let (float, decoded) = (panel.float.all_mut(), &mut panel.row.all_mut()[..cols]);
+        float[..cols * ROWS].fill(0.0);
+        for r in 0..n {
+            let bytes = &weights.bytes[(first + r) * stride..(first + r + 1) * stride];
+            decode(isa, weights.format, bytes, decoded);
+            for (line, &value) in float.chunks_exact_mut(ROWS).zip(&*decoded) {
+                line[r] = value;
+            }
+        }
+        for t in 0..count.div_ceil(TILE) {
+            let mut product = [[0.0; ROWS]; TILE];
+            // SAFETY: tiles were written before the barrier (Input::Tiles).
+            let tile = unsafe { x.tile(t, cols, Forms { int8: false, float: true }) };
+            let lines = Lines { data: &float[..cols * ROWS], stride: ROWS };
+            let columns = Columns { data: tile.float, column: 1, step: TILE };
+            accumulate(isa, cols, TILE, lines, columns, product.as_flattened_mut(), ROWS);
+            store(&product, t, count, first..first + n, out);
+        }
+    }
+}
+
+fn store(
+    product: &super::integer::Product,
+    tile: usize,
+    count: usize,
+    rows: Range<usize>,
+    out: &Out,
+) {
+    for (i, product) in product.iter().enumerate().take(count - tile * TILE) {
+        out.rows(tile * TILE + i, rows.clone()).copy_from_slice(&product[..rows.len()]);
+    }
+}
+
+/// A row as f32.
+pub(crate) fn decode(isa: Isa, format: Format, bytes: &[u8], out: &mut [f32]) {
+    match format {
+        Format::F16 => {
+            // Not aligned as u16 in general: in pieces through the stack.
+            for (bytes, out) in bytes.chunks(512).zip(out.chunks_mut(256)) {
+                let mut half = [0_u16; 256];
+                for (half, two) in half.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                    *half = u16::from_le_bytes(*two);
+                }
+                widen(isa, &half[..out.len()], out);
+            }
+        }
+        _ => format.decode(bytes, out),
+    }
+}

@@ -1,0 +1,142 @@
+//! The table of kernels: (format, instruction set, numerics) to functions, looked up once per matrix at load.
+
+use yardstick_api::Numerics;
+use yardstick_model::Format;
+
+use super::activations::{Forms, Row, Tile};
+use super::integer::{Panel, Product};
+use super::quant::Quant;
+use super::{
+    Isa, f16, integer, iq4_nl, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0,
+};
+
+/// Four rows (of `usize` weights) times one column.
+pub(crate) type DotFn = unsafe fn([&[u8]; 4], usize, &Row<'_>) -> [f32; 4];
+/// Up to 16 rows (of `usize` weights) into a panel.
+pub(crate) type UnpackFn = unsafe fn(&[u8], usize, &mut Panel);
+/// A panel (rows of `usize` weights) times a tile.
+pub(crate) type ProductFn = unsafe fn(&mut Panel, usize, &Tile<'_>, &mut Product);
+
+/// How one matrix is multiplied.
+#[derive(Clone, Copy)]
+pub(crate) enum Kernel {
+    /// Weights stay integers, activations in 8 bits.
+    Integer(Integer),
+    /// Weights become f32, activations are f32.
+    Float(Float),
+}
+
+/// Functions of one format on one instruction set. Only made with the instruction set's proof, so calling them is sound.
+#[derive(Clone, Copy)]
+pub(crate) struct Integer {
+    /// Few columns.
+    pub(super) dot: DotFn,
+    /// The format has a row kernel of its own.
+    pub(super) own: bool,
+    /// Many columns, first half.
+    pub(super) unpack: UnpackFn,
+    /// Many columns, second half.
+    pub(super) product: ProductFn,
+}
+
+/// As [`Integer`]; without `dot` a row is decoded by [`Format::decode`] and multiplied in f32.
+#[derive(Clone, Copy)]
+pub(crate) struct Float {
+    /// Few columns.
+    pub(super) dot: Option<DotFn>,
+}
+
+impl Kernel {
+    /// The kernel of a format; `f32` numerics decode every row.
+    pub(crate) fn choose(format: Format, isa: Isa, numerics: Numerics) -> Kernel {
+        match (format, numerics) {
+            (Format::F32 | Format::BF16, _) => Kernel::Float(Float { dot: None }),
+            (Format::F16, _) => Kernel::Float(Float { dot: Some(f16_dot(isa)) }),
+            (_, Numerics::A8) => integer(format, isa),
+            _ => Kernel::Float(Float { dot: None }),
+        }
+    }
+
+    /// What it reads.
+    pub(crate) fn forms(self) -> Forms {
+        let int8 = matches!(self, Kernel::Integer(_));
+        Forms { int8, float: !int8 }
+    }
+
+    /// For the facts.
+    pub(crate) fn describe(self, isa: Isa) -> String {
+        let what = match self {
+            Kernel::Integer(Integer { own: true, .. }) => "rows x int8, panels x int8",
+            Kernel::Integer(_) => "rows unpacked x int8, panels x int8",
+            Kernel::Float(Float { dot: Some(_) }) => "rows x f32, panels x f32",
+            Kernel::Float(_) => "rows decoded x f32, panels x f32",
+        };
+        format!("{} {what}", isa.name())
+    }
+}
+
+fn f16_dot(isa: Isa) -> DotFn {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni(_) => f16::avx512_vnni::dot,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2(_) => f16::avx2::dot,
+        _ => f16::dot,
+    }
+}
+
+/// The row kernel of a format's own, where this instruction set has one.
+macro_rules! own_dot {
+    ($format:ident, $isa:expr) => {
+        match $isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni(_) => Some($format::avx512_vnni::dot as DotFn),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(_) => Some($format::avx2::dot as DotFn),
+            _ => None,
+        }
+    };
+}
+fn integer(format: Format, isa: Isa) -> Kernel {
+    Kernel::Integer(match format {
+        Format::Q4_0 => with_dot(shared::<q4_0::Q4_0>(isa), own_dot!(q4_0, isa)),
+        Format::Q8_0 => with_dot(shared::<q8_0::Q8_0>(isa), own_dot!(q8_0, isa)),
+        Format::Q4_K => with_dot(shared::<q4_k::Q4K>(isa), own_dot!(q4_k, isa)),
+        Format::Q6_K => with_dot(shared::<q6_k::Q6K>(isa), own_dot!(q6_k, isa)),
+        Format::Q4_1 => shared::<q4_1::Q4_1>(isa),
+        Format::Q5_0 => shared::<q5_0::Q5_0>(isa),
+        Format::Q5_1 => shared::<q5_1::Q5_1>(isa),
+        Format::Q2_K => shared::<q2_k::Q2K>(isa),
+        Format::Q3_K => shared::<q3_k::Q3K>(isa),
+        Format::Q5_K => shared::<q5_k::Q5K>(isa),
+        Format::IQ4_NL => shared::<iq4_nl::Iq4Nl>(isa),
+        Format::F32 | Format::F16 | Format::BF16 => {
+            return Kernel::Float(Float { dot: None });
+        }
+    })
+}
+
+fn with_dot(shared: Integer, own: Option<DotFn>) -> Integer {
+    Integer { own: own.is_some(), dot: own.unwrap_or(shared.dot), ..shared }
+}
+
+/// The kernels every integer format gets from its description.
+fn shared<F: Quant>(isa: Isa) -> Integer {
+    macro_rules! of {
+        ($module:ident) => {
+            Integer {
+                dot: integer::$module::dot::<F>,
+                own: false,
+                unpack: integer::$module::unpack::<F>,
+                product: integer::$module::product::<F>,
+            }
+        };
+    }
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni(_) => of!(avx512_vnni),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2(_) => of!(avx2),
+        _ => of!(scalar),
+    }
+}

@@ -1,0 +1,238 @@
+//! The KV cache. Keys lie in blocks of 16 positions, (key_dim, 16), so that 16 scores are one vector sum;
+//! values lie as rows, (position, value_dim).
+
+use yardstick_api::{Error, KvType};
+use yardstick_model::arch::Layer;
+
+use crate::buffer::Buffer;
+use crate::kernels::Isa;
+use crate::kernels::float::{LINE, widen};
+
+/// Keys and values of all layers.
+pub(crate) struct Kv {
+    layers: Vec<LayerKv>,
+    context: usize,
+    /// Positions a sequence has room for: the context in whole blocks.
+    room: usize,
+}
+
+/// One layer's keys and values.
+pub(crate) struct LayerKv {
+    /// (sequences, kv_heads, room / 16, key_dim, 16)
+    keys: Store,
+    /// (sequences, kv_heads, room, value_width)
+    values: Store,
+    kv_heads: usize,
+    key_dim: usize,
+    value_dim: usize,
+    room: usize,
+}
+
+enum Store {
+    F32(Buffer<f32>),
+    F16(Buffer<u16>),
+}
+
+/// Row length of values: whole vectors.
+pub(crate) fn value_width(value_dim: usize) -> usize {
+    value_dim.next_multiple_of(LINE)
+}
+
+impl Kv {
+    /// An empty cache.
+    pub(crate) fn new(
+        layers: &[Layer],
+        sequences: usize,
+        context: usize,
+        kind: KvType,
+    ) -> Result<Kv, Error> {
+        let room = context.next_multiple_of(LINE);
+        let layers = layers.iter().map(|layer| {
+            let positions = sequences * layer.kv_heads * room;
+            Ok(LayerKv {
+                keys: Store::new(positions * layer.key_dim, kind)?,
+                values: Store::new(positions * value_width(layer.value_dim), kind)?,
+                kv_heads: layer.kv_heads,
+                key_dim: layer.key_dim,
+                value_dim: layer.value_dim,
+                room,
+            })
+        });
+        Ok(Kv { layers: layers.collect::<Result<_, Error>>()?, context, room })
+    }
+
+    /// Bytes of such a cache.
+    pub(crate) fn size(layers: &[Layer], sequences: usize, context: usize, kind: KvType) -> u64 {
+        let positions = (sequences as u64)
+            .saturating_mul(context.checked_next_multiple_of(LINE).unwrap_or(usize::MAX) as u64);
+        layers.iter().fold(0_u64, |sum, layer| {
+            let width = layer.key_dim.saturating_add(value_width(layer.value_dim)) as u64;
+            let each =
+                width.saturating_mul(layer.kv_heads as u64).saturating_mul(kind.bytes() as u64);
+            sum.saturating_add(positions.saturating_mul(each))
+        })
+    }
+
+    /// Positions a sequence can hold.
+    pub(crate) fn context(&self) -> usize {
+        self.context
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.keys.bytes() + layer.values.bytes()).sum()
+    }
+
+    /// One layer.
+    pub(crate) fn layer(&self, layer: usize) -> &LayerKv {
+        &self.layers[layer]
+    }
+
+    /// Copies the first `length` positions of a sequence to another.
+    pub(crate) fn copy(&mut self, from: usize, to: usize, length: usize) {
+        let blocks = length.div_ceil(LINE) * LINE;
+        for layer in &mut self.layers {
+            let (key, value) = (layer.key_dim, value_width(layer.value_dim));
+            for head in 0..layer.kv_heads {
+                let [from, to] = [from, to].map(|s| (s * layer.kv_heads + head) * self.room);
+                layer.keys.copy_within(from * key, to * key, blocks * key);
+                layer.values.copy_within(from * value, to * value, length * value);
+            }
+        }
+    }
+}
+
+impl LayerKv {
+    /// Stores one head's key of a position.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes this key meanwhile.
+    pub(crate) unsafe fn put_key(
+        &self,
+        sequence: usize,
+        head: usize,
+        position: usize,
+        key: &[f32],
+    ) {
+        assert!(position < self.room && head < self.kv_heads && key.len() == self.key_dim);
+        let first = (sequence * self.kv_heads + head) * self.room + position / LINE * LINE;
+        let at = first * self.key_dim + position % LINE;
+        for (d, &value) in key.iter().enumerate() {
+            // SAFETY: the element is this key's (the caller).
+            unsafe { self.keys.set(at + d * LINE, value) };
+        }
+    }
+
+    /// Stores one head's value of a position.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes this value meanwhile.
+    pub(crate) unsafe fn put_value(
+        &self,
+        sequence: usize,
+        head: usize,
+        position: usize,
+        value: &[f32],
+    ) {
+        assert!(position < self.room && head < self.kv_heads && value.len() == self.value_dim);
+        let row = (sequence * self.kv_heads + head) * self.room + position;
+        let at = row * value_width(self.value_dim);
+        for (d, &value) in value.iter().enumerate() {
+            // SAFETY: the element is this value's (the caller).
+            unsafe { self.values.set(at + d, value) };
+        }
+    }
+
+    /// Keys of the block of 16 positions that starts at `position`, as (key_dim, 16).
+    ///
+    /// # Safety
+    /// Nobody writes them meanwhile.
+    pub(crate) unsafe fn keys<'a>(
+        &'a self,
+        isa: Isa,
+        sequence: usize,
+        head: usize,
+        position: usize,
+        scratch: &'a mut [f32],
+    ) -> &'a [f32] {
+        let first = (sequence * self.kv_heads + head) * self.room + position;
+        // SAFETY: not written (the caller).
+        unsafe { self.keys.read(isa, first * self.key_dim, self.key_dim * LINE, scratch) }
+    }
+
+    /// Values of `count` positions from `position`, as (count, value_width).
+    ///
+    /// # Safety
+    /// Nobody writes them meanwhile.
+    pub(crate) unsafe fn values<'a>(
+        &'a self,
+        isa: Isa,
+        sequence: usize,
+        head: usize,
+        position: usize,
+        count: usize,
+        scratch: &'a mut [f32],
+    ) -> &'a [f32] {
+        let width = value_width(self.value_dim);
+        let first = (sequence * self.kv_heads + head) * self.room + position;
+        // SAFETY: not written (the caller).
+        unsafe { self.values.read(isa, first * width, count * width, scratch) }
+    }
+}
+
+impl Store {
+    fn new(len: usize, kind: KvType) -> Result<Store, Error> {
+        Ok(match kind {
+            KvType::F32 => Store::F32(Buffer::zeroed(len)?),
+            KvType::F16 => Store::F16(Buffer::zeroed(len)?),
+        })
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Store::F32(buffer) => buffer.bytes(),
+            Store::F16(buffer) => buffer.bytes(),
+        }
+    }
+
+    fn copy_within(&mut self, from: usize, to: usize, len: usize) {
+        match self {
+            Store::F32(buffer) => buffer.all_mut().copy_within(from..from + len, to),
+            Store::F16(buffer) => buffer.all_mut().copy_within(from..from + len, to),
+        }
+    }
+
+    /// # Safety
+    /// Nobody else reads or writes the element meanwhile.
+    unsafe fn set(&self, at: usize, value: f32) {
+        // SAFETY: the element is the caller's.
+        unsafe {
+            match self {
+                Store::F32(buffer) => buffer.set(at, value),
+                Store::F16(buffer) => buffer.set(at, half::f16::from_f32(value).to_bits()),
+            }
+        }
+    }
+
+    /// # Safety
+    /// Nobody writes the elements meanwhile.
+    unsafe fn read<'a>(
+        &'a self,
+        isa: Isa,
+        at: usize,
+        len: usize,
+        scratch: &'a mut [f32],
+    ) -> &'a [f32] {
+        // SAFETY: not written (the caller).
+        unsafe {
+            match self {
+                Store::F32(buffer) => buffer.read(at..at + len),
+                Store::F16(buffer) => {
+                    let scratch = &mut scratch[..len];
+                    widen(isa, buffer.read(at..at + len), scratch);
+                    scratch
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Every usable instruction set against the conformance suite on the golden models.
+//!
+//! `qemu-x86_64-static -cpu Nehalem` (or `Haswell`) runs this binary on processors that lack features.
+
+use yardstick_cpu::Cpu;
+
+#[test]
+fn conforms_on_the_golden_models() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
+    yardstick_api::conformance::run_golden(&Cpu, golden.as_ref());
+}
