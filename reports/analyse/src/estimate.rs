@@ -104,6 +104,8 @@ fn build(values: &[f64], unit: UnitOfStatistics) -> Estimate {
     } else {
         (Method::None, None)
     };
+    // Values near the largest a float holds overflow a variance.
+    let interval = interval.filter(|found| found.low.is_finite() && found.high.is_finite());
     let needed = match unit {
         UnitOfStatistics::Launches => LEAST_LAUNCHES,
         UnitOfStatistics::SamplesOfOneLaunch => LEAST_ORDERED,

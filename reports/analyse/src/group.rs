@@ -6,7 +6,7 @@ use yardstick_record::Record;
 
 use crate::row::{build, machine};
 
-/// Records of each cell, in the order cells first appear; a record given twice counts once.
+/// Records of each cell, by run and launch; a record given twice counts once.
 pub(crate) fn by_cell(records: &[Record]) -> Vec<Vec<&Record>> {
     let mut seen = HashSet::new();
     let mut place: BTreeMap<String, usize> = BTreeMap::new();
@@ -21,6 +21,9 @@ pub(crate) fn by_cell(records: &[Record]) -> Vec<Vec<&Record>> {
             groups.len() - 1
         });
         groups[index].push(record);
+    }
+    for group in &mut groups {
+        group.sort_by_key(|record| (&record.run.id, record.launch, &record.id));
     }
     groups
 }

@@ -74,6 +74,12 @@ pub(crate) const COLUMNS: &[Column] = &[
     metric(Metric::TokenLatencyNs, "token_latency_ns", "token latency", IfApplies(9), |row| {
         quantity(row, Metric::TokenLatencyNs)
     }),
+    column("token_gaps", "gaps", Number, Never, |row| {
+        row.latency.as_ref().map_or(Value::Blank, |latency| count(latency.n))
+    }),
+    column("token_latency_p50_ns", "p50", Number, Never, |row| percentile(row, 50)),
+    column("token_latency_p90_ns", "p90", Number, Never, |row| percentile(row, 90)),
+    column("token_latency_p99_ns", "p99", Number, Never, |row| percentile(row, 99)),
     metric(Metric::PeakRssBytes, "peak_rss_bytes", "memory", IfApplies(3), |row| {
         quantity(row, Metric::PeakRssBytes)
     }),
@@ -137,6 +143,16 @@ fn quantity(row: &Row, metric: Metric) -> Value {
         None => Value::Blank,
         Some(Known::Value(estimate)) => Value::Quantity(metric, estimate.clone()),
         Some(Known::Unavailable { unavailable }) => Value::Missing(unavailable.clone()),
+    }
+}
+
+/// A percentile of token latency, where n carries it.
+fn percentile(row: &Row, percent: u8) -> Value {
+    let percentiles = row.latency.iter().flat_map(|latency| &latency.percentiles);
+    match percentiles.into_iter().find(|found| found.percent == percent).map(|p| &p.value) {
+        Some(Known::Value(ns)) => Value::Number(*ns, String::new()),
+        Some(Known::Unavailable { unavailable }) => Value::Missing(unavailable.clone()),
+        None => Value::Blank,
     }
 }
 

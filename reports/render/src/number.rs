@@ -69,6 +69,12 @@ pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
     join(text, unit)
 }
 
+/// A value with its unit: `7.85 ms`.
+pub(crate) fn value(metric: Metric, value: f64) -> String {
+    let (divisor, unit) = scale(metric, value);
+    join(digits(value / divisor), unit)
+}
+
 /// The longer arm of an interval that need not be symmetric.
 fn reach(median: f64, interval: &Interval) -> f64 {
     (interval.high - median).max(median - interval.low)

@@ -35,7 +35,7 @@ pub(super) struct Bar {
 const WIDTH: i32 = 900;
 /// Where bars start and where the scale ends; values stand behind their bars, so there is room to the right.
 const LEFT: i32 = 215;
-const RIGHT: i32 = 760;
+const RIGHT: i32 = 715;
 const TOP: i32 = 6;
 const BAR: i32 = 22;
 const NAME: i32 = 26;

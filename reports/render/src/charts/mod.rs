@@ -148,8 +148,9 @@ fn bar(
 ) -> Bar {
     let label = label(comparison, row);
     let estimate = row.estimate(metric);
+    let pale = row.not_ranked.is_some() && metric != Metric::PeakRssBytes;
     let text = match estimate {
-        Some(estimate) if row.not_ranked.is_some() => {
+        Some(estimate) if pale => {
             format!("{}, not ranked", number::estimate(metric, estimate))
         }
         Some(estimate) => number::estimate(metric, estimate),
@@ -161,7 +162,7 @@ fn bar(
         label: elide(&label, NAME),
         value: estimate.map(|estimate| estimate.median),
         interval: estimate.and_then(|e| e.interval.value()).map(|i| (i.low, i.high)),
-        pale: row.not_ranked.is_some(),
+        pale,
         mark: None,
         text,
     }

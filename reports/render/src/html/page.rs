@@ -5,12 +5,12 @@ use yardstick_analyse::{Comparison, Row};
 use yardstick_record::Record;
 
 use super::environment::{Device, Machine, Run, devices, machines, runs};
-use super::summary::{Model, Tile, Unranked, fastest, lead, tiles, unranked};
+use super::summary::{Model, Tail, Tile, Unranked, fastest, lead, tails, tiles, unranked};
 use crate::charts::{Chart, charts};
 use crate::columns::status;
 use crate::number;
 use crate::table::{Column, Kind, Shape, Table, Tone, legend};
-use crate::text::{clean, elide};
+use crate::text::elide;
 
 /// What the page says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub(super) struct Page {
     notes: Vec<String>,
     legend: &'static str,
     charts: Vec<Chart>,
+    tails: Vec<Tail>,
     troubles: Vec<Trouble>,
     machines: Vec<Machine>,
     devices: Vec<Device>,
@@ -96,8 +97,8 @@ pub(super) fn page(
     Page {
         style,
         title: elide(&meta.title, 120),
-        generated: clean(&meta.generated).into_owned(),
-        tool: clean(&meta.tool).into_owned(),
+        generated: elide(&meta.generated, 60),
+        tool: elide(&meta.tool, 120),
         lead: lead(comparison, records),
         tiles: tiles(comparison),
         tests,
@@ -112,6 +113,7 @@ pub(super) fn page(
         notes: table.notes.clone(),
         legend: legend(comparison).unwrap_or(""),
         charts: charts(comparison),
+        tails: tails(comparison),
         troubles: comparison.rows.iter().filter_map(trouble).collect(),
         machines: machines(records),
         devices: devices(records),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use yardstick_analyse::{Comparison, Ranking, Row};
-use yardstick_record::{Direction, Outcome, Record, VerificationStatus};
+use yardstick_analyse::{Comparison, Percentile, Ranking, Row, least_samples};
+use yardstick_record::{Direction, Metric, Outcome, Record, VerificationStatus};
 
 use crate::number;
 use crate::text::elide;
@@ -31,6 +31,16 @@ struct First {
     value: String,
     /// What to make of first place, on the last that holds it: `a tie`, `1.9 × the next`, `order not proven`.
     remark: String,
+}
+
+/// The tail of one row's token latency.
+#[derive(Serialize)]
+pub(super) struct Tail {
+    model: String,
+    device: String,
+    test: String,
+    n: usize,
+    percentiles: Vec<String>,
 }
 
 /// A row with numbers that are not compared for speed.
@@ -163,6 +173,34 @@ pub(crate) fn label(comparison: &Comparison, row: &Row) -> String {
     let setting = comparison.setting(row);
     let device = elide(&row.cell.device, 40);
     if setting.is_empty() { device } else { format!("{device} ({})", elide(&setting, 60)) }
+}
+
+/// Percentiles of token latency, where n carries them.
+pub(super) fn tails(comparison: &Comparison) -> Vec<Tail> {
+    let measured = comparison.rows.iter().filter_map(|row| Some((row, row.latency.as_ref()?)));
+    measured
+        .map(|(row, latency)| Tail {
+            model: elide(&row.model, 60),
+            device: label(comparison, row),
+            test: row.cell.test.to_string(),
+            n: latency.n,
+            percentiles: latency.percentiles.iter().map(percentile).collect(),
+        })
+        .collect()
+}
+
+/// `8.12 ms (8.01 to 8.30)`, or why not.
+fn percentile(percentile: &Percentile) -> String {
+    let write = |ns: f64| number::value(Metric::TokenLatencyNs, ns);
+    let Some(&ns) = percentile.value.value() else {
+        return format!("n too small, needs {}", least_samples(percentile.percent));
+    };
+    match percentile.interval.value() {
+        Some(interval) => {
+            format!("{} ({} to {})", write(ns), write(interval.low), write(interval.high))
+        }
+        None => write(ns),
+    }
 }
 
 /// Rows with numbers that must not be compared for speed.
