@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod builtin;
+mod clock;
 pub mod plan;
 pub mod protocol;
 pub mod runner;
+pub mod steady;
 pub mod suite;
+pub mod timed;
 pub mod worker;
