@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod builtin;
+mod child;
 mod clock;
 pub mod plan;
 pub mod protocol;

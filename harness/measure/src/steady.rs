@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn warm_up_ends_when_two_blocks_agree() {
-        let run = warmed(&[100, 80, 60, 59, 58, 58], 1000);
+        let run = warmed(&[100, 80, 60, 59, 58, 58], 580);
         assert_eq!(run, WarmUp { repetitions: 4, nanoseconds: 299, steady: true });
     }
 

@@ -1,0 +1,132 @@
+//! Whether what a worker says can be true: it ran where and what was asked, and its times fit into the parent's.
+
+use std::time::Duration;
+
+use yardstick_api::{DeviceKind, Facts, Options};
+use yardstick_record::{Sample, Test};
+
+use crate::plan::{Inventory, Launch};
+
+/// Why these facts are not those of what was asked, if so.
+pub(super) fn misplaced(launch: &Launch, asked: &Options, facts: &Facts) -> Option<String> {
+    if facts.device != launch.device.id {
+        return Some(format!("asked for {}, it ran on {}", launch.device.id, facts.device));
+    }
+    // A device that makes answers up has no options to honour.
+    if launch.device.kind == DeviceKind::None {
+        return None;
+    }
+    let differs = |what: &str, asked: String, ran: String| {
+        (asked != ran).then(|| format!("asked for {what} {asked}, it ran with {ran}"))
+    };
+    let threads = asked.threads.and_then(|asked| {
+        let ran = facts.threads.value()?;
+        differs("threads", asked.to_string(), ran.to_string())
+    });
+    let numerics = asked.numerics.and_then(|numerics| {
+        let asked = format!("{:?}", numerics.with_kv(facts.kv)).to_lowercase();
+        differs("numerics", asked, format!("{:?}", facts.numerics).to_lowercase())
+    });
+    let room = asked
+        .context
+        .filter(|&context| facts.context < context)
+        .map(|context| format!("asked for a context of {context}, it holds {}", facts.context));
+    differs("kv", asked.kv.name().to_owned(), facts.kv.name().to_owned())
+        .or(threads)
+        .or(numerics)
+        .or(room)
+        .or_else(|| {
+            (facts.sequences < asked.sequences).then(|| {
+                format!("asked for {} sequences, it holds {}", asked.sequences, facts.sequences)
+            })
+        })
+}
+
+/// Why these samples cannot be what the test took, if so. `elapsed` is the parent's time around the call.
+pub(super) fn impossible(
+    test: Test,
+    sequences: usize,
+    samples: &[Sample],
+    elapsed: Duration,
+) -> Option<String> {
+    if samples.is_empty() {
+        return Some("it sent no samples".to_owned());
+    }
+    let total = samples.iter().fold(0_u64, |sum, sample| sum.saturating_add(sample.nanoseconds));
+    if u128::from(total) > elapsed.as_nanos() {
+        let total = Duration::from_nanos(total);
+        return Some(format!("its samples add up to {total:?}, the call took {elapsed:?}"));
+    }
+    let due = match test {
+        Test::Load => 1,
+        Test::Prefill { tokens, .. }
+        | Test::Generate { tokens, .. }
+        | Test::FirstToken { tokens, .. } => (tokens * sequences) as u64,
+    };
+    samples.iter().enumerate().find_map(|(i, sample)| {
+        let end = |sample: &Sample| sample.started_ns.saturating_add(sample.nanoseconds);
+        let before = i.checked_sub(1).map_or(0, |before| end(&samples[before]));
+        let ordered = sample.emits_ns.is_sorted()
+            && sample.emits_ns.last().is_none_or(|&last| last <= sample.nanoseconds);
+        let flaw = if sample.nanoseconds == 0 {
+            "took no time at all".to_owned()
+        } else if sample.tokens != due {
+            format!("counts {} tokens, expected {due}", sample.tokens)
+        } else if sample.started_ns < before {
+            "began before the one before it ended".to_owned()
+        } else if !ordered || sample.emits_ns.len() as u64 > due {
+            "has emit stamps that do not fit into it".to_owned()
+        } else {
+            return None;
+        };
+        Some(format!("sample {i} {flaw}"))
+    })
+}
+
+impl Inventory {
+    /// Ids of all devices, for messages.
+    pub fn ids(&self) -> Vec<&str> {
+        self.statuses().map(yardstick_api::DeviceStatus::id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(started_ns: u64, nanoseconds: u64, tokens: u64, emits_ns: &[u64]) -> Sample {
+        Sample {
+            started_ns,
+            nanoseconds,
+            tokens,
+            cpu_ns: None,
+            emits_ns: emits_ns.to_vec(),
+            marks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn samples_that_cannot_be_true_are_not_believed() {
+        let test = Test::Generate { tokens: 2, depth: 0 };
+        let good = || vec![sample(10, 100, 2, &[50, 100]), sample(120, 90, 2, &[40, 80])];
+        let elapsed = Duration::from_nanos(200);
+        assert_eq!(impossible(test, 1, &good(), elapsed), None);
+        type Spoil = fn(&mut Vec<Sample>);
+        let table: [(&str, Spoil); 7] = [
+            ("no samples", |samples| samples.clear()),
+            ("add up to", |samples| samples[1].nanoseconds = 101),
+            ("no time at all", |samples| samples[0].nanoseconds = 0),
+            ("counts 3 tokens, expected 2", |samples| samples[1].tokens = 3),
+            ("began before", |samples| samples[1].started_ns = 100),
+            ("emit stamps", |samples| samples[0].emits_ns = vec![60, 50]),
+            ("emit stamps", |samples| samples[0].emits_ns = vec![60, 101]),
+        ];
+        for (why, spoil) in table {
+            let mut samples = good();
+            spoil(&mut samples);
+            let flaw = impossible(test, 1, &samples, elapsed).unwrap_or_default();
+            assert!(flaw.contains(why), "expected {why:?}, found {flaw:?}");
+        }
+        assert!(impossible(test, 2, &good(), elapsed).is_some(), "tokens of one sequence only");
+    }
+}

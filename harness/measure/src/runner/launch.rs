@@ -1,0 +1,254 @@
+//! One launch: a worker from its start to its end, and a second one for what the first left unmeasured when it was lost.
+
+mod cell;
+
+use std::time::Instant;
+
+use yardstick_api::{Facts, Known};
+use yardstick_probes::Probe;
+use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
+
+use super::credible::misplaced;
+use super::run::reason;
+use super::output::{Ceilings, Context, Measured, Output};
+use super::verify::{Refused, verify};
+use super::{Event, Prepared, Run, RunError, Stage};
+use crate::child::{CallError, Child, Loss};
+use crate::plan::Launch;
+use crate::protocol::{Answer, Call, FaultKind, Load};
+
+/// Workers a launch may lose before its remaining cells are given up.
+const MOST_LOSSES: usize = 2;
+
+/// How a launch ended, its records aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Done,
+    Interrupted,
+}
+
+/// Measures a launch.
+pub(super) fn measure(
+    run: &Run<'_>,
+    launch: &Launch,
+    model: &Prepared,
+    probes: &mut [Box<dyn Probe>],
+    output: &mut Output<'_>,
+) -> Result<Ended, RunError> {
+    let not_yet = "the worker was not started";
+    let context = Context {
+        launch: launch.number,
+        device_id: &launch.device.id,
+        device: Known::Value(launch.device.clone()),
+        request: &run.plan.models[launch.model],
+        model: model.reference.clone(),
+        options: &launch.options,
+        environment: (run.environment)(),
+        facts: Known::unavailable(not_yet),
+        load_ns: Known::unavailable(not_yet),
+        verification: Verification::skipped(not_yet),
+    };
+    let is_done = |test: &Test| run.done.contains(&(context.cell(*test).key(), launch.number));
+    let remaining: Vec<Test> = launch.tests.iter().copied().filter(|t| !is_done(t)).collect();
+    output.summary.resumed += launch.tests.len() - remaining.len();
+    if remaining.is_empty() {
+        return Ok(Ended::Done);
+    }
+    let ceilings = Ceilings::new();
+    Measuring { run, launch, model, context, remaining, ceilings, probes, output }.go()
+}
+
+/// The state of a launch.
+struct Measuring<'r, 'o, 's> {
+    run: &'r Run<'r>,
+    launch: &'r Launch,
+    model: &'r Prepared,
+    context: Context<'r>,
+    /// Tests without a record, in order.
+    remaining: Vec<Test>,
+    ceilings: Ceilings,
+    probes: &'o mut [Box<dyn Probe>],
+    output: &'o mut Output<'s>,
+}
+
+/// Why a worker is not measured (further).
+enum Halt {
+    /// Every remaining cell ends so.
+    All(Outcome),
+    /// The run is over.
+    Interrupted,
+    /// The records cannot be kept.
+    Stop(RunError),
+}
+
+impl From<RunError> for Halt {
+    fn from(error: RunError) -> Halt {
+        Halt::Stop(error)
+    }
+}
+
+impl From<CallError> for Halt {
+    fn from(error: CallError) -> Halt {
+        match error {
+            CallError::Interrupted => Halt::Interrupted,
+            CallError::Lost(loss) => Halt::All(failed(loss)),
+            CallError::Fault { kind, message, fix } => Halt::All(fault(kind, message, fix)),
+        }
+    }
+}
+
+fn failed(loss: Loss) -> Outcome {
+    Outcome::Failed { kind: loss.kind, message: loss.message }
+}
+
+/// The outcome of cells whose call failed.
+fn fault(kind: FaultKind, message: String, fix: Option<String>) -> Outcome {
+    let kind = match kind {
+        FaultKind::Unsupported => return Outcome::Skipped { reason: message, fix },
+        FaultKind::OutOfMemory => FailureKind::OutOfMemory,
+        FaultKind::DeviceLost => FailureKind::DeviceLost,
+        FaultKind::Invalid | FaultKind::Model | FaultKind::Device | FaultKind::Io => {
+            FailureKind::Backend
+        }
+    };
+    Outcome::Failed { kind, message }
+}
+
+impl Measuring<'_, '_, '_> {
+    fn go(mut self) -> Result<Ended, RunError> {
+        let mut losses = 0;
+        while !self.remaining.is_empty() {
+            let opened = self.open();
+            if let Err(Halt::All(outcome)) = &opened {
+                self.output.summary.unverified += 1;
+                self.output.event(Event::Note(reason(outcome)));
+            }
+            let halt = match opened.and_then(|child| self.cells(child)) {
+                Ok(None) => break,
+                Ok(Some(loss)) => {
+                    losses += 1;
+                    if losses < MOST_LOSSES {
+                        self.output.event(Event::Note("the worker was lost; the next one goes on"));
+                        continue;
+                    }
+                    let message =
+                        format!("{losses} workers of this launch were lost: {}", loss.message);
+                    Halt::All(failed(Loss { kind: loss.kind, message }))
+                }
+                Err(halt) => halt,
+            };
+            return match halt {
+                Halt::All(outcome) => self.give_up(&outcome),
+                Halt::Interrupted => Ok(Ended::Interrupted),
+                Halt::Stop(error) => Err(error),
+            };
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Records the remaining cells as ended so.
+    fn give_up(&mut self, outcome: &Outcome) -> Result<Ended, RunError> {
+        if self.run.stage == Stage::Verify {
+            return Ok(Ended::Done);
+        }
+        for test in std::mem::take(&mut self.remaining) {
+            let nothing = Measured::nothing("not measured: see the outcome");
+            self.output.record(self.run, &self.context, test, nothing, outcome.clone())?;
+        }
+        Ok(Ended::Done)
+    }
+
+    fn phase(&mut self, phase: Phase, test: Option<Test>) {
+        self.output.event(Event::Phase { phase, test });
+    }
+
+    /// Starts a worker, loads, verifies.
+    fn open(&mut self) -> Result<Child, Halt> {
+        let unknown = "the worker was lost before it told";
+        self.context.facts = Known::unavailable(unknown);
+        self.context.load_ns = Known::unavailable(unknown);
+        self.context.verification = Verification::skipped("the run did not get that far");
+        self.phase(Phase::Hello, None);
+        let (mut child, _) =
+            Child::start(self.run.worker, &self.run.plan.deadlines, self.run.cancel)?;
+        let facts = self.load(&mut child)?;
+        self.phase(Phase::Verify, None);
+        let verdict = verify(self.run, self.launch, self.model, &mut child, &facts);
+        self.verdict(verdict)?;
+        Ok(child)
+    }
+
+    fn load(&mut self, child: &mut Child) -> Result<Facts, Halt> {
+        self.phase(Phase::Load, None);
+        let options = self.launch.effective();
+        let call = Call::Load(Load {
+            device: self.launch.device.id.clone(),
+            model: self.model.path.display().to_string(),
+            options: options.clone(),
+        });
+        let start = Instant::now();
+        let answer = child.call(call, Phase::Load, self.run.cancel, &mut |_| {})?;
+        let Answer::Loaded { facts, load_ns } = answer else {
+            return Err(child.unexpected(Phase::Load, &answer).into());
+        };
+        self.context.facts = Known::Value(facts.clone());
+        let elapsed = start.elapsed();
+        if u128::from(load_ns) > elapsed.as_nanos() {
+            let reason = format!("it says it loaded in {load_ns} ns, the call took {elapsed:?}");
+            return Err(Halt::All(Outcome::Invalid { reason }));
+        }
+        self.context.load_ns = Known::Value(load_ns);
+        match misplaced(self.launch, &options, &facts) {
+            Some(reason) => Err(Halt::All(Outcome::Invalid { reason })),
+            None => Ok(facts),
+        }
+    }
+
+    fn verdict(
+        &mut self,
+        verdict: Result<Result<Verification, Refused>, CallError>,
+    ) -> Result<(), Halt> {
+        let (verification, outcome) = match verdict {
+            Ok(Ok(verification)) => (verification, None),
+            Ok(Err(refused)) => (refused.verification, Some(refused.outcome)),
+            Err(error) => return Err(error.into()),
+        };
+        self.output.event(Event::Verified {
+            device: &self.launch.device.id,
+            model: &self.context.model.name,
+            options: &self.launch.options,
+            verification: &verification,
+        });
+        self.context.verification = verification;
+        match outcome {
+            None => {
+                self.output.summary.verified += 1;
+                Ok(())
+            }
+            Some(outcome) => Err(Halt::All(outcome)),
+        }
+    }
+
+    /// Measures the remaining cells with this worker, until it is lost.
+    fn cells(&mut self, mut child: Child) -> Result<Option<Loss>, Halt> {
+        if self.run.stage == Stage::Verify {
+            child.stop();
+            return Ok(None);
+        }
+        while let Some(&test) = self.remaining.first() {
+            if self.run.cancelled() {
+                return Err(Halt::Interrupted);
+            }
+            let loss = self.cell(&mut child, test)?;
+            self.remaining.remove(0);
+            if loss.is_some() && !self.remaining.is_empty() {
+                return Ok(loss);
+            }
+            if loss.is_some() {
+                return Ok(None);
+            }
+        }
+        child.stop();
+        Ok(None)
+    }
+}

@@ -1,0 +1,211 @@
+//! One cell: prepare, warm up, sample with the probes on, measure its ceiling, record.
+
+use std::time::{Duration, Instant};
+
+use yardstick_api::{Facts, Known};
+use yardstick_record::{Ceiling, FailureKind, Outcome, Phase, Reading, Sample, Test, WarmUp};
+
+use super::super::Event;
+use super::super::credible::{impossible, misplaced};
+use super::super::output::{Measured, now};
+use super::{Halt, Measuring, failed, fault};
+use crate::child::{CallError, Child, Loss, Partial};
+use crate::protocol::{Answer, Call, FaultKind};
+
+/// Shares of the machine's time that others may have before samples are marked as starved, percent.
+const MARKS: [(&str, &str, f64); 2] =
+    [("steal_percent", "steal", 5.0), ("foreign_cpu_percent", "other processes", 10.0)];
+
+/// How a cell's calls ended.
+enum End {
+    Sampled(Duration, Box<Facts>),
+    Error(CallError),
+}
+
+impl Measuring<'_, '_, '_> {
+    /// Measures and records one cell. Tells how the worker was lost, if it was.
+    pub(super) fn cell(&mut self, child: &mut Child, test: Test) -> Result<Option<Loss>, Halt> {
+        let mut measured = Measured::nothing("not reached");
+        measured.started = now();
+        let end = self.calls(child, test, &mut measured);
+        let (outcome, loss) = match end {
+            End::Sampled(elapsed, facts) => (self.judge(test, &measured, elapsed, *facts), None),
+            End::Error(CallError::Interrupted) => {
+                let n = measured.samples.len();
+                let message = format!("interrupted after {n} samples");
+                let outcome = Outcome::Failed { kind: FailureKind::Interrupted, message };
+                self.output.record(self.run, &self.context, test, measured, outcome)?;
+                return Err(Halt::Interrupted);
+            }
+            End::Error(CallError::Lost(loss)) => (failed(loss.clone()), Some(loss)),
+            End::Error(CallError::Fault { kind, message, fix }) => {
+                let outcome = fault(kind, message, fix);
+                let loss = unusable(test, kind, &outcome);
+                (outcome, loss)
+            }
+        };
+        let mut loss = loss;
+        if outcome.is_ok() {
+            match self.ceiling(child, test) {
+                Ok(ceiling) => measured.ceiling = ceiling,
+                Err(error) => {
+                    measured.ceiling = Known::unavailable("the worker was lost measuring it");
+                    loss = lost(error);
+                }
+            }
+        }
+        self.output.record(self.run, &self.context, test, measured, outcome)?;
+        Ok(loss)
+    }
+
+    fn calls(&mut self, child: &mut Child, test: Test, measured: &mut Measured) -> End {
+        match self.prepare_and_warm_up(child, test) {
+            Ok(warm_up) => measured.warm_up = Known::Value(warm_up),
+            Err(error) => return End::Error(error),
+        }
+        self.phase(Phase::Sample, Some(test));
+        let problems: Vec<String> = self
+            .probes
+            .iter_mut()
+            .filter_map(|probe| probe.start(child.id()).err().map(|error| error.to_string()))
+            .collect();
+        let call = Call::Sample { test, sampling: self.run.plan.sampling };
+        let start = Instant::now();
+        let samples = &mut measured.samples;
+        let answer = child.call(call, Phase::Sample, self.run.cancel, &mut |partial| {
+            if let Partial::Samples(new) = partial {
+                samples.extend(new);
+            }
+        });
+        let elapsed = start.elapsed();
+        self.stop_probes(measured, problems);
+        match answer {
+            Ok(Answer::Sampled { repetitions, facts })
+                if repetitions as usize == measured.samples.len() =>
+            {
+                End::Sampled(elapsed, Box::new(facts))
+            }
+            Ok(other) => End::Error(child.unexpected(Phase::Sample, &other)),
+            Err(error) => End::Error(error),
+        }
+    }
+
+    fn prepare_and_warm_up(&mut self, child: &mut Child, test: Test) -> Result<WarmUp, CallError> {
+        self.phase(Phase::Prepare, Some(test));
+        let cancel = self.run.cancel;
+        let output = &mut *self.output;
+        let answer =
+            child.call(Call::Prepare { test }, Phase::Prepare, cancel, &mut |partial| {
+                if let Partial::Progress { done, total } = partial {
+                    output.event(Event::Progress { done, total });
+                }
+            })?;
+        let Answer::Prepared = answer else {
+            return Err(child.unexpected(Phase::Prepare, &answer));
+        };
+        self.phase(Phase::WarmUp, Some(test));
+        let seconds = self.run.plan.sampling.warm_up_seconds;
+        let call = Call::WarmUp { test, seconds };
+        match child.call(call, Phase::WarmUp, cancel, &mut |_| {})? {
+            Answer::WarmedUp { warm_up } => Ok(warm_up),
+            other => Err(child.unexpected(Phase::WarmUp, &other)),
+        }
+    }
+
+    fn stop_probes(&mut self, measured: &mut Measured, problems: Vec<String>) {
+        let mut problems = problems;
+        for probe in self.probes.iter_mut() {
+            match probe.stop() {
+                Ok(readings) => measured.readings.extend(readings),
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        for problem in problems {
+            self.output.event(Event::Note(&problem));
+        }
+        mark(&mut measured.samples, &measured.readings);
+    }
+
+    fn judge(
+        &mut self,
+        test: Test,
+        measured: &Measured,
+        elapsed: Duration,
+        facts: Facts,
+    ) -> Outcome {
+        let options = self.launch.effective();
+        let flaw = misplaced(self.launch, &options, &facts)
+            .or_else(|| impossible(test, options.sequences, &measured.samples, elapsed));
+        self.context.facts = Known::Value(facts);
+        match flaw {
+            Some(reason) => Outcome::Invalid { reason },
+            None => Outcome::Ok,
+        }
+    }
+
+    /// The read bandwidth at the bytes one token of the test streams: the weights once, and the keys and values of
+    /// the mean depth.
+    fn ceiling(&mut self, child: &mut Child, test: Test) -> Result<Known<Ceiling>, CallError> {
+        let Test::Generate { tokens, depth } = test else {
+            return Ok(Known::unavailable("a ceiling is measured for generation only"));
+        };
+        let Some(facts) = self.context.facts.value() else {
+            return Ok(Known::unavailable("the facts are not known"));
+        };
+        let positions = depth as u64 + tokens as u64 / 2;
+        let held = (facts.context as u64).saturating_mul(facts.sequences as u64).max(1);
+        let kv = u128::from(facts.kv_bytes)
+            * u128::from(positions)
+            * self.launch.options.sequences as u128
+            / u128::from(held);
+        let bytes = facts.streamed_bytes.saturating_add(u64::try_from(kv).unwrap_or(u64::MAX));
+        if facts.streamed_bytes == 0 {
+            return Ok(Known::unavailable("the device streams no weights"));
+        }
+        let threads = facts.threads.clone();
+        if !self.ceilings.contains_key(&bytes) {
+            self.phase(Phase::Ceiling, Some(test));
+            let call = Call::Ceiling { bytes, threads: threads.value().copied() };
+            let measured = match child.call(call, Phase::Ceiling, self.run.cancel, &mut |_| {}) {
+                Ok(Answer::Ceiling { bytes_per_second }) => bytes_per_second,
+                Ok(other) => return Err(child.unexpected(Phase::Ceiling, &other)),
+                Err(CallError::Fault { message, .. }) => Known::unavailable(message),
+                Err(error) => return Err(error),
+            };
+            self.ceilings.insert(bytes, measured);
+        }
+        Ok(self.ceilings[&bytes].clone().map(|bytes_per_second| Ceiling {
+            bytes_per_second,
+            working_set_bytes: bytes,
+            threads,
+        }))
+    }
+}
+
+/// Workers after which nothing further should be measured: the device is lost, memory ran out, or `load` left no session.
+fn unusable(test: Test, kind: FaultKind, outcome: &Outcome) -> Option<Loss> {
+    let Outcome::Failed { kind: class, message } = outcome else { return None };
+    let over = matches!(kind, FaultKind::DeviceLost | FaultKind::OutOfMemory) || test == Test::Load;
+    over.then(|| Loss { kind: class.clone(), message: message.clone() })
+}
+
+/// After a result is in hand, a cancelled ceiling only ends the run at the next look at the flag.
+fn lost(error: CallError) -> Option<Loss> {
+    match error {
+        CallError::Lost(loss) => Some(loss),
+        CallError::Fault { .. } | CallError::Interrupted => None,
+    }
+}
+
+/// Marks every sample of a test during which others had the machine. Samples are never dropped for it.
+fn mark(samples: &mut [Sample], readings: &[Reading]) {
+    for (name, what, limit) in MARKS {
+        let reading = readings.iter().find(|reading| reading.name == name);
+        let Some(&share) = reading.and_then(|reading| reading.value.value()) else { continue };
+        if share > limit {
+            for sample in samples.iter_mut() {
+                sample.marks.push(format!("starved: {what} {share:.0} %"));
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The run as a table of contents: models, refusals, skipped cells, launches.
+
+use yardstick_api::Known;
+use yardstick_probes::Probe;
+use yardstick_record::{FailureKind, ModelRef, Outcome, Verification};
+
+use super::launch::{self, Ended};
+use super::output::{Context, Measured, Output};
+use super::refusals::refusals;
+use super::{Event, Prepared, Run, RunError, Sink, Stage, Summary};
+use crate::plan::{Launch, Skipped};
+
+/// A model that is there, or the outcome of its cells.
+pub(super) type Ready = Result<Prepared, Outcome>;
+
+/// Runs a plan: hands out a record for every cell as soon as it is known, in the plan's order.
+/// Must be called from a thread that lives as long as the run: workers end with the thread that started them.
+pub fn run(
+    run: &Run<'_>,
+    probes: &mut [Box<dyn Probe>],
+    sink: &mut dyn Sink,
+) -> Result<Summary, RunError> {
+    std::fs::create_dir_all(run.cache)
+        .map_err(|source| RunError::Cache { path: run.cache.display().to_string(), source })?;
+    let mut output = Output::new(sink);
+    let models = prepare(run, &mut output);
+    let refusals = refusals(run, &models);
+    if run.stage == Stage::Measure {
+        for cell in &run.plan.skipped {
+            skip(run, &mut output, cell, &models)?;
+        }
+    }
+    for (index, launch) in run.plan.launches.iter().enumerate() {
+        if run.cancelled() {
+            output.summary.interrupted = true;
+            break;
+        }
+        let (request, of) = (&run.plan.models[launch.model], run.plan.launches.len());
+        output.event(Event::Launch {
+            index,
+            of,
+            device: &launch.device.id,
+            model: &request.name,
+            options: &launch.options,
+        });
+        let ended = match (&refusals[index], &models[launch.model]) {
+            (Some(outcome), ready) => refuse(run, &mut output, launch, outcome, ready)?,
+            (None, Err(outcome)) => {
+                refuse(run, &mut output, launch, outcome, &models[launch.model])?
+            }
+            (None, Ok(model)) => launch::measure(run, launch, model, probes, &mut output)?,
+        };
+        if let Ended::Interrupted = ended {
+            output.summary.interrupted = true;
+            break;
+        }
+    }
+    Ok(output.summary)
+}
+
+impl Run<'_> {
+    pub(super) fn cancelled(&self) -> bool {
+        self.cancel.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Makes every model present that a launch uses.
+fn prepare(run: &Run<'_>, output: &mut Output<'_>) -> Vec<Ready> {
+    let used = |index| run.plan.launches.iter().any(|launch| launch.model == index);
+    let mut models = Vec::new();
+    for (index, request) in run.plan.models.iter().enumerate() {
+        if !used(index) || run.cancelled() {
+            models.push(Err(Outcome::Skipped {
+                reason: "no device to run it on".to_owned(),
+                fix: None,
+            }));
+            continue;
+        }
+        output.event(Event::Model { name: &request.name, done: 0, total: 0 });
+        models.push((run.prepare)(request, &mut |done, total| {
+            output.event(Event::Model { name: &request.name, done, total });
+        }));
+    }
+    models
+}
+
+fn reference(ready: &Ready, name: &str) -> ModelRef {
+    match ready {
+        Ok(model) => model.reference.clone(),
+        Err(outcome) => ModelRef::unopened(name, reason(outcome)),
+    }
+}
+
+/// An outcome's sentence.
+pub(super) fn reason(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Ok => "measured",
+        Outcome::Failed { message, .. } => message,
+        Outcome::Skipped { reason, .. } | Outcome::Invalid { reason } => reason,
+    }
+}
+
+/// Records a cell that was never going to run here.
+fn skip(
+    run: &Run<'_>,
+    output: &mut Output<'_>,
+    cell: &Skipped,
+    models: &[Ready],
+) -> Result<(), RunError> {
+    let request = &run.plan.models[cell.model];
+    let context = Context {
+        launch: 0,
+        device_id: &cell.device_id,
+        device: cell.device.clone(),
+        request,
+        model: reference(&models[cell.model], &request.name),
+        options: &cell.options,
+        environment: (run.environment)(),
+        facts: Known::unavailable(cell.reason.clone()),
+        load_ns: Known::unavailable(cell.reason.clone()),
+        verification: Verification::skipped(cell.reason.clone()),
+    };
+    if run.done.contains(&(context.cell(cell.test).key(), 0)) {
+        output.summary.resumed += 1;
+        return Ok(());
+    }
+    let outcome = Outcome::Skipped { reason: cell.reason.clone(), fix: cell.fix.clone() };
+    output.record(run, &context, cell.test, Measured::nothing(&cell.reason), outcome)
+}
+
+/// Records the cells of a launch whose model or backend refused.
+fn refuse(
+    run: &Run<'_>,
+    output: &mut Output<'_>,
+    launch: &Launch,
+    outcome: &Outcome,
+    ready: &Ready,
+) -> Result<Ended, RunError> {
+    if let Outcome::Failed { kind: FailureKind::Interrupted, .. } = outcome {
+        return Ok(Ended::Interrupted);
+    }
+    output.summary.unverified += 1;
+    if run.stage == Stage::Verify {
+        return Ok(Ended::Done);
+    }
+    let request = &run.plan.models[launch.model];
+    let why = reason(outcome).to_owned();
+    let context = Context {
+        launch: launch.number,
+        device_id: &launch.device.id,
+        device: Known::Value(launch.device.clone()),
+        request,
+        model: reference(ready, &request.name),
+        options: &launch.options,
+        environment: (run.environment)(),
+        facts: Known::unavailable(why.clone()),
+        load_ns: Known::unavailable(why.clone()),
+        verification: Verification::skipped(why.clone()),
+    };
+    for &test in &launch.tests {
+        if run.done.contains(&(context.cell(test).key(), launch.number)) {
+            output.summary.resumed += 1;
+            continue;
+        }
+        output.record(run, &context, test, Measured::nothing(&why), outcome.clone())?;
+    }
+    Ok(Ended::Done)
+}
