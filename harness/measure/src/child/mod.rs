@@ -101,6 +101,8 @@ impl Child {
         let mut start = Command::new(&command.program);
         start
             .args(&command.arguments)
+            // A backtrace would push the panic's message out of the few lines a record keeps.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

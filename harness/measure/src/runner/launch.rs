@@ -9,8 +9,8 @@ use yardstick_probes::Probe;
 use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
 
 use super::credible::misplaced;
-use super::run::reason;
 use super::output::{Ceilings, Context, Measured, Output};
+use super::run::reason;
 use super::verify::{Refused, verify};
 use super::{Event, Prepared, Run, RunError, Stage};
 use crate::child::{CallError, Child, Loss};

@@ -1,0 +1,168 @@
+//! What the tests share: a tiny model, a plan, a run, its records.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use yardstick_api::Known;
+use yardstick_measure::plan::{Catalogue, Overrides, Plan, expand};
+use yardstick_measure::runner::{self, Event, Run, RunError, Sink, Stage, Summary, WorkerCommand};
+use yardstick_measure::suite::Suite;
+use yardstick_model::preset::{self, Check, PresetRef};
+use yardstick_record::{Environment, FailureKind, Outcome, Record, RunInfo, Tool};
+
+/// A folder with a model and a cache, and how a run goes.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    pub(crate) worker: WorkerCommand,
+    pub(crate) oracle: Option<String>,
+    pub(crate) done: HashSet<(String, u32)>,
+    pub(crate) cancel: AtomicBool,
+    pub(crate) stage: Stage,
+    pub(crate) suite: String,
+}
+
+/// Records and notes.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) records: Vec<Record>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Sink for Kept {
+    fn record(&mut self, record: Record) -> Result<(), String> {
+        assert_eq!(record.content_id(), record.id, "records are sealed");
+        self.records.push(record);
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Note(note) = event {
+            self.notes.push(note.to_owned());
+        }
+    }
+}
+
+impl Kept {
+    pub(crate) fn outcome(&self, device: &str, test: &str) -> &Outcome {
+        let is = |r: &&Record| r.cell.device == device && r.cell.test.to_string() == test;
+        let mut found = self.records.iter().filter(is);
+        let record = found.next().unwrap_or_else(|| panic!("no record of {device} {test}"));
+        assert!(found.next().is_none(), "two records of {device} {test}");
+        &record.outcome
+    }
+
+    pub(crate) fn failure(&self, device: &str, test: &str) -> (&FailureKind, &str) {
+        match self.outcome(device, test) {
+            Outcome::Failed { kind, message } => (kind, message),
+            other => panic!("{device} {test}: {other:?}"),
+        }
+    }
+}
+
+const SUITE: &str = r#"
+name = "test"
+analysis = "Whether the harness works."
+tests = TESTS
+models = ["tiny"]
+quantisations = ["F32"]
+devices = DEVICES
+verify = VERIFY
+[sampling]
+min_repetitions = 3
+max_repetitions = 4
+max_seconds = 0.2
+warm_up_seconds = 0.002
+[deadlines]
+load = 60
+prepare = 60
+warm_up = 60
+sample = 60
+stop = 1
+"#;
+
+pub(crate) fn this_program(mode: &str) -> WorkerCommand {
+    let program = std::env::current_exe().unwrap();
+    WorkerCommand { program, arguments: vec![mode.to_owned()] }
+}
+
+impl Bench {
+    pub(crate) fn new(devices: &[&str], tests: &[&str], verify: bool) -> Bench {
+        let suite = SUITE
+            .replace("DEVICES", &format!("{devices:?}"))
+            .replace("TESTS", &format!("{tests:?}"))
+            .replace("VERIFY", &verify.to_string());
+        Bench {
+            folder: tempfile::tempdir().unwrap(),
+            worker: this_program("worker"),
+            oracle: Some("null:ok".to_owned()),
+            done: HashSet::new(),
+            cancel: AtomicBool::new(false),
+            stage: Stage::Measure,
+            suite,
+        }
+    }
+
+    /// Short deadlines, so that hanging is noticed soon.
+    pub(crate) fn impatient(&mut self) {
+        self.suite = self.suite.replace(" = 60", " = 2.5");
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.folder.path().join("answers")
+    }
+
+    pub(crate) fn model(&self) -> PathBuf {
+        let preset = PresetRef::parse("tiny:F32").unwrap();
+        let go_on = &mut |_: preset::Progress| std::ops::ControlFlow::Continue(());
+        preset::make(&preset, self.folder.path(), 1, Check::Size, go_on).unwrap().path
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let suite = Suite::parse("test.toml", &self.suite).unwrap();
+        let cancel = AtomicBool::new(false);
+        let found = runner::inventory(&self.worker, &suite.deadlines, &cancel).unwrap();
+        expand(&suite, &Overrides::default(), &found, &Catalogue::built_in(), 7).unwrap()
+    }
+
+    pub(crate) fn run(&self) -> (Summary, Kept) {
+        let mut kept = Kept::default();
+        let summary = self.run_into(&mut kept).unwrap();
+        (summary, kept)
+    }
+
+    pub(crate) fn run_into(&self, sink: &mut dyn Sink) -> Result<Summary, RunError> {
+        let plan = self.plan();
+        let info = RunInfo {
+            id: "test".to_owned(),
+            started: "2026-01-01T00:00:00Z".to_owned(),
+            suite: plan.suite.clone(),
+            command: Vec::new(),
+            seed: plan.seed,
+        };
+        let tool = Tool {
+            name: "yardstick".to_owned(),
+            version: "0".to_owned(),
+            commit: Known::unavailable("a test"),
+            build: Known::unavailable("a test"),
+        };
+        let folder: &Path = self.folder.path();
+        let run = Run {
+            plan: &plan,
+            worker: &self.worker,
+            oracle: self.oracle.as_deref(),
+            cache: &self.cache(),
+            info: &info,
+            tool: &tool,
+            environment: &Environment::default,
+            rerun: &|cell, model| format!("{} {} {}", cell.device, model.argument(), cell.test),
+            prepare: &|request, progress| {
+                runner::prepare(request, folder, 1, &self.cancel, progress)
+            },
+            done: &self.done,
+            cancel: &self.cancel,
+            stage: self.stage,
+        };
+        runner::run(&run, &mut yardstick_probes::all(), sink)
+    }
+}

@@ -1,0 +1,60 @@
+//! Runs with real worker processes: this program is the parent and, with `worker` as its argument, the worker.
+//! That is why it has a main of its own. Arguments that do not begin with a dash select tests by name.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bench;
+mod liar;
+mod misbehaviour;
+mod orphans;
+mod python;
+mod verification;
+
+use std::process::ExitCode;
+
+use yardstick_null::Null;
+use yardstick_reference::Reference;
+
+const TESTS: &[(&str, fn())] = &[
+    ("every_misbehaviour_is_classified_and_the_run_goes_on", misbehaviour::classified),
+    ("a_hanging_worker_is_killed_at_its_deadline", misbehaviour::hanging),
+    ("late_misbehaviour_costs_only_its_cells", misbehaviour::late),
+    ("workers_that_break_the_protocol_are_found_out", liar::found_out),
+    ("a_worker_that_does_not_start_is_an_error", liar::no_worker),
+    ("wrong_answers_are_never_measured", verification::wrong),
+    ("answers_are_cached_and_damaged_ones_computed_again", verification::cache),
+    ("verify_only_makes_no_records", verification::only),
+    ("without_a_reference_nothing_is_measured", verification::without),
+    ("a_resumed_run_leaves_out_what_was_measured", verification::resumed),
+    ("logits_are_written_for_every_position", verification::logits),
+    ("cancelling_keeps_what_was_measured", orphans::cancelled),
+    ("a_killed_parent_leaves_no_worker", orphans::parent_killed),
+    ("a_worker_in_python_is_a_backend_like_any_other", python::worker),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("worker") => {
+            return yardstick_measure::worker::serve_stdio(&[&Null::misbehaving(), &Reference]);
+        }
+        Some("liar") => return liar::serve(),
+        Some("parent-of-hanging") => return orphans::parent(),
+        Some("--list") => {
+            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    let chosen = |name: &str| {
+        let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
+        filters.peek().is_none() || filters.any(|filter| name.contains(filter.as_str()))
+    };
+    let mut failed = 0;
+    for (name, test) in TESTS.iter().filter(|(name, _)| chosen(name)) {
+        let passed = std::panic::catch_unwind(test).is_ok() && orphans::none(name);
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+        failed += u32::from(!passed);
+    }
+    println!("{failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
