@@ -7,7 +7,7 @@ use crate::{Known, Numerics};
 
 /// How much worse than the path's limit its worst row may be: rounding noise is spread over rows,
 /// a wrong position or a stale row is not.
-const ROW_LEEWAY: f64 = 4.0;
+const ROW_LEEWAY: f64 = 3.0;
 
 /// Judges an observation by the limits of the numerics class the device declares
 /// (`facts.numerics`: the KV storage is part of it).

@@ -202,6 +202,23 @@ mod tests {
     }
 
     #[test]
+    fn no_changed_byte_makes_reading_or_comparing_panic() {
+        let (file, good) = (written(), expected());
+        for at in 0..file.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut file = file.clone();
+                file[at] = value;
+                if let Ok(expected) = Expected::read_from(&mut &file[..]) {
+                    let Expected { vocab, groups, generated, .. } = good.clone();
+                    let seen = Observation { vocab, groups, generated };
+                    let checks = super::super::compare(&seen, &expected, crate::Numerics::A8);
+                    assert!(!checks.iter().all(super::super::Check::passed));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_lying_count_is_refused_before_memory_is_taken() {
         let mut file = written();
         file[24..28].copy_from_slice(&u32::MAX.to_le_bytes());
