@@ -144,6 +144,19 @@ fn vocabularies_without_tensors_are_files_but_not_models() {
 }
 
 #[test]
+fn a_scan_of_sound_models_finds_nothing() {
+    let Some(golden) = golden() else { return };
+    for path in files(&golden.join("quant")) {
+        let gguf = Gguf::open(&path).unwrap();
+        for tensor in gguf.tensors() {
+            let found = yardstick_model::gguf::scan(&gguf, tensor);
+            assert!(found.is_clean(), "{path:?} {}: {found:?}", tensor.name);
+            assert_eq!(found.weights, tensor.weights() as u64);
+        }
+    }
+}
+
+#[test]
 fn a_hash_is_that_of_the_bytes() {
     use sha2::{Digest, Sha256};
     let Some(golden) = golden() else { return };

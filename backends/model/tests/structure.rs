@@ -139,6 +139,14 @@ fn scan_finds_the_block_with_a_bad_scale() {
             assert_eq!(found.is_clean(), bad.is_none(), "{format:?} {at} {bad:?}: {found:?}");
             if bad.is_some() {
                 assert_eq!(found.blocks, 1);
+                let counted = found.nan + found.infinite;
+                assert!((1..=format.block_len() as u64).contains(&counted), "{found:?}");
+            }
+            if let (Format::F16, Some(bad)) = (format, bad) {
+                let expected = if bad == nan { (1, 0) } else { (0, 1) };
+                assert_eq!((found.nan, found.infinite), expected);
+            }
+            if bad.is_some() {
                 assert_eq!(found.first.unwrap() / format.block_len() as u64, 5);
             }
         }
