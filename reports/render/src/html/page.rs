@@ -9,7 +9,7 @@ use super::summary::{Model, Tail, Tile, Unranked, fastest, lead, tails, tiles, u
 use crate::charts::{Chart, charts};
 use crate::columns::status;
 use crate::number;
-use crate::table::{Column, Kind, Shape, Table, Tone, legend};
+use crate::table::{Column, Kind, Shape, Shown, Table, Tone, legend};
 use crate::text::elide;
 
 /// What the page says of itself.
@@ -122,10 +122,17 @@ pub(super) fn page(
     }
 }
 
-/// The table without what is the same for every row of a model.
+/// The table without what is the same for every row of a model, and with what matters most to the left, for narrow screens.
 fn table(comparison: &Comparison) -> Table {
-    let of_model = |column: &&Column| ["model", "size_bytes", "params"].contains(&column.id);
-    let columns = Table::of(comparison).columns.into_iter().filter(|c| !of_model(c)).collect();
+    let place = |column: &&Column| match (column.id, column.shown) {
+        ("device", _) => 0,
+        (_, Shown::IfVarying(_)) => 1,
+        ("test" | "result", _) => 2,
+        _ => 3,
+    };
+    let mut columns = Table::of(comparison).columns;
+    columns.retain(|column| !["model", "size_bytes", "params"].contains(&column.id));
+    columns.sort_by_key(place);
     Table::with(comparison, columns)
 }
 
