@@ -20,7 +20,7 @@ fn page(records: &[Record]) -> String {
 /// Writes the page where a person can look at it.
 fn write(name: &str, text: &str) -> String {
     let path = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("the target folder takes files");
     path
 }
 
