@@ -26,6 +26,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { verbs::USAGE } else { verbs::DONE });
         }
     };
+    if let Some(Verb::Worker(worker)) = &args.verb {
+        return verbs::worker::run(worker);
+    }
     match dispatch(args) {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::from(verbs::DONE),
@@ -43,11 +46,11 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Report(report) => verbs::report::run(&paths, &report),
         Verb::Compare(compare) => verbs::compare::run(&paths, &compare),
         Verb::Devices(devices) => verbs::devices::run(&devices),
+        Verb::Worker(_) => Ok(verbs::USAGE),
         Verb::Model(model) => verbs::model::run(&paths, &model),
         Verb::Export(export) => verbs::export::run(&paths, &export),
         Verb::Import(import) => verbs::import::run(&paths, &import),
         Verb::Rerun(rerun) => verbs::rerun::run(&paths, &rerun),
-        Verb::Worker(worker) => verbs::worker::run(&worker),
     }
 }
 

@@ -5,31 +5,34 @@ use std::io::Write;
 use anyhow::Result;
 use serde::Serialize;
 use yardstick_api::{DeviceClass, DeviceStatus};
+use yardstick_measure::runner;
+use yardstick_measure::suite::Deadlines;
 
 use crate::args::Devices;
-use crate::registry;
 use crate::verbs::DONE;
+use crate::{interrupt, registry};
 
 #[derive(Serialize)]
 struct Listing<'a> {
     backend: &'a str,
-    devices: Vec<DeviceStatus>,
+    devices: &'a [DeviceStatus],
 }
 
-/// Lists every backend's devices.
+/// Lists every backend's devices, asked in a worker: a driver that crashes is a line, not our end.
 pub(crate) fn run(args: &Devices) -> Result<u8> {
-    let backends = registry::backends(args.test_doubles);
-    let listings: Vec<Listing<'_>> = backends
-        .iter()
-        .map(|backend| Listing { backend: backend.name(), devices: backend.devices() })
-        .collect();
+    let worker = registry::worker(args.test_doubles)?;
+    let cancel = interrupt::flag()?;
+    let inventory = runner::inventory(&worker, &Deadlines::default(), &cancel)?;
     let mut out = std::io::stdout().lock();
     if args.json {
+        let backends = inventory.backends.iter();
+        let listings: Vec<Listing<'_>> =
+            backends.map(|(backend, devices)| Listing { backend, devices }).collect();
         serde_json::to_writer_pretty(&mut out, &listings)?;
         writeln!(out)?;
         return Ok(DONE);
     }
-    for status in listings.iter().flat_map(|listing| &listing.devices) {
+    for status in inventory.statuses() {
         writeln!(out, "{}", line(status))?;
     }
     Ok(DONE)

@@ -1,15 +1,15 @@
 //! `yardstick worker`: the child side of a launch.
 
-use anyhow::Result;
+use std::process::ExitCode;
+
+use yardstick_api::Backend;
 
 use crate::args::Worker;
 use crate::registry;
-use crate::verbs::DONE;
 
-/// Serves until standard input closes.
-pub(crate) fn run(args: &Worker) -> Result<u8> {
+/// Serves until told to stop or until the parent is gone.
+pub(crate) fn run(args: &Worker) -> ExitCode {
     let backends = registry::backends(args.test_doubles);
-    let backends: Vec<&dyn yardstick_api::Backend> = backends.iter().map(AsRef::as_ref).collect();
-    let _ = backends;
-    Ok(DONE)
+    let backends: Vec<&dyn Backend> = backends.iter().map(AsRef::as_ref).collect();
+    yardstick_measure::worker::serve_stdio(&backends)
 }

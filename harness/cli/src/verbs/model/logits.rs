@@ -1,19 +1,15 @@
 //! `yardstick model logits`: a device's raw answers, for other tools to check.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
-use yardstick_api::{
-    Backend, Batch, Device, DeviceStatus, Options, Rows, Sequence, Session, Span, Token,
-};
-use yardstick_model::Model;
+use anyhow::{Context, Result, anyhow, bail};
+use yardstick_api::{Device, DeviceStatus, Options, Token};
+use yardstick_measure::plan::{Inventory, Selected, select};
+use yardstick_measure::runner::{self, LogitsRequest};
+use yardstick_measure::suite::{Deadlines, parse_kv, parse_numerics};
 
-use crate::registry;
 use crate::verbs::DONE;
+use crate::{interrupt, registry};
 
 /// What `model logits` was asked for.
 pub(crate) struct Request<'a> {
@@ -28,86 +24,55 @@ pub(crate) struct Request<'a> {
     pub(crate) test_doubles: bool,
 }
 
-/// Loads the model, runs the tokens, writes (tokens, vocab) little-endian f32.
+/// Loads the model in a worker, runs the tokens, writes (tokens, vocab) little-endian f32.
 pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
-    let backends = registry::backends(request.test_doubles);
-    let (backend, device) = find_device(&backends, request.device)?;
-    let model = Arc::new(Model::open(&request.model)?);
+    let cancel = interrupt::flag()?;
+    let deadlines = Deadlines::default();
+    let worker = registry::worker(request.test_doubles)?;
+    let inventory = runner::inventory(&worker, &deadlines, &cancel)?;
+    let device = device(&inventory, request.device)?;
+    let numerics = request.numerics.map(parse_numerics).transpose().context("--numerics")?;
     let options = Options {
-        context: Some(request.tokens.len()),
         threads: request.threads,
-        kv: word("--kv", request.kv)?,
-        numerics: request.numerics.map(|name| word("--numerics", name)).transpose()?,
+        kv: one("--kv", parse_kv(request.kv).context("--kv")?)?,
+        numerics: numerics.map(|list| one("--numerics", list)).transpose()?.flatten(),
         ..Options::default()
     };
-    let vocab = model.architecture().vocab;
-    if let Some(bad) = request.tokens.iter().find(|&&token| token as usize >= vocab) {
-        bail!("--tokens: {bad} is not a token of this model; its vocabulary is 0..{vocab}");
-    }
-    backend.plan(&device, model.info(), &options)?;
-    let mut session = backend.load(&device, &model, &options)?;
-    let logits = forward(session.as_mut(), request.tokens, request.step)?;
-    ensure!(
-        logits.len() == request.tokens.len() * vocab,
-        "{} gave {} logits",
-        device.id,
-        logits.len()
-    );
-    write(request.out, &logits)?;
-    eprintln!(
-        "{} rows of {vocab} logits from {} in {}",
-        request.tokens.len(),
-        device.id,
-        request.out.display()
-    );
+    let asked = LogitsRequest {
+        device: &device.id,
+        model: &request.model,
+        options: &options,
+        tokens: request.tokens,
+        step: request.step,
+        out: request.out,
+    };
+    let (rows, vocab) = runner::logits(&worker, &deadlines, &asked, &cancel)?;
+    eprintln!("{rows} rows of {vocab} logits from {} in {}", device.id, request.out.display());
     Ok(DONE)
 }
 
-fn forward(session: &mut dyn Session, tokens: &[Token], step: bool) -> Result<Vec<f32>> {
-    let mut values = Vec::new();
-    for tokens in tokens.chunks(if step { 1 } else { tokens.len() }) {
-        let spans = [Span { sequence: Sequence(0), tokens }];
-        session.forward(&Batch { spans: &spans, rows: Rows::All })?;
-        values.extend_from_slice(session.logits()?.values);
-    }
-    Ok(values)
-}
-
-fn write(path: &Path, values: &[f32]) -> Result<()> {
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let mut file =
-        fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-    file.write_all(&bytes).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// A device by id, or a backend's preferred one by the backend's name.
-fn find_device<'a>(
-    backends: &'a [Box<dyn Backend>],
-    name: &str,
-) -> Result<(&'a dyn Backend, Device)> {
-    let mut known = Vec::new();
-    for backend in backends {
-        for status in backend.devices() {
-            known.push(status.id().to_owned());
-            match status {
-                DeviceStatus::Ready(device)
-                    if device.id == name || (device.preferred && backend.name() == name) =>
-                {
-                    return Ok((backend.as_ref(), device));
-                }
-                DeviceStatus::Missing { id, reason, fix } if id == name => {
-                    let fix = fix.map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-                    bail!("device {name} is not usable here: {reason}{fix}");
-                }
-                _ => {}
-            }
+/// A device by id, or a backend's best one by the backend's name.
+fn device(inventory: &Inventory, name: &str) -> Result<Device> {
+    match select(&[name.to_owned()], inventory)?.as_slice() {
+        [Selected::Run(device)] => Ok(device.clone()),
+        [Selected::Skip { id, reason, fix, .. }] => {
+            let fix = fix.as_ref().map(|fix| format!("; {fix}")).unwrap_or_default();
+            bail!("device {id} is not usable here: {reason}{fix}")
+        }
+        several => {
+            let ids: Vec<&str> = inventory.statuses().map(DeviceStatus::id).collect();
+            bail!(
+                "--device {name:?} names {} devices; name one of {}",
+                several.len(),
+                ids.join(", ")
+            )
         }
     }
-    Err(anyhow!("no device {name:?}; devices: {}", known.join(", ")))
 }
 
-/// One of an enum's names, as suites write it.
-fn word<T: DeserializeOwned>(flag: &str, name: &str) -> Result<T> {
-    T::deserialize(IntoDeserializer::<ValueError>::into_deserializer(name))
-        .map_err(|error| anyhow!("{flag}: {error}"))
+fn one<T: Clone>(flag: &str, list: Vec<T>) -> Result<T> {
+    match list.as_slice() {
+        [value] => Ok(value.clone()),
+        values => Err(anyhow!("{flag} takes one value here, not {}", values.len())),
+    }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use yardstick_measure::plan::Plan;
-use yardstick_measure::runner::{self, Stage, Summary, WorkerCommand};
+use yardstick_measure::runner::{self, Stage, Summary};
 use yardstick_record::RunInfo;
 use yardstick_store::Store;
 
@@ -17,7 +17,7 @@ use crate::args::Run;
 use crate::output;
 use crate::paths::Paths;
 use crate::verbs::{DONE, FAILED, INTERRUPTED};
-use crate::{interrupt, models, tool};
+use crate::{interrupt, models, registry, tool};
 
 use request::Request;
 use screen::Screen;
@@ -34,8 +34,8 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
         (Some(id), Some(store)) => Request::resumed(store, id)?,
         _ => Request::new(args)?,
     };
-    let worker = worker_command(args.test_doubles)?;
-    let inventory = runner::inventory(&worker, request.deadlines())?;
+    let worker = registry::worker(args.test_doubles)?;
+    let inventory = runner::inventory(&worker, request.deadlines(), &cancel)?;
     let plan = request.plan(&inventory)?;
     if args.plan {
         print!("{}", screen::plan(&plan));
@@ -67,6 +67,7 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
             cancel: &cancel,
             stage: if args.verify_only { Stage::Verify } else { Stage::Measure },
         },
+        &mut yardstick_probes::all(),
         &mut screen,
     )?;
     screen.finish();
@@ -74,16 +75,6 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
         conclude(paths, args, store, &request.info, &plan, &summary)?;
     }
     Ok(code(&summary))
-}
-
-/// This program again, as a worker.
-fn worker_command(test_doubles: bool) -> Result<WorkerCommand> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let mut arguments = vec!["worker".to_owned()];
-    if test_doubles {
-        arguments.push("--test-doubles".to_owned());
-    }
-    Ok(WorkerCommand { program, arguments })
 }
 
 /// The device whose answers are right.
