@@ -26,7 +26,9 @@ pub struct Row {
     pub settings: BTreeMap<&'static str, String>,
     /// Launches recorded.
     pub launches: usize,
-    /// Samples of the launches that ended well.
+    /// Launches whose samples are used: those that ended well, or none.
+    pub measured: usize,
+    /// Samples used.
     pub samples: usize,
     /// Metrics that apply to the test.
     pub metrics: BTreeMap<Metric, Known<Estimate>>,
@@ -86,6 +88,7 @@ impl Row {
             threads: threads(decisive),
             settings: settings(decisive),
             launches: records.len(),
+            measured: used.len(),
             samples: used.iter().map(|record| record.samples.len()).sum(),
             metrics: metrics(decisive.cell.test, &used, not_ok.as_deref()),
             latency: latency(&used),

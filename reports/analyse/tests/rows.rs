@@ -125,7 +125,8 @@ fn one_lost_launch_is_told_but_spoils_nothing() {
     records.push(cell("cpu:a", MODEL, "tg8").launch(3).ended(crash).done());
     let row = only(&records);
     assert!(row.outcome.is_ok() && row.not_ranked.is_none());
-    assert_eq!((row.launches, row.estimate(Metric::TokensPerSecond).unwrap().n), (4, 3));
+    assert_eq!((row.launches, row.measured, row.samples), (4, 3, 15));
+    assert_eq!(row.estimate(Metric::TokensPerSecond).unwrap().n, 3);
     assert_eq!(row.reasons.values().sum::<usize>(), 1);
 }
 

@@ -202,15 +202,13 @@ fn nmse_within(row: &Row) -> Value {
     }
 }
 
-/// `3 × 10`: launches and samples of each; only the total where launches differ.
+/// `3 × 10`: launches used and samples of each; `~` where launches differ.
 fn n(row: &Row) -> Value {
-    let per_launch = row.samples / row.launches.max(1);
+    let per_launch = row.samples.div_ceil(row.measured.max(1));
+    let even = if per_launch * row.measured == row.samples { "" } else { "~" };
     let text = match row.samples {
         0 => "0".to_owned(),
-        samples if per_launch * row.launches == samples => {
-            format!("{} × {per_launch}", row.launches)
-        }
-        samples => format!("{} × ~{}", row.launches, samples.div_ceil(row.launches)),
+        _ => format!("{} × {even}{per_launch}", row.measured),
     };
     Value::Text(text, NAME)
 }

@@ -36,6 +36,7 @@ fn row(row: &Row) -> Value {
         "test": row.cell.test,
         "threads": row.threads,
         "launches": row.launches,
+        "measured": row.measured,
         "samples": row.samples,
         "metrics": metrics,
         "latency": row.latency,

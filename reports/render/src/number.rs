@@ -58,6 +58,9 @@ pub(crate) fn scientific(value: f64) -> String {
 /// Median ± the farther end of its interval.
 pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
     let (divisor, unit) = scale(metric, estimate.median);
+    if metric == Metric::PercentOfBandwidth {
+        return format!("{:.1}", estimate.median);
+    }
     let mut text = digits(estimate.median / divisor);
     // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.
     let spread =

@@ -97,6 +97,9 @@ fn the_page_has_no_element_and_no_attribute_of_the_attacker() {
     let known: std::collections::BTreeSet<&str> = tags(&harmless).into_iter().collect();
     for text in HOSTILE {
         let page = page(&planted(text), text);
+        // To look at: the last one stays.
+        let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/hostile.html");
+        std::fs::write(path, &page).expect("the target folder takes files");
         for tag in tags(&page) {
             assert!(known.contains(tag), "{text:?} made <{tag}");
         }
