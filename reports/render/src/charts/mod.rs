@@ -41,9 +41,11 @@ const NAME: usize = 30;
 pub(crate) fn charts(comparison: &Comparison) -> Vec<Chart> {
     let colours = colours(comparison);
     let of = |metric| metric_by_test(comparison, &colours, metric);
+    // Most suites time nothing but tokens: no sentence about what was not asked.
+    let asked = comparison.rows.iter().any(|row| row.metrics.contains_key(&Metric::TimeNs));
     [
         section("Tokens per second", of(Metric::TokensPerSecond)),
-        section("Time", of(Metric::TimeNs)),
+        if asked { section("Time", of(Metric::TimeNs)) } else { Vec::new() },
         section("Memory", memory(comparison, &colours)),
         section("Latency of each token", courses(comparison, &colours)),
         section("Share of the read bandwidth", of(Metric::PercentOfBandwidth)),
