@@ -227,3 +227,6 @@ fn region(
 fn nanoseconds(start: Instant) -> u64 {
     start.elapsed().as_nanos() as u64
 }
+
+#[cfg(test)]
+mod tests;

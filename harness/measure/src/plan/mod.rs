@@ -162,3 +162,6 @@ pub enum Error {
         known: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -263,3 +263,6 @@ pub enum FaultKind {
     /// The file asked for cannot be written.
     Io,
 }
+
+#[cfg(test)]
+mod tests;

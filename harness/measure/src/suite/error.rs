@@ -42,7 +42,11 @@ impl Error {
             file: file.to_owned(),
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
-            key: key_at(text, start),
+            key: if message.starts_with("missing field") {
+                table_at(text, start)
+            } else {
+                key_at(text, start)
+            },
             message,
         }
     }
@@ -77,6 +81,12 @@ fn key_at(text: &str, at: usize) -> String {
         (false, true) => table,
         (false, false) => format!("{table}.{key}"),
     }
+}
+
+/// The table a whole missing key belongs to: the header at the offset, or none at the top of the file.
+fn table_at(text: &str, at: usize) -> String {
+    let line = text[at..].lines().next().unwrap_or_default();
+    if line.starts_with('[') { key_at(text, at) } else { String::new() }
 }
 
 fn is_key(name: &str) -> bool {

@@ -187,3 +187,6 @@ pub enum Threshold {
     /// Largest change for the worse against a baseline, percent.
     Percent(f64),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Plans: what expands to what, what is skipped, and what is refused before anything runs.
+
+use yardstick_api::{Device, DeviceClass, DeviceKind, DeviceStatus, Known, KvType, Numerics};
+
+use super::*;
+use crate::suite::{Suite, parse_tests};
+
+fn device(id: &str, kind: DeviceKind, class: DeviceClass, preferred: bool) -> DeviceStatus {
+    DeviceStatus::Ready(Device {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        kind,
+        class,
+        numerics: vec![Numerics::A8, Numerics::F32],
+        memory_bytes: Known::unavailable("a test"),
+        preferred,
+    })
+}
+
+fn missing(id: &str) -> DeviceStatus {
+    DeviceStatus::Missing {
+        id: id.to_owned(),
+        reason: "no driver".to_owned(),
+        fix: Some("install it".to_owned()),
+    }
+}
+
+fn inventory() -> Inventory {
+    use DeviceClass::{Hardware, Software};
+    use DeviceKind::{Cpu, Gpu, None};
+    let backends = [
+        ("reference", vec![device("reference:f32", Cpu, Software, true)]),
+        ("null", vec![device("null:ok", None, Software, true)]),
+        (
+            "cpu",
+            vec![
+                device("cpu:scalar", Cpu, Hardware, false),
+                device("cpu:avx2", Cpu, Hardware, true),
+                missing("cpu:avx512-vnni"),
+            ],
+        ),
+        ("wgpu", vec![device("wgpu:0", Gpu, Software, true)]),
+        ("cuda", vec![missing("cuda:0")]),
+        ("ort", vec![]),
+    ];
+    Inventory { backends: backends.map(|(name, devices)| (name.to_owned(), devices)).to_vec() }
+}
+
+fn catalogue() -> Catalogue {
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    Catalogue { presets: names(&["small", "large"]), quantisations: names(&["Q4_0", "Q8_0"]) }
+}
+
+fn suite(changes: &str) -> Suite {
+    let base = "name = 's'\nanalysis = 'a'\ntests = ['pp4', 'tg4']\nmodels = ['small']\nquantisations = ['Q4_0']\n";
+    let devices = if changes.contains("devices = ") { "" } else { "devices = ['cpu']\n" };
+    Suite::parse("s.toml", &format!("{base}{devices}{changes}")).unwrap()
+}
+
+fn planned(changes: &str, overrides: &Overrides) -> Result<Plan, Error> {
+    expand(&suite(changes), overrides, &inventory(), &catalogue(), 7)
+}
+
+fn strings(items: &[&str]) -> Option<Vec<String>> {
+    Some(items.iter().map(|&item| item.to_owned()).collect())
+}
+
+#[test]
+fn selectors_mean_what_format_md_says() {
+    for (selectors, run, skipped) in [
+        (&["hardware"][..], &["cpu:avx2"][..], &["wgpu:0", "cuda:0"][..]),
+        (&["cpu"], &["cpu:avx2"], &[]),
+        (&["cpu:*"], &["cpu:scalar", "cpu:avx2"], &["cpu:avx512-vnni"]),
+        (&["cpu:avx512-vnni"], &[], &["cpu:avx512-vnni"]),
+        (&["reference", "null:ok"], &["reference:f32", "null:ok"], &[]),
+        (&["hardware", "wgpu:0"], &["cpu:avx2", "wgpu:0"], &["cuda:0"]),
+        (&["wgpu:0", "hardware"], &["wgpu:0", "cpu:avx2"], &["cuda:0"]),
+        (&["cpu", "cpu:avx2", "cpu:*"], &["cpu:avx2", "cpu:scalar"], &["cpu:avx512-vnni"]),
+        (&["cuda"], &[], &["cuda:0"]),
+    ] {
+        let selectors: Vec<String> = selectors.iter().map(|&s| s.to_owned()).collect();
+        let selected = select(&selectors, &inventory()).unwrap();
+        let ids = |wanted: bool| -> Vec<String> {
+            let ids = selected.iter().filter_map(|selected| match selected {
+                Selected::Run(device) if wanted => Some(device.id.clone()),
+                Selected::Skip { id, .. } if !wanted => Some(id.clone()),
+                _ => None,
+            });
+            ids.collect()
+        };
+        assert_eq!(
+            (ids(true), ids(false)),
+            (strings(run).unwrap(), strings(skipped).unwrap()),
+            "{selectors:?}"
+        );
+    }
+}
+
+#[test]
+fn unknown_names_are_errors_that_list_what_there_is() {
+    let one = |field: fn(&mut Overrides, Option<Vec<String>>), value: &str| {
+        let mut overrides = Overrides::default();
+        field(&mut overrides, strings(&[value]));
+        planned("", &overrides).unwrap_err().to_string()
+    };
+    for unknown in ["tpu", "cpu:avx3", "ort", "tpu:*", ""] {
+        let error = one(|o, v| o.devices = v, unknown);
+        assert!(
+            error.contains("cpu:avx512-vnni, wgpu:0") && error.contains("not known"),
+            "{error}"
+        );
+    }
+    let error = one(|o, v| o.models = v, "medium");
+    assert!(error.contains("presets: small, large"), "{error}");
+    assert!(one(|o, v| o.models = v, "hf:someone/something").contains("neither an existing file"));
+    let error = one(|o, v| o.models = v, "small:Q9");
+    assert!(error.contains("\"Q9\" is not known; known: Q4_0, Q8_0"), "{error}");
+    let overrides = Overrides { quantisations: Some(vec![]), ..Overrides::default() };
+    let error = planned("", &overrides).unwrap_err().to_string();
+    assert!(error.contains("needs a quantisation"), "{error}");
+}
+
+#[test]
+fn models_are_paths_first_then_presets_in_every_format() {
+    let file = tempfile::NamedTempFile::with_suffix(".gguf").unwrap();
+    let path = file.path().display().to_string();
+    let names: Vec<String> =
+        [path.as_str(), "small", "large:q8_0,Q4_0", "small:Q8_0"].map(str::to_owned).to_vec();
+    let models = resolve(&names, &["Q4_0".to_owned(), "Q8_0".to_owned()], &catalogue()).unwrap();
+    let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).skip(1).collect();
+    assert_eq!(names, ["small:Q4_0", "small:Q8_0", "large:Q8_0", "large:Q4_0"]);
+    assert_eq!(models[0].argument(), path);
+    assert_eq!(models[0].name, file.path().file_name().unwrap().to_str().unwrap());
+}
+
+#[test]
+fn the_plan_is_the_whole_cross_product() {
+    let overrides = Overrides {
+        models: strings(&["small:Q4_0,Q8_0"]),
+        devices: strings(&["cpu:*"]),
+        tests: Some(parse_tests("pp4,tg4@d0,8").unwrap()),
+        threads: Some(vec![Some(1), Some(2)]),
+        kv: Some(vec![KvType::F16, KvType::F32]),
+        launches: Some(3),
+        ..Overrides::default()
+    };
+    let plan = planned("", &overrides).unwrap();
+    // 2 devices, 2 models, 4 options, 3 launches, 3 tests each.
+    assert_eq!((plan.launches.len(), plan.cells()), (48, 144));
+    // 1 missing device, 2 models, 4 options, 3 tests.
+    assert_eq!(plan.skipped.len(), 24);
+    let mut seen = std::collections::HashSet::new();
+    for launch in &plan.launches {
+        for test in &launch.tests {
+            let cell = (
+                launch.number,
+                launch.device.id.clone(),
+                launch.model,
+                launch.options.clone(),
+                *test,
+            );
+            assert!(seen.insert(cell), "a cell twice in {launch:?}");
+        }
+    }
+    // Launches come in rounds, so that the same cell is measured at different times.
+    let numbers: Vec<u32> = plan.launches.iter().map(|launch| launch.number).collect();
+    assert!(numbers.is_sorted());
+}
+
+#[test]
+fn the_order_is_shuffled_by_the_seed_alone() {
+    let overrides = Overrides {
+        tests: Some(parse_tests("pp1,pp2,pp3,pp4,pp5,pp6").unwrap()),
+        threads: Some((1..9).map(Some).collect()),
+        ..Overrides::default()
+    };
+    let order = |seed| {
+        let plan = expand(&suite(""), &overrides, &inventory(), &catalogue(), seed).unwrap();
+        plan.launches.iter().map(|l| (l.options.threads, l.tests.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(order(1), order(1));
+    assert_ne!(order(1), order(2));
+    let mut sorted = order(1);
+    sorted.sort();
+    assert_ne!(order(1), sorted, "nothing was shuffled");
+}
+
+#[test]
+fn cells_known_not_to_run_are_skipped_with_their_reason() {
+    let overrides = Overrides {
+        context: Some(vec![Some(6)]),
+        tests: Some(parse_tests("pp4,tg4@d8").unwrap()),
+        numerics: Some(vec![None, Some(Numerics::F16)]),
+        ..Overrides::default()
+    };
+    let plan = planned("", &overrides).unwrap();
+    assert_eq!(plan.cells(), 1);
+    let reasons: Vec<&str> = plan.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "tg4@d8 takes 12 positions, the context holds 6",
+            "cpu:avx2 cannot compute in f16, only in a8, f32",
+            "cpu:avx2 cannot compute in f16, only in a8, f32",
+        ]
+    );
+    let plan = planned("[[except]]\ntests = ['tg*']\nreason = 'too slow'\n", &Overrides::default());
+    let plan = plan.unwrap();
+    assert_eq!(plan.cells(), 1);
+    assert_eq!(plan.skipped[0].reason, "left out by the suite: too slow");
+}
+
+#[test]
+fn only_made_up_answers_may_go_unverified() {
+    let unverified = |devices: &[&str]| {
+        let devices = strings(devices);
+        planned("", &Overrides { devices, verify: Some(false), ..Overrides::default() })
+    };
+    assert!(unverified(&["null"]).is_ok());
+    for devices in [&["cpu"][..], &["null", "reference"]] {
+        let error = unverified(devices).unwrap_err().to_string();
+        assert!(error.contains("no number without proof"), "{error}");
+    }
+}
+
+#[test]
+fn plans_beyond_reason_are_refused() {
+    let many = Some((1..=1000).map(Some).collect());
+    let overrides = Overrides { threads: many.clone(), context: many, ..Overrides::default() };
+    let error = planned("", &overrides).unwrap_err().to_string();
+    assert!(error.contains("1000000 launches, at most 100000"), "{error}");
+    for overrides in [
+        Overrides { launches: Some(0), ..Overrides::default() },
+        Overrides { max_seconds: Some(f64::NAN), ..Overrides::default() },
+        Overrides { min_repetitions: Some(0), ..Overrides::default() },
+        Overrides { min_repetitions: Some(5), max_repetitions: Some(4), ..Overrides::default() },
+    ] {
+        assert!(matches!(planned("", &overrides), Err(Error::Value { .. })), "{overrides:?}");
+    }
+}
+
+#[test]
+fn the_context_is_sized_to_the_tests_and_the_verification() {
+    let plan = planned(
+        "",
+        &Overrides { tests: Some(parse_tests("tg4@d8").unwrap()), ..Overrides::default() },
+    );
+    assert_eq!(plan.unwrap().launches[0].effective().context, Some(yardstick_api::verify::CONTEXT));
+    let plan = planned(
+        "",
+        &Overrides { tests: Some(parse_tests("pp4,ttft@d512").unwrap()), ..Overrides::default() },
+    );
+    let plan = plan.unwrap();
+    assert_eq!(plan.launches[0].effective().context, Some(1025));
+    assert_eq!(plan.launches[0].options.context, None, "the record keeps what was asked");
+}
