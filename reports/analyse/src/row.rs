@@ -40,7 +40,7 @@ pub struct Row {
     pub outcome: Outcome,
     /// Every launch that did not end well, in words, and how often.
     pub reasons: BTreeMap<String, usize>,
-    /// Outside evidence against samples (`throttled`), and against how many.
+    /// Outside evidence against samples by its first word (`throttled`, `starved`), and against how many.
     pub marks: BTreeMap<String, usize>,
     /// Warm-ups that never became steady.
     pub unsteady: usize,
@@ -97,7 +97,7 @@ impl Row {
             reasons: count(
                 records.iter().filter(|r| !r.outcome.is_ok()).map(|r| describe(&r.outcome)),
             ),
-            marks: count(used.iter().flat_map(|r| &r.samples).flat_map(|s| s.marks.clone())),
+            marks: count(used.iter().flat_map(|r| &r.samples).flat_map(|s| kinds(&s.marks))),
             unsteady: used.iter().filter(|r| r.warm_up.value().is_some_and(|w| !w.steady)).count(),
             not_ranked,
             rerun: decisive.rerun.clone(),
@@ -182,6 +182,11 @@ pub(crate) fn build(record: &Record) -> String {
         }
         None => format!("{} {}", tool.name, tool.version),
     }
+}
+
+/// What marks say before their colon and its numbers, once a sample.
+fn kinds(marks: &[String]) -> BTreeSet<String> {
+    marks.iter().map(|mark| mark.split(':').next().unwrap_or(mark).to_owned()).collect()
 }
 
 fn count(words: impl Iterator<Item = String>) -> BTreeMap<String, usize> {

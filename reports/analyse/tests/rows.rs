@@ -236,3 +236,17 @@ fn the_order_of_records_does_not_matter() {
     records.reverse();
     assert_eq!(summary(&records), forward);
 }
+
+#[test]
+fn marks_are_counted_by_kind_and_nothing_is_dropped() {
+    let row = only(&[cell("cpu:a", MODEL, "tg8")
+        .speed(50.0, 6)
+        .with(|r| {
+            r.samples[0].marks = vec!["starved: steal 7 %".into(), "starved: others 60 %".into()];
+            r.samples[3].marks = vec!["starved: steal 9 %".into(), "throttled".into()];
+        })
+        .done()]);
+    let marks: Vec<(&str, usize)> = row.marks.iter().map(|(m, n)| (m.as_str(), *n)).collect();
+    assert_eq!(marks, [("starved", 2), ("throttled", 1)]);
+    assert_eq!(row.estimate(Metric::TokensPerSecond).unwrap().n, 6);
+}

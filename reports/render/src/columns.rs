@@ -56,15 +56,15 @@ pub(crate) const COLUMNS: &[Column] = &[
         counted(&row.threads.clone().map(|n| n as u64), |n| n.to_string())
     }),
     column("threads asked", "threads asked", Text, Never, |row| setting(row, "threads asked")),
-    column("context", "context", Text, IfVarying(2), |row| setting(row, "context")),
-    column("sequences", "sequences", Text, IfVarying(2), |row| setting(row, "sequences")),
-    column("chunk", "chunk", Text, IfVarying(2), |row| setting(row, "chunk")),
-    column("kv", "kv", Text, IfVarying(2), |row| setting(row, "kv")),
-    column("numerics", "numerics", Text, IfVarying(2), |row| setting(row, "numerics")),
-    column("repack", "repack", Text, IfVarying(2), |row| setting(row, "repack")),
-    column("profile", "profile", Text, IfVarying(2), |row| setting(row, "profile")),
-    column("machine", "machine", Text, IfVarying(2), |row| setting(row, "machine")),
-    column("build", "build", Text, IfVarying(2), |row| setting(row, "build")),
+    column("context", "context", Text, IfVarying(1), |row| setting(row, "context")),
+    column("sequences", "sequences", Text, IfVarying(1), |row| setting(row, "sequences")),
+    column("chunk", "chunk", Text, IfVarying(1), |row| setting(row, "chunk")),
+    column("kv", "kv", Text, IfVarying(1), |row| setting(row, "kv")),
+    column("numerics", "numerics", Text, IfVarying(1), |row| setting(row, "numerics")),
+    column("repack", "repack", Text, IfVarying(1), |row| setting(row, "repack")),
+    column("profile", "profile", Text, IfVarying(1), |row| setting(row, "profile")),
+    column("machine", "machine", Text, IfVarying(1), |row| setting(row, "machine")),
+    column("build", "build", Text, IfVarying(1), |row| setting(row, "build")),
     column("test", "test", Text, Always(0), |row| name(&row.cell.test.to_string())),
     column("result", "t/s", Headline, Always(0), |row| quantity(row, row.headline())),
     metric(Metric::TokensPerSecond, "tokens_per_second", "t/s", Never, |row| {
@@ -86,7 +86,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     metric(Metric::CpuCores, "cpu_cores", "cores", IfApplies(10), |row| {
         quantity(row, Metric::CpuCores)
     }),
-    column("verification", "verified", Text, Always(1), verdict),
+    column("verification", "verified", Text, Always(2), verdict),
     column("nmse", "NMSE (limit)", Number, Always(7), nmse_within),
     column("nmse_limit", "limit", Number, Never, |row| match nmse(&row.verification) {
         Some(check) => Value::Number(check.limit, String::new()),
@@ -195,7 +195,8 @@ fn nmse_within(row: &Row) -> Value {
     let Some(check) = nmse(&row.verification) else { return Value::Blank };
     match check.value.value() {
         Some(&value) => {
-            let text = format!("{} ({:e})", number::scientific(value), check.limit);
+            let limit = number::scientific(check.limit).replace(".0e", "e");
+            let text = format!("{} ({limit})", number::scientific(value));
             Value::Number(value, text)
         }
         None => Value::Missing(check.value.reason().unwrap_or("not finite").to_owned()),

@@ -19,6 +19,9 @@ fn decimals(value: f64) -> usize {
 
 /// `91.4 MiB`, `1.25 GiB`.
 pub(crate) fn bytes(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let (divisor, unit) = byte_scale(value);
     format!("{} {unit}", digits(value / divisor))
 }

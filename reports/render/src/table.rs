@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Headline,
 }
 
-/// When people see a column. The number is how early it gives way where there is no room: 0 never does.
+/// When people see a column. The number is how early it gives way where there is no room: 0 never does, the largest first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shown {
     Always(u8),
@@ -71,6 +71,8 @@ pub(crate) enum Tone {
 /// The cells people see, ready to be laid out.
 pub(crate) struct Table {
     pub(crate) columns: Vec<&'static Column>,
+    /// Threads differ: without their column rows would look alike.
+    pub(crate) threads_vary: bool,
     pub(crate) rows: Vec<Vec<Shape>>,
     /// Footnotes, numbered from 1.
     pub(crate) notes: Vec<String>,
@@ -100,7 +102,8 @@ impl Table {
     pub(crate) fn with(comparison: &Comparison, columns: Vec<&'static Column>) -> Table {
         let mut notes = Vec::new();
         let rows = comparison.rows.iter().map(|row| line(row, &columns, &mut notes)).collect();
-        Table { columns, rows, notes }
+        let threads_vary = comparison.varying.contains(&"threads asked");
+        Table { columns, threads_vary, rows, notes }
     }
 }
 

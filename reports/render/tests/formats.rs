@@ -26,6 +26,23 @@ fn terminal_at_200_columns() {
 }
 
 #[test]
+fn rows_that_differ_only_in_threads_can_be_told_apart_where_room_is_short() {
+    let threads = |n: usize| {
+        build::cell("cpu:avx512-vnni", "llama-3.2-1b:Q4_0", "tg128")
+            .speed(10.0 * n as f64, 8)
+            .with(|r| {
+                r.cell.options.threads = Some(n);
+                if let yardstick_api::Known::Value(facts) = &mut r.facts {
+                    facts.threads = yardstick_api::Known::Value(n);
+                }
+            })
+            .done()
+    };
+    let text = terminal(&Comparison::of(&[threads(1), threads(2)]), 80, false);
+    assert!(text.lines().next().unwrap().contains("threads"), "{text}");
+}
+
+#[test]
 fn colours_appear_only_on_request() {
     let (plain, colour) = (terminal(&comparison(), 120, false), terminal(&comparison(), 120, true));
     assert!(!plain.contains('\x1b'));

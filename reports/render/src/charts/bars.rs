@@ -66,9 +66,14 @@ impl Bars<'_> {
 
     /// The scale in units people read, and what the values must be divided by.
     fn scale(&self) -> (Scale, f64, &'static str) {
-        let bars = self.groups.iter().flat_map(|group| &group.bars);
-        let ends = bars.flat_map(|bar| [bar.value, bar.interval.map(|i| i.1), bar.mark]);
-        let longest = ends.flatten().filter(|end| end.is_finite()).fold(0.0, f64::max);
+        let bars = || self.groups.iter().flat_map(|group| &group.bars);
+        let largest = |ends: &mut dyn Iterator<Item = f64>| {
+            ends.filter(|end| end.is_finite()).fold(0.0, f64::max)
+        };
+        let longest = largest(&mut bars().flat_map(|bar| [bar.value, bar.mark]).flatten());
+        // A hopeless interval must not press every bar flat: its whisker runs into the edge.
+        let whisker = largest(&mut bars().filter_map(|bar| Some(bar.interval?.1)));
+        let longest = longest.max(whisker.min(1.5 * longest));
         let (divisor, unit) = match (self.metric, longest) {
             (Metric::PeakRssBytes, b) if b < 4.0 * 1_073_741_824.0 => (1_048_576.0, "MiB"),
             (Metric::PeakRssBytes, _) => (1_073_741_824.0, "GiB"),

@@ -12,15 +12,19 @@ use crate::number;
 use crate::text::elide;
 
 /// Characters of a value.
-const VALUE: usize = 300;
+const VALUE: usize = 500;
 /// Different values of one field shown.
 const VALUES: usize = 3;
+/// Characters of a value that shares its line with others.
+const SHORT: usize = 36;
 
 /// A machine and its state.
 #[derive(Serialize)]
 pub(super) struct Machine {
     name: String,
+    /// Those with short values, then those that need a line of their own.
     known: Vec<(String, String)>,
+    long: Vec<(String, String)>,
     missing: Vec<(String, String)>,
 }
 
@@ -58,54 +62,81 @@ pub(super) fn machines(records: &[Record]) -> Vec<Machine> {
             .or_default()
             .push(record);
     }
-    machines
-        .into_iter()
-        .map(|(name, records)| {
-            let mut fields: BTreeMap<&str, (Vec<String>, Vec<&str>)> = BTreeMap::new();
-            for (field, known) in records.iter().flat_map(|record| &record.environment.fields) {
-                let (values, reasons) = fields.entry(field).or_default();
-                match known {
-                    Known::Value(value) => push_new(values, text(field, value)),
-                    Known::Unavailable { unavailable } => push_new(reasons, unavailable.as_str()),
-                }
-            }
-            let mut machine = Machine { name: elide(&name, 120), known: vec![], missing: vec![] };
-            for (field, (values, reasons)) in fields {
-                let field = elide(field, 80);
-                match values.is_empty() {
-                    true => machine.missing.push((field, elide(&reasons.join("; "), VALUE))),
-                    false => machine.known.push((field, several(&values))),
-                }
-            }
-            machine
-        })
-        .collect()
+    machines.into_iter().map(|(name, records)| machine(&name, &records)).collect()
+}
+
+fn machine(name: &str, records: &[&Record]) -> Machine {
+    let mut fields: BTreeMap<&str, (Vec<&Value>, Vec<&str>)> = BTreeMap::new();
+    for (field, known) in records.iter().flat_map(|record| &record.environment.fields) {
+        let (values, reasons) = fields.entry(field).or_default();
+        match known {
+            Known::Value(value) => push_new(values, value),
+            Known::Unavailable { unavailable } => push_new(reasons, unavailable.as_str()),
+        }
+    }
+    let name = elide(name, 120);
+    let mut machine = Machine { name, known: vec![], long: vec![], missing: vec![] };
+    for (field, (values, reasons)) in fields {
+        let value = if values.is_empty() { reasons.join("; ") } else { several(field, &values) };
+        let list = match values.is_empty() {
+            true => &mut machine.missing,
+            false if value.chars().count() > SHORT => &mut machine.long,
+            false => &mut machine.known,
+        };
+        list.push((elide(field, 80), elide(&value, VALUE)));
+    }
+    machine
 }
 
 fn push_new<T: PartialEq>(list: &mut Vec<T>, value: T) {
-    if list.len() <= VALUES && !list.contains(&value) {
+    if !list.contains(&value) {
         list.push(value);
     }
 }
 
-fn several(values: &[String]) -> String {
-    let shown: Vec<String> = values.iter().take(VALUES).map(|value| elide(value, VALUE)).collect();
+/// The values a field took: numbers as a range, texts one after the other.
+fn several(field: &str, values: &[&Value]) -> String {
+    let numbers: Option<Vec<f64>> = values.iter().map(|value| value.as_f64()).collect();
+    if let (Some(numbers), 2..) = (numbers, values.len()) {
+        let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        return format!("{} to {}", number(field, low), number(field, high));
+    }
+    let shown: Vec<String> = values.iter().take(VALUES).map(|value| text(field, value)).collect();
     let more = if values.len() > VALUES { " …" } else { "" };
     format!("{}{more}", shown.join(" · "))
 }
 
-/// A field's value for people: bytes get a unit that can be read.
+/// A field's value for people.
 fn text(field: &str, value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), |n| number(field, n)),
         Value::Array(items) => {
             items.iter().map(|item| text("", item)).collect::<Vec<_>>().join(", ")
         }
-        Value::Number(n) => match (field.ends_with("_bytes"), n.as_f64()) {
-            (true, Some(bytes)) => number::bytes(bytes),
-            _ => n.to_string(),
-        },
+        // Names that share a value stand together: most mitigations say the same.
+        Value::Object(object) => {
+            let mut names: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            for (name, value) in object {
+                names.entry(text("", value)).or_default().push(name);
+            }
+            let groups =
+                names.into_iter().map(|(value, names)| format!("{value}: {}", names.join(", ")));
+            groups.collect::<Vec<_>>().join("; ")
+        }
         other => other.to_string(),
+    }
+}
+
+/// Bytes get a unit that can be read; whole numbers stay whole.
+fn number(field: &str, value: f64) -> String {
+    if field.ends_with("_bytes") {
+        number::bytes(value)
+    } else if value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else {
+        number::digits(value)
     }
 }
 
