@@ -26,7 +26,7 @@ enum Nature {
 
 /// Creates or migrates, all or nothing; a store of a newer program is left alone.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
-    if let Nature::Store(VERSION) = nature(connection, path)? {
+    if let Nature::Store(VERSION) = look(connection, path)? {
         return Ok(());
     }
     crate::connection::make_durable(connection, path)?;
@@ -49,19 +49,25 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
 /// Refuses what cannot be read as it stands.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
     let path = path.to_owned();
-    match nature(connection, &path)? {
+    match look(connection, &path)? {
         Nature::Store(VERSION) => Ok(()),
         Nature::Store(found) => Err(Error::OlderSchema { path, found }),
         Nature::Empty => Err(Error::NotAStore { path, reason: "it is empty".into() }),
     }
 }
 
-fn nature(connection: &Connection, path: &Path) -> Result<Nature, Error> {
+/// One look at the file, while another process may be creating it: what is read belongs together.
+fn look(connection: &Connection, path: &Path) -> Result<Nature, Error> {
     let at = |error| Error::of(path, error);
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    nature(&connection.unchecked_transaction().map_err(at)?, path)
+}
+
+fn nature(transaction: &Transaction<'_>, path: &Path) -> Result<Nature, Error> {
+    let at = |error| Error::of(path, error);
+    let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let version = number("user_version").map_err(at)?;
     let application = number("application_id").map_err(at)?;
-    let tables: i64 = connection
+    let tables: i64 = transaction
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(at)?;
     match (application, version) {

@@ -83,6 +83,12 @@ fn child_appends() {
 
 #[test]
 fn four_processes_create_and_fill_one_store_at_once() {
+    for _ in 0..8 {
+        create_and_fill_at_once();
+    }
+}
+
+fn create_and_fill_at_once() {
     let folder = Folder::new();
     let children: Vec<_> = (0..4_u32)
         .map(|child| {
@@ -91,13 +97,14 @@ fn four_processes_create_and_fill_one_store_at_once() {
                 .env("YARDSTICK_TEST_APPEND", folder.path())
                 // Half of each child's records are the next one's too.
                 .env("YARDSTICK_TEST_FIRST", (child * 10).to_string())
-                .stdout(std::process::Stdio::null())
+                .stdout(std::process::Stdio::piped())
                 .spawn()
                 .unwrap()
         })
         .collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
     let store = folder.open();
     let mut launches: Vec<_> =

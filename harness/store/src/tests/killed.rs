@@ -32,7 +32,7 @@ fn child(path: &Path, first: u32) -> Child {
         .env("YARDSTICK_TEST_KILL", path)
         .env("YARDSTICK_TEST_FIRST", first.to_string())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .spawn()
         .unwrap()
 }

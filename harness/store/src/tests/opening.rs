@@ -76,6 +76,25 @@ fn an_empty_file_of_schema_0_becomes_a_store() {
 }
 
 #[test]
+fn eight_openings_at_once_make_one_store() {
+    for round in 0..50 {
+        let folder = Folder::new();
+        let together = std::sync::Barrier::new(8);
+        let open = || {
+            together.wait();
+            Store::open(&folder.path()).map(drop)
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            for thread in threads {
+                let opened = thread.join().unwrap();
+                assert!(opened.is_ok(), "round {round}: {opened:?}");
+            }
+        });
+    }
+}
+
+#[test]
 fn a_newer_store_is_refused_and_left_as_it_is() {
     let folder = Folder::new();
     folder.open().append(&record(0)).unwrap();
