@@ -78,7 +78,7 @@ pub(crate) struct Run {
     /// Devices: cpu, cpu:avx2, cpu:* or hardware
     #[arg(long, short, value_name = "LIST", value_delimiter = ',')]
     pub(crate) devices: Vec<String>,
-    /// Tests: load, ppN, tgN, ttft[N], with @dN for a depth (pp512,tg128@d0,2048)
+    /// Tests: load, ppN, tgN, ttft, ttftN, with @dN for a depth (pp512,tg128@d0,2048)
     #[arg(long, short, value_name = "LIST")]
     pub(crate) test: Option<String>,
     /// Threads: a list and ranges (1,2 or 1-8*2)
