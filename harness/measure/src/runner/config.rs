@@ -114,7 +114,7 @@ pub struct Summary {
     pub resumed: usize,
     /// Launches whose answers were proven.
     pub verified: usize,
-    /// Launches whose answers are wrong or could not be had.
+    /// Launches whose answers are wrong or could not be had; not those that were skipped for another reason.
     pub unverified: usize,
     /// The run was cancelled.
     pub interrupted: bool,

@@ -55,7 +55,8 @@ pub(super) fn measure(
         return Ok(Ended::Done);
     }
     let ceilings = Ceilings::new();
-    Measuring { run, launch, model, context, remaining, ceilings, probes, output }.go()
+    let proven = false;
+    Measuring { run, launch, model, context, remaining, ceilings, proven, probes, output }.go()
 }
 
 /// The state of a launch.
@@ -67,6 +68,8 @@ struct Measuring<'r, 'o, 's> {
     /// Tests without a record, in order.
     remaining: Vec<Test>,
     ceilings: Ceilings,
+    /// A worker of this launch was verified.
+    proven: bool,
     probes: &'o mut [Box<dyn Probe>],
     output: &'o mut Output<'s>,
 }
@@ -120,7 +123,8 @@ impl Measuring<'_, '_, '_> {
         while !self.remaining.is_empty() {
             let opened = self.open();
             if let Err(Halt::All(outcome)) = &opened {
-                self.output.summary.unverified += 1;
+                let skipped = matches!(outcome, Outcome::Skipped { .. });
+                self.output.summary.unverified += usize::from(!skipped);
                 self.output.event(Event::Note(reason(outcome)));
             }
             let halt = match opened.and_then(|child| self.cells(child)) {
@@ -222,10 +226,17 @@ impl Measuring<'_, '_, '_> {
         self.context.verification = verification;
         match outcome {
             None => {
-                self.output.summary.verified += 1;
+                // A second worker of the launch proves it again; it stays one launch.
+                self.output.summary.verified += usize::from(!self.proven);
+                self.proven = true;
                 Ok(())
             }
-            Some(outcome) => Err(Halt::All(outcome)),
+            Some(outcome) => {
+                // One that failed is counted where all failed launches are.
+                let unprovable = matches!(outcome, Outcome::Skipped { .. });
+                self.output.summary.unverified += usize::from(unprovable);
+                Err(Halt::All(outcome))
+            }
         }
     }
 

@@ -139,7 +139,7 @@ fn refuse(
     if let Outcome::Failed { kind: FailureKind::Interrupted, .. } = outcome {
         return Ok(Ended::Interrupted);
     }
-    output.summary.unverified += 1;
+    output.summary.unverified += usize::from(!matches!(outcome, Outcome::Skipped { .. }));
     if run.stage == Stage::Verify {
         return Ok(Ended::Done);
     }
