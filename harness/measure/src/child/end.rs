@@ -85,3 +85,36 @@ pub(super) fn doing(phase: Phase) -> &'static str {
         Phase::Stop => "stopping",
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn ends_are_told_apart() {
+        let phase = Phase::Sample;
+        let died = |signal| Some(ExitStatus::from_raw(signal));
+        let left = |code: i32| Some(ExitStatus::from_raw(code << 8));
+        let allocation = "x\nmemory allocation of 64 bytes failed\n";
+        let crash = |signal| FailureKind::Crash { signal, phase };
+        let exit = |code| FailureKind::Exit { code, phase };
+        for (status, stderr, memory_kills, kind, message) in [
+            (died(11), "", false, crash(11), "signal 11 (SIGSEGV) while sampling"),
+            (died(11), allocation, true, crash(11), "SIGSEGV"),
+            (died(6), "", false, crash(6), "SIGABRT"),
+            (died(6), allocation, false, FailureKind::OutOfMemory, "memory allocation of 64 bytes"),
+            (died(9), "", true, FailureKind::OutOfMemory, "lack of memory"),
+            (died(9), "", false, crash(9), "SIGKILL"),
+            (died(64), "", false, crash(64), "signal 64 while"),
+            (left(3), allocation, true, exit(3), "exit code 3"),
+            (left(0), "", false, exit(0), "exit code 0"),
+            (None, "", false, exit(-1), "unknown way"),
+        ] {
+            let end = classify(status, phase, stderr, memory_kills);
+            assert_eq!(end.kind, kind, "{status:?}");
+            assert!(end.message.contains(message), "{}", end.message);
+        }
+    }
+}

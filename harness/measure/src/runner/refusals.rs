@@ -1,5 +1,8 @@
 //! What the backends refuse, asked of all launches before the first measurement.
 
+use std::collections::HashMap;
+
+use yardstick_api::Options;
 use yardstick_record::{Outcome, Phase};
 
 use super::Run;
@@ -12,24 +15,20 @@ use crate::protocol::{Call, FaultKind, Load};
 /// proves nothing: its launches are tried.
 pub(super) fn refusals(run: &Run<'_>, models: &[Ready]) -> Vec<Option<Outcome>> {
     let mut child: Option<Child> = None;
-    let mut asked: Vec<(&Launch, Option<Outcome>)> = Vec::new();
+    let mut known: HashMap<(&str, usize, Options), Option<Outcome>> = HashMap::new();
+    let mut refusals = Vec::with_capacity(run.plan.launches.len());
     for launch in &run.plan.launches {
-        let same = |other: &Launch| {
-            (&other.device.id, other.model, other.effective())
-                == (&launch.device.id, launch.model, launch.effective())
-        };
-        let known = asked.iter().find(|(other, _)| same(other)).map(|(_, refusal)| refusal.clone());
-        let refusal = match (known, &models[launch.model]) {
-            (Some(known), _) => known,
-            (None, Err(outcome)) => Some(outcome.clone()),
-            (None, Ok(model)) => ask(run, &mut child, launch, &model.path.display().to_string()),
-        };
-        asked.push((launch, refusal));
+        let key = (launch.device.id.as_str(), launch.model, launch.effective());
+        let refusal = known.entry(key).or_insert_with(|| match &models[launch.model] {
+            Err(outcome) => Some(outcome.clone()),
+            Ok(model) => ask(run, &mut child, launch, &model.path.display().to_string()),
+        });
+        refusals.push(refusal.clone());
     }
     if let Some(child) = child {
         child.stop();
     }
-    asked.into_iter().map(|(_, refusal)| refusal).collect()
+    refusals
 }
 
 fn ask(run: &Run<'_>, child: &mut Option<Child>, launch: &Launch, model: &str) -> Option<Outcome> {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use yardstick_measure::runner::{RunError, WorkerCommand, inventory};
 use yardstick_measure::suite::Deadlines;
@@ -164,6 +165,11 @@ pub(crate) fn no_worker() {
         let Err(RunError::Worker(message)) = list(&worker) else { panic!("{expected}") };
         assert!(message.contains(expected), "{message}");
     }
+    // One that ignores being told to leave is killed, with what it started.
+    let deaf = program("sh", &["-c", "trap '' TERM; sleep 1000 & sleep 1000"]);
+    let impatient = Deadlines { hello: Duration::from_millis(300), ..Deadlines::default() };
+    let Err(RunError::Worker(message)) = inventory(&deaf, &impatient, &never) else { panic!() };
+    assert!(message.contains("starting took longer than 300ms"), "{message}");
     // A worker of another protocol is refused at its hello.
     let old = r#"read l; echo '{"reply":{"id":1,"answer":{"hello":{"protocol":0,"name":"old","version":"0","backends":[]}}}}'; read l"#;
     let Err(RunError::Worker(message)) = list(&program("sh", &["-c", old])) else { panic!() };

@@ -27,6 +27,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_resumed_run_leaves_out_what_was_measured", verification::resumed),
     ("logits_are_written_for_every_position", verification::logits),
     ("cancelling_keeps_what_was_measured", orphans::cancelled),
+    ("a_store_that_is_full_ends_the_run", orphans::full_store),
     ("a_killed_parent_leaves_no_worker", orphans::parent_killed),
     ("a_worker_in_python_is_a_backend_like_any_other", python::worker),
 ];

@@ -5,7 +5,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use yardstick_record::FailureKind;
+use yardstick_measure::runner::{RunError, Sink};
+use yardstick_record::{FailureKind, Record};
 
 use crate::bench::{Bench, Kept};
 
@@ -64,6 +65,23 @@ pub(crate) fn cancelled() {
     );
     let test = kept.records.last().unwrap().cell.test.to_string();
     assert_eq!(kept.failure("null:hang", &test).0, &FailureKind::Interrupted);
+}
+
+/// A store that takes one record.
+struct Full(usize);
+
+impl Sink for Full {
+    fn record(&mut self, _: Record) -> Result<(), String> {
+        self.0 += 1;
+        if self.0 > 1 { Err("no space left on device".to_owned()) } else { Ok(()) }
+    }
+}
+
+pub(crate) fn full_store() {
+    let mut full = Full(0);
+    let error = Bench::new(&["null:ok"], &["tg4", "pp8", "load"], false).run_into(&mut full);
+    assert!(matches!(&error, Err(RunError::Store(why)) if why.contains("no space")), "{error:?}");
+    assert_eq!(full.0, 2, "the run went on after a record was lost");
 }
 
 /// The other program of `parent_killed`: a run that never ends by itself.
