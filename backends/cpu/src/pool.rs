@@ -10,8 +10,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long a waiter spins before it sleeps.
+/// How long a waiter spins before it sleeps, at most.
 const SPIN: Duration = Duration::from_micros(50);
+/// And at least: each wait that spun in vain halves the time, each that did not doubles it. Where the thread waited for is
+/// itself waiting for this core, spinning is pure loss.
+const LEAST: Duration = Duration::from_micros(1);
 
 /// Threads that stay alive between runs; the caller is thread 0.
 pub(crate) struct Pool {
@@ -190,6 +193,8 @@ struct Barrier {
     generation: AtomicU32,
     broken: AtomicBool,
     sleepers: AtomicU32,
+    /// Nanoseconds a waiter spins now.
+    patience: AtomicU32,
     lock: Mutex<()>,
     wake: Condvar,
 }
@@ -204,6 +209,7 @@ impl Barrier {
             generation: AtomicU32::new(0),
             broken: AtomicBool::new(false),
             sleepers: AtomicU32::new(0),
+            patience: AtomicU32::new(SPIN.as_nanos() as u32),
             lock: Mutex::new(()),
             wake: Condvar::new(),
         }
@@ -227,14 +233,19 @@ impl Barrier {
 
     fn spin(&self, generation: u32) -> bool {
         let start = Instant::now();
+        let patience = self.patience.load(Ordering::Relaxed);
         loop {
-            for _ in 0..32 {
+            for _ in 0..16 {
                 if self.passed(generation) {
+                    let more = patience.saturating_mul(2);
+                    self.patience.store(more.min(SPIN.as_nanos() as u32), Ordering::Relaxed);
                     return true;
                 }
                 std::hint::spin_loop();
             }
-            if start.elapsed() > SPIN {
+            if start.elapsed() > Duration::from_nanos(patience.into()) {
+                let less = patience / 2;
+                self.patience.store(less.max(LEAST.as_nanos() as u32), Ordering::Relaxed);
                 return false;
             }
         }

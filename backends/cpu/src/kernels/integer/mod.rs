@@ -84,4 +84,6 @@ pub(crate) fn unpack_panel<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel
 }
 
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 mod tests;

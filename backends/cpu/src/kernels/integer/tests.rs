@@ -14,7 +14,7 @@ const FORMATS: [Format; 14] = Format::ALL;
 const INT8: Forms = Forms { int8: true, float: true };
 
 /// Random blocks whose f16 scales are moderate: random bytes, then every 16-bit word that may be a scale made small.
-fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
+pub(super) fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = move || {
         state ^= state << 13;

@@ -1,0 +1,68 @@
+//! A developer's stopwatch for single kernels, on data that stays in the L2 cache:
+//! `cargo test --release -p yardstick-cpu --lib kernel_speed -- --ignored --nocapture`
+
+use std::time::Instant;
+
+use yardstick_api::Numerics;
+use yardstick_model::Format;
+
+use super::{Panel, TILE};
+use crate::kernels::Isa;
+use crate::kernels::activations::{Forms, Rows, Tiles};
+use crate::kernels::multiply::{Input, Out, Weights, multiply};
+use crate::kernels::table::Kernel;
+
+const ROWS: usize = 64;
+const COLS: usize = 2048;
+const COLUMNS: usize = 256;
+
+fn best(mut run: impl FnMut()) -> f64 {
+    let once = |run: &mut dyn FnMut()| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64()
+    };
+    (0..60).map(|_| once(&mut run)).fold(f64::INFINITY, f64::min)
+}
+
+#[test]
+#[ignore = "a stopwatch, not a test"]
+fn kernel_speed() {
+    println!(
+        "{:>12} {:>7} {:>12} {:>12} {:>12}",
+        "isa", "format", "rows GB/s", "Gmac/s", "panels Gmac/s"
+    );
+    for isa in Isa::usable().into_iter().rev() {
+        for format in Format::ALL {
+            let bytes = super::tests::random_rows(format, ROWS, COLS, 3);
+            let kernel = Kernel::choose(format, isa, Numerics::A8);
+            let weights = Weights { kernel, format, cols: COLS, bytes: &bytes };
+            let mut panel = Panel::new(COLS, true, true).unwrap();
+            let forms = Forms { int8: true, float: true };
+            let x = vec![0.5_f32; COLS * TILE];
+            let mut rows = Rows::new(1, COLS).unwrap();
+            rows.reset(COLS);
+            rows.fill(isa, 0, &x[..COLS], forms);
+            let tiles = Tiles::new(COLUMNS, COLS, forms).unwrap();
+            // SAFETY: nobody else uses the tiles.
+            (0..COLUMNS / TILE).for_each(|t| unsafe { tiles.fill(isa, t, &x, COLS, forms) });
+            let mut out = vec![0.0; ROWS * COLUMNS];
+            // SAFETY: the only user of `out` meanwhile.
+            let to = unsafe { Out::new(out.as_mut_ptr(), out.len(), ROWS) };
+            let few =
+                best(|| multiply(isa, &weights, 0..ROWS, Input::Rows(&rows, 1), &to, &mut panel));
+            let many = best(|| {
+                multiply(isa, &weights, 0..ROWS, Input::Tiles(&tiles, COLUMNS), &to, &mut panel);
+            });
+            let macs = (ROWS * COLS) as f64 / 1e9;
+            println!(
+                "{:>12} {:>7} {:12.1} {:12.1} {:12.1}",
+                isa.name(),
+                format.name(),
+                bytes.len() as f64 / few / 1e9,
+                macs / few,
+                macs * COLUMNS as f64 / many
+            );
+        }
+    }
+}
