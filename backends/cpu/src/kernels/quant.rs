@@ -19,6 +19,14 @@ pub(crate) trait Quant {
     fn unpack(block: &[u8], q: &mut [u8], scales: &mut [f32], mins: &mut [f32]);
 }
 
+/// Bytes a row kernel, which reads four neighbouring rows of `row_bytes` side by side, prefetches ahead: about 8 KiB, in whole
+/// groups of four so that the place fetched is read next; within the row where a group is large. Measured on Zen 5, where
+/// it is worth a quarter of the speed on rows of 324 bytes.
+pub(crate) fn prefetch_distance(row_bytes: usize) -> usize {
+    let group = 4 * row_bytes;
+    if group == 0 || group > 20 << 10 { 2048 } else { 8192_usize.next_multiple_of(group) }
+}
+
 /// f32 of an f16 given by its bits; branch-free so that it vectorises.
 #[inline(always)]
 pub(crate) fn f16_to_f32(bits: u16) -> f32 {

@@ -4,12 +4,13 @@ use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::total;
-use crate::kernels::quant::half_at;
+use crate::kernels::quant::{half_at, prefetch_distance};
 
 /// Four rows times one column.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
     assert!(rows.iter().all(|row| row.len() >= cols * 2) && x.float.len() >= cols);
+    let distance = prefetch_distance(cols * 2);
     let mut sum = [_mm256_setzero_ps(); 4];
     let whole = cols / 8 * 8;
     for k in (0..whole).step_by(8) {
@@ -18,7 +19,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
             let v = _mm256_loadu_ps(x.float.as_ptr().add(k));
             for r in 0..4 {
                 let at = rows[r].as_ptr().add(k * 2);
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(1024).cast());
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(distance).cast());
                 let half = _mm_loadu_si128(at.cast());
                 sum[r] = _mm256_fmadd_ps(_mm256_cvtph_ps(half), v, sum[r]);
             }

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
+use crate::kernels::quant::prefetch_distance;
 
 /// Four rows times one column.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -29,6 +30,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
         0,
     );
     let nibble = _mm512_set1_epi8(15);
+    let distance = prefetch_distance(bytes);
     let mut sum = [_mm512_setzero_ps(); 4];
     for i in 0..pairs {
         // The last pair may be a single block; what lies beyond it is not read.
@@ -42,7 +44,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
             for r in 0..4 {
                 let at = rows[r].as_ptr().add(i * 36);
                 // Four rows on: the same place of the next group.
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(4 * bytes).cast());
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(distance).cast());
                 let pair = _mm512_maskz_loadu_epi16(mask, at.cast());
                 let w = _mm512_permutexvar_epi16(spread, pair);
                 let w = _mm512_and_si512(_mm512_srlv_epi16(w, shift), nibble);

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::Q4K;
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::{fours, total};
-use crate::kernels::quant::{half_at, six_bit_scales};
+use crate::kernels::quant::{half_at, prefetch_distance, six_bit_scales};
 
 /// Four rows times one column.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -14,6 +14,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
     assert!(rows.iter().all(|row| row.len() >= bytes) && x.q.len() >= cols);
     assert!(x.lanes.len() >= cols / 4 && x.sums.len() >= cols / 16);
     let nibble = _mm256_set1_epi8(15);
+    let distance = prefetch_distance(bytes);
     let mut sum = [_mm256_setzero_ps(); 4];
     let mut less = [_mm256_setzero_ps(); 4];
     for b in 0..blocks {
@@ -25,7 +26,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
                 _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(sums)));
             for r in 0..4 {
                 let at = rows[r].as_ptr().add(b * 144);
-                let ahead = at.wrapping_add(4 * bytes);
+                let ahead = at.wrapping_add(distance);
                 _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
                 _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64).cast());
                 let head = std::slice::from_raw_parts(at, 16);

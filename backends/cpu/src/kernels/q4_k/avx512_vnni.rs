@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
-use crate::kernels::quant::{half_at, six_bit_scales};
+use crate::kernels::quant::{half_at, prefetch_distance, six_bit_scales};
 
 /// Four rows times one column.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -16,6 +16,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
     let shift = _mm512_inserti64x4::<1>(_mm512_setzero_si512(), _mm256_set1_epi16(4));
     let two = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
     let steps = [0, 2, 4, 6].map(|first| _mm512_add_epi32(two, _mm512_set1_epi32(first)));
+    let distance = prefetch_distance(bytes);
     let mut sum = [_mm512_setzero_ps(); 4];
     let mut less = [_mm256_setzero_ps(); 4];
     for b in 0..blocks {
@@ -28,7 +29,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
                 _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(sums)));
             for r in 0..4 {
                 let at = rows[r].as_ptr().add(b * 144);
-                let ahead = at.wrapping_add(4 * bytes);
+                let ahead = at.wrapping_add(distance);
                 _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
                 _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64).cast());
                 _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(128).cast());

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::Q6K;
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::{fours, total};
-use crate::kernels::quant::half_at;
+use crate::kernels::quant::{half_at, prefetch_distance};
 
 /// Four rows times one column.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -14,13 +14,14 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
     assert!(rows.iter().all(|row| row.len() >= bytes) && x.q.len() >= cols);
     assert!(x.lanes.len() >= cols / 4 && x.fours.len() >= cols / 4);
     let (nibble, top) = (_mm256_set1_epi8(15), _mm256_set1_epi8(0x30));
+    let distance = prefetch_distance(bytes);
     let mut sum = [_mm256_setzero_ps(); 4];
     for b in 0..blocks {
         for r in 0..4 {
             // SAFETY: block b of every row and of x is within the lengths checked above.
             unsafe {
                 let at = rows[r].as_ptr().add(b * 210);
-                let ahead = at.wrapping_add(4 * bytes);
+                let ahead = at.wrapping_add(distance);
                 for line in 0..4 {
                     _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(line * 64).cast());
                 }

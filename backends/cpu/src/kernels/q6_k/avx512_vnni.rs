@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
-use crate::kernels::quant::half_at;
+use crate::kernels::quant::{half_at, prefetch_distance};
 
 /// Four rows times one column.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -18,13 +18,14 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
     let tops_high = _mm512_inserti64x4::<1>(_mm512_setzero_si512(), _mm256_set1_epi16(2));
     let four = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
     let steps = [0, 4, 8, 12].map(|first| _mm512_add_epi32(four, _mm512_set1_epi32(first)));
+    let distance = prefetch_distance(bytes);
     let mut sum = [_mm512_setzero_ps(); 4];
     for b in 0..blocks {
         for r in 0..4 {
             // SAFETY: block b of every row and of x is within the lengths checked above.
             unsafe {
                 let at = rows[r].as_ptr().add(b * 210);
-                let ahead = at.wrapping_add(4 * bytes);
+                let ahead = at.wrapping_add(distance);
                 for line in 0..4 {
                     _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(line * 64).cast());
                 }

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::total;
-use crate::kernels::quant::half_at;
+use crate::kernels::quant::{half_at, prefetch_distance};
 
 /// Four rows times one column.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -13,6 +13,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
     assert!(rows.iter().all(|row| row.len() >= bytes) && x.q.len() >= cols);
     assert!(x.lanes.len() >= cols / 4);
     let ones = _mm256_set1_epi16(1);
+    let distance = prefetch_distance(bytes);
     let mut sum = [_mm256_setzero_ps(); 4];
     for b in 0..blocks {
         // SAFETY: block b of every row and of x is within the lengths checked above.
@@ -21,7 +22,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
             let lanes = _mm256_loadu_ps(x.lanes.as_ptr().add(b * 8));
             for r in 0..4 {
                 let at = rows[r].as_ptr().add(b * 34);
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(4 * bytes).cast());
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(distance).cast());
                 let w = _mm256_loadu_si256(at.add(2).cast());
                 // |w| * (v with the sign of w): 128 * 127 * 2 fits 16 bits.
                 let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(v, w));

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
+use crate::kernels::quant::prefetch_distance;
 
 /// Four rows times one column.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -11,6 +12,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
     assert!(rows.iter().all(|row| row.len() >= bytes) && x.q.len() >= cols.next_multiple_of(64));
     assert!(x.lanes.len() >= cols.div_ceil(64) * 16 && x.fours.len() >= cols.div_ceil(64) * 16);
     let offset = _mm512_set1_epi8(-128);
+    let distance = prefetch_distance(bytes);
     let mut sum = [_mm512_setzero_ps(); 4];
     for i in 0..cols.div_ceil(64) {
         let whole = cols - i * 64 >= 64;
@@ -22,7 +24,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
             let less = _mm512_slli_epi32::<7>(less);
             for r in 0..4 {
                 let at = rows[r].as_ptr().add(i * 68);
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(4 * bytes).cast());
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(distance).cast());
                 let first = _mm256_loadu_si256(at.add(2).cast());
                 let second = if whole { at.add(34) } else { at };
                 let both = _mm512_inserti64x4::<1>(
