@@ -1,0 +1,58 @@
+//! The verification script on every device: the true ones pass, and with the feature `mutants` every mutant is caught.
+
+use std::sync::Arc;
+
+use yardstick_api::conformance::{Golden, golden};
+use yardstick_api::verify::{Check, compare, expect, observe, reference_options};
+use yardstick_api::{Backend, Device, DeviceStatus, KvType, Options};
+use yardstick_cpu::Cpu;
+use yardstick_model::Model;
+use yardstick_reference::Reference;
+
+/// Verification of a device on a model.
+fn verify(device: &Device, model: &Arc<Model>) -> Vec<Check> {
+    let vocab = model.architecture().vocab;
+    let options = Options {
+        context: Some(yardstick_api::verify::CONTEXT),
+        sequences: 2,
+        kv: KvType::F16,
+        ..Options::default()
+    };
+    let mut session = Cpu.load(device, model, &options).unwrap();
+    let observed = observe(&mut *session, vocab).unwrap();
+    let reference = Reference.devices().remove(0);
+    let DeviceStatus::Ready(reference) = reference else { panic!("the reference runs anywhere") };
+    let mut oracle = Reference.load(&reference, model, &reference_options()).unwrap();
+    let expected = expect(&mut *oracle, vocab, &observed.generated).unwrap();
+    compare(&observed, &expected, session.facts().numerics)
+}
+
+#[test]
+fn verification_passes_the_devices_and_catches_every_mutant() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
+    let cases = match golden(root.as_ref()) {
+        Golden::Absent => return println!("skipped: no golden answers at {root}"),
+        Golden::Broken(reason) => panic!("golden answers: {reason}"),
+        Golden::Cases(cases) => cases,
+    };
+    let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    println!("{names:?}");
+    let mut wrong = Vec::new();
+    for status in Cpu.devices() {
+        let DeviceStatus::Ready(device) = &status else { continue };
+        let mutant = device.id.starts_with("cpu:mutant");
+        for case in &cases {
+            let checks = verify(device, &case.model);
+            let failed: Vec<String> = checks
+                .iter()
+                .filter(|check| !check.passed())
+                .map(|check| format!("{} {:?}", check.name, check.value))
+                .collect();
+            println!("{} {}: failed {failed:?}", device.id, case.name);
+            if mutant == failed.is_empty() {
+                wrong.push(format!("{} {}: {failed:?}", device.id, case.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
