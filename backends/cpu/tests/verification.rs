@@ -18,12 +18,13 @@ fn verify(device: &Device, model: &Arc<Model>) -> Vec<Check> {
         kv: KvType::F16,
         ..Options::default()
     };
-    let mut session = Cpu.load(device, model, &options).unwrap();
-    let observed = observe(&mut *session, vocab).unwrap();
+    let mut session = Cpu.load(device, model, &options).expect("a golden model loads");
+    let observed = observe(&mut *session, vocab).expect("the script runs");
     let reference = Reference.devices().remove(0);
     let DeviceStatus::Ready(reference) = reference else { panic!("the reference runs anywhere") };
-    let mut oracle = Reference.load(&reference, model, &reference_options()).unwrap();
-    let expected = expect(&mut *oracle, vocab, &observed.generated).unwrap();
+    let mut oracle =
+        Reference.load(&reference, model, &reference_options()).expect("the reference loads");
+    let expected = expect(&mut *oracle, vocab, &observed.generated).expect("the reference answers");
     compare(&observed, &expected, session.facts().numerics)
 }
 
