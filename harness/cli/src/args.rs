@@ -257,7 +257,7 @@ pub(crate) enum ModelAction {
         #[arg(long)]
         step: bool,
         /// Key and value storage
-        #[arg(long, default_value = "f16")]
+        #[arg(long, default_value = "f32")]
         kv: String,
         /// Numerics class [default: the device's own]
         #[arg(long)]

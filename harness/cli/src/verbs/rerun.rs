@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn words_are_split_as_a_shell_splits_them() {
-        let words = split(r"run --model 'a b' it'\''s ''  x").unwrap();
+        let words = split(r"run --model 'a b' 'it'\''s' ''  x").unwrap();
         assert_eq!(words, ["run", "--model", "a b", "it's", "", "x"]);
         assert_eq!(split("a 'b"), None);
     }

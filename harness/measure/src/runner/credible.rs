@@ -31,7 +31,8 @@ pub(super) fn misplaced(launch: &Launch, asked: &Options, facts: &Facts) -> Opti
         .context
         .filter(|&context| facts.context < context)
         .map(|context| format!("asked for a context of {context}, it holds {}", facts.context));
-    differs("kv", asked.kv.name().to_owned(), facts.kv.name().to_owned())
+    let kv = differs("kv", asked.kv.name().to_owned(), facts.kv.name().to_owned());
+    kv.map(|reason| format!("{reason}; measure it with --kv {}", facts.kv.name()))
         .or(threads)
         .or(numerics)
         .or(room)

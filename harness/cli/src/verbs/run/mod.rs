@@ -25,14 +25,9 @@ use screen::Screen;
 /// Runs a suite, or what the flags say, or the rest of an interrupted run.
 pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
     let cancel = interrupt::flag()?;
-    let mut store = if args.plan || args.verify_only && args.resume.is_none() {
-        None
-    } else {
-        Some(open_store(&paths.store)?)
-    };
-    let request = match (&args.resume, &store) {
-        (Some(id), Some(store)) => Request::resumed(store, id)?,
-        _ => Request::new(args)?,
+    let request = match &args.resume {
+        Some(id) => Request::resumed(&output::open(&paths.store)?, id)?,
+        None => Request::new(args)?,
     };
     let worker = registry::worker(args.test_doubles)?;
     let inventory = runner::inventory(&worker, request.deadlines(), &cancel)?;
@@ -41,6 +36,8 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
         print!("{}", screen::plan(&plan));
         return Ok(DONE);
     }
+    // Only now is anything written: a request that cannot be planned leaves no trace.
+    let mut store = if args.verify_only { None } else { Some(open_store(&paths.store)?) };
     if let (Some(store), None) = (&mut store, &request.resumed) {
         store.begin_run(&request.info, &request.stored())?;
     }
@@ -71,10 +68,13 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
         &mut screen,
     )?;
     screen.finish();
+    if args.verify_only {
+        println!("{}", screen::verdict(&summary));
+    }
     if let Some(store) = &mut store {
         conclude(paths, args, store, &request.info, &plan, &summary)?;
     }
-    Ok(code(&summary))
+    Ok(code(&summary, args.verify_only))
 }
 
 /// The device whose answers are right.
@@ -127,10 +127,10 @@ fn html_path(paths: &Paths, args: &Run, run: &str) -> PathBuf {
     args.html.clone().unwrap_or_else(|| paths.reports.join(format!("{run}.html")))
 }
 
-fn code(summary: &Summary) -> u8 {
+fn code(summary: &Summary, verify_only: bool) -> u8 {
     if summary.interrupted {
         INTERRUPTED
-    } else if summary.failed + summary.invalid + summary.unverified > 0 {
+    } else if summary.failed + summary.invalid > 0 || verify_only && summary.unverified > 0 {
         FAILED
     } else {
         DONE

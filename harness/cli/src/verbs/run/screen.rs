@@ -151,9 +151,14 @@ pub(crate) fn summary(summary: &Summary) -> String {
             let _ = write!(text, ", {count} {what}");
         }
     }
-    let _ = write!(text, "; {} launches verified", summary.verified);
-    if summary.unverified > 0 {
-        let _ = write!(text, ", {} NOT", summary.unverified);
-    }
+    let _ = write!(text, "; {}", verdict(summary));
     text
+}
+
+/// What verification found, in launches.
+pub(crate) fn verdict(summary: &Summary) -> String {
+    match summary.unverified {
+        0 => format!("{} launches verified", summary.verified),
+        not => format!("{} launches verified, {not} not", summary.verified),
+    }
 }
