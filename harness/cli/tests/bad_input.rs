@@ -1,5 +1,5 @@
 //! What is wrong is said clearly, with the exit code that the manual promises, and nothing is lost.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Ctrl-C keeps what was measured, leaves no worker behind, and the run can be continued.
 #![cfg(unix)]
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

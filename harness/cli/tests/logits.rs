@@ -1,5 +1,5 @@
 //! `model logits`: answers of every device against the independent engine's.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,5 +1,9 @@
 //! A store, a cache and a data folder of a test's own, and the binary that uses them.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part; a panic is a failed test"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
