@@ -104,7 +104,7 @@ fn integer(format: Format, isa: Isa) -> Kernel {
         Format::Q4_K => with_dot(shared::<q4_k::Q4K>(isa), own_dot!(q4_k, isa)),
         Format::Q6_K => with_dot(shared::<q6_k::Q6K>(isa), own_dot!(q6_k, isa)),
         Format::Q4_1 => shared::<q4_1::Q4_1>(isa),
-        Format::Q5_0 => shared::<q5_0::Q5_0>(isa),
+        Format::Q5_0 => with_dot(shared::<q5_0::Q5_0>(isa), own_dot!(q5_0, isa)),
         Format::Q5_1 => shared::<q5_1::Q5_1>(isa),
         Format::Q2_K => shared::<q2_k::Q2K>(isa),
         Format::Q3_K => shared::<q3_k::Q3K>(isa),

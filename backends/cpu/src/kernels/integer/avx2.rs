@@ -22,6 +22,17 @@ pub(crate) fn fours<F: Quant>(w: __m256i, v: __m256i) -> __m256i {
     }
 }
 
+/// The f16 at `at` in every lane.
+///
+/// # Safety
+/// Two bytes can be read there.
+#[target_feature(enable = "avx2,f16c")]
+pub(crate) unsafe fn scale_at(at: *const u8) -> __m256 {
+    // SAFETY: the caller's promise.
+    let bits = unsafe { at.cast::<i16>().read_unaligned() };
+    _mm256_cvtph_ps(_mm_set1_epi16(bits))
+}
+
 /// Sum of eight lanes.
 #[target_feature(enable = "avx2")]
 pub(crate) fn total(v: __m256) -> f32 {

@@ -4,8 +4,8 @@ use std::arch::x86_64::*;
 
 use super::Q4_0;
 use crate::kernels::activations::Row;
-use crate::kernels::integer::avx2::{fours, total};
-use crate::kernels::quant::{half_at, prefetch_distance};
+use crate::kernels::integer::avx2::{fours, scale_at, total};
+use crate::kernels::quant::prefetch_distance;
 
 /// Four rows times one column.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -30,7 +30,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
                 let w = _mm256_set_m128i(_mm_srli_epi16::<4>(packed), packed);
                 let dots = fours::<Q4_0>(_mm256_and_si256(w, nibble), v);
                 let dots = _mm256_cvtepi32_ps(_mm256_add_epi32(dots, less));
-                let d = _mm256_set1_ps(half_at(std::slice::from_raw_parts(at, 2)));
+                let d = scale_at(at);
                 sum[r] = _mm256_fmadd_ps(dots, _mm256_mul_ps(d, lanes), sum[r]);
             }
         }

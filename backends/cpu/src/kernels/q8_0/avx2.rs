@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
-use crate::kernels::integer::avx2::total;
-use crate::kernels::quant::{half_at, prefetch_distance};
+use crate::kernels::integer::avx2::{scale_at, total};
+use crate::kernels::quant::prefetch_distance;
 
 /// Four rows times one column.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -27,7 +27,7 @@ pub(crate) fn dot(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
                 // |w| * (v with the sign of w): 128 * 127 * 2 fits 16 bits.
                 let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(v, w));
                 let dots = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, ones));
-                let d = _mm256_set1_ps(half_at(std::slice::from_raw_parts(at, 2)));
+                let d = scale_at(at);
                 sum[r] = _mm256_fmadd_ps(dots, _mm256_mul_ps(d, lanes), sum[r]);
             }
         }

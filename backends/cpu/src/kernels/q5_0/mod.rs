@@ -1,5 +1,10 @@
 //! Q5_0: f16 scale, 32 fifth bits, 32 nibbles; w = d (q - 16).
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512_vnni;
+
 use crate::kernels::quant::{Quant, fifth_bits, half_at, nibbles};
 
 /// See the module.
