@@ -92,13 +92,13 @@ pub(crate) const COLUMNS: &[Column] = &[
         Some(check) => Value::Number(check.limit, String::new()),
         None => Value::Blank,
     }),
-    metric(Metric::PercentOfBandwidth, "percent_of_bandwidth", "% bw", IfApplies(4), |row| {
+    metric(Metric::PercentOfBandwidth, "percent_of_bandwidth", "% bw", IfApplies(3), |row| {
         quantity(row, Metric::PercentOfBandwidth)
     }),
     column("launches", "launches", Number, Never, |row| count(row.launches)),
     column("samples", "samples", Number, Never, |row| count(row.samples)),
     column("n", "n", Text, Always(4), n),
-    column("marks", "marks", Text, IfApplies(3), marks),
+    column("marks", "marks", Text, IfApplies(5), marks),
     column("outcome", "outcome", Text, Never, |row| plain(status(&row.outcome))),
     column("reason", "reason", Text, Never, reason),
     column("not_ranked", "not ranked", Text, Never, |row| match &row.not_ranked {

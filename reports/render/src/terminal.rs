@@ -39,7 +39,24 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
     if let Some(legend) = legend(comparison) {
         push_wrapped(&mut text, legend, width);
     }
+    if !table.columns.iter().any(|column| column.id == "marks") {
+        if let Some(note) = left_out(comparison) {
+            push_wrapped(&mut text, &note, width);
+        }
+    }
     text
+}
+
+/// Evidence against samples is never silent, even where its column has no room.
+fn left_out(comparison: &Comparison) -> Option<String> {
+    let rows =
+        comparison.rows.iter().filter(|row| !row.marks.is_empty() || row.unsteady > 0).count();
+    let all = comparison.rows.len();
+    (rows > 0).then(|| {
+        format!(
+            "{rows} of {all} rows have marks (starved, throttled, never steady): a wider terminal or the page shows them."
+        )
+    })
 }
 
 fn lay_out(table: &Table, width: usize) -> String {
