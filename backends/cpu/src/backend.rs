@@ -203,7 +203,7 @@ fn footprint(model: &ModelInfo, options: &Options, isa: Isa) -> Footprint {
             .saturating_mul(layers as u64)
             .saturating_mul(4),
         kv_bytes: Kv::size(&architecture.layers, options.sequences, context, options.kv),
-        scratch_bytes: sizes.scratch_bytes(threads(options), forms).saturating_add(head),
+        scratch_bytes: sizes.scratch_bytes(threads(options), forms, isa).saturating_add(head),
     }
 }
 

@@ -84,12 +84,12 @@ impl Sizes {
     }
 
     /// Bytes of buffers, inputs and the threads' work space; saturates.
-    pub(crate) fn scratch_bytes(&self, threads: usize, forms: Forms) -> u64 {
+    pub(crate) fn scratch_bytes(&self, threads: usize, forms: Forms, isa: Isa) -> u64 {
         let mixture = if self.experts > 1 { self.embedding + self.experts } else { 0 };
         let widths = 2 * self.embedding + self.qkv + self.attended + 2 * self.inner + self.angles;
         let buffers = (self.rows as u64).saturating_mul((widths + mixture) as u64 * 4);
         let own = Rows::bytes(FEW, self.cols)
-            + Panel::bytes(self.cols, forms.int8, forms.float)
+            + Panel::bytes(self.cols, forms.int8, forms.float || isa == Isa::Scalar)
             + attention::Scratch::bytes(self.key_dim, self.value_dim)
             + (TILE * self.cols * 4) as u64;
         buffers
@@ -167,7 +167,7 @@ impl Engine {
         let scratch = (0..threads).map(|_| {
             Ok(Mutex::new(Scratch {
                 rows: Rows::new(FEW, sizes.cols)?,
-                panel: Panel::new(sizes.cols, forms.int8, forms.float)?,
+                panel: Panel::new(sizes.cols, forms.int8, forms.float || isa == Isa::Scalar)?,
                 attention: attention::Scratch::new(sizes.key_dim, sizes.value_dim),
                 lines: vec![0.0; TILE * sizes.cols],
             }))

@@ -20,13 +20,13 @@ pub(crate) type Product = [[f32; ROWS]; TILE];
 
 /// Sixteen rows unpacked; b = cols / 32.
 pub(crate) struct Panel {
-    /// (b, 8 groups of 4, 16 rows, 4), or as f32 (cols, 16 rows)
+    /// (b, 8 groups of 4, 16 rows, 4)
     pub(crate) q: Buffer<u8>,
     /// (b, 32 / GROUP, 16)
     pub(crate) scales: Buffer<f32>,
     /// (b, 32 / GROUP, 16)
     pub(crate) mins: Buffer<f32>,
-    /// As f32: (cols, 16 rows)
+    /// As f32, for float formats and the scalar kernels: (cols, 16 rows)
     pub(crate) float: Buffer<f32>,
     /// One row as f32: (cols)
     pub(crate) row: Buffer<f32>,

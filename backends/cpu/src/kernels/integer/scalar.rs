@@ -1,6 +1,6 @@
 //! The integer kernels in plain Rust: the definition the others are tested against.
 
-use super::{Panel, Product, ROWS, TILE, unpack_panel};
+use super::{Panel, Product, ROWS, TILE};
 use crate::kernels::activations::{Row, Tile};
 use crate::kernels::quant::Quant;
 use crate::kernels::quantise::BLOCK;
@@ -17,10 +17,16 @@ fn dot_one<F: Quant>(row: &[u8], cols: usize, x: &Row<'_>) -> f32 {
         F::unpack(block, &mut q, &mut scales, &mut mins);
         for g in 0..F::BLOCK / F::GROUP {
             let at = b * F::BLOCK + g * F::GROUP;
-            let mut sum = 0_i32;
-            for (&w, &x) in q[g * F::GROUP..][..F::GROUP].iter().zip(&x.q[at..]) {
-                sum += i32::from(w) * i32::from(x);
+            let mut sums = [0_i32; 8];
+            let (w, _) = q[g * F::GROUP..][..F::GROUP].as_chunks::<8>();
+            let (v, _) = x.q[at..at + F::GROUP].as_chunks::<8>();
+            for (w, v) in w.iter().zip(v) {
+                for i in 0..8 {
+                    // Widened to 16 bits first: there is an instruction for that product everywhere.
+                    sums[i] += i32::from(i16::from(w[i])) * i32::from(i16::from(v[i]));
+                }
             }
+            let mut sum = sums.iter().sum::<i32>();
             if F::SHIFT > 0 {
                 sum += x.fours[at / 4..][..F::GROUP / 4].iter().sum::<i32>() << F::SHIFT;
             }
@@ -33,16 +39,36 @@ fn dot_one<F: Quant>(row: &[u8], cols: usize, x: &Row<'_>) -> f32 {
     total
 }
 
-/// Unpacks a panel.
+/// Unpacks a panel as f32 lines, (cols, 16): sums of 32 products of bytes are exact in f32, and any compiler vectorises them.
 pub(crate) fn unpack<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel) {
-    unpack_panel::<F>(rows, cols, panel);
+    let per_row = cols / F::BLOCK * F::BYTES;
+    let groups = F::BLOCK / F::GROUP;
+    let (lines, scales_all) = (panel.float.all_mut(), panel.scales.all_mut());
+    let mins_all = panel.mins.all_mut();
+    let (mut q, mut scales, mut mins) = ([0_u8; 256], [0.0_f32; 16], [0.0_f32; 16]);
+    for b in 0..cols / F::BLOCK {
+        for r in 0..ROWS {
+            match rows.get(r * per_row + b * F::BYTES..r * per_row + (b + 1) * F::BYTES) {
+                Some(block) => F::unpack(block, &mut q, &mut scales, &mut mins),
+                None => (q, scales, mins) = ([0; 256], [0.0; 16], [0.0; 16]),
+            }
+            let lines = lines[b * F::BLOCK * ROWS..].chunks_exact_mut(ROWS);
+            for (line, &q) in lines.zip(&q[..F::BLOCK]) {
+                line[r] = f32::from(q);
+            }
+            for g in 0..groups {
+                scales_all[(b * groups + g) * ROWS + r] = scales[g];
+                mins_all[(b * groups + g) * ROWS + r] = if F::MINS { mins[g] } else { 0.0 };
+            }
+        }
+    }
 }
 
 /// A panel times a tile.
 pub(crate) fn product<F: Quant>(panel: &mut Panel, cols: usize, x: &Tile<'_>, out: &mut Product) {
-    let (q, scales, mins) = (&*panel.q.all_mut(), &*panel.scales.all_mut(), &*panel.mins.all_mut());
+    let (scales, mins) = (&*panel.scales.all_mut(), &*panel.mins.all_mut());
+    let lines = &*panel.float.all_mut();
     let groups = BLOCK / F::GROUP;
-    let lines = F::GROUP / 4;
     *out = [[0.0; ROWS]; TILE];
     for b in 0..cols / BLOCK {
         for g in 0..groups {
@@ -50,20 +76,20 @@ pub(crate) fn product<F: Quant>(panel: &mut Panel, cols: usize, x: &Tile<'_>, ou
             let which = b * 3 + if groups == 1 { 2 } else { g };
             let scale = &scales[(b * groups + g) * ROWS..][..ROWS];
             let min = &mins[(b * groups + g) * ROWS..][..ROWS];
+            let first = b * BLOCK + g * F::GROUP;
+            let lines = lines[first * ROWS..][..F::GROUP * ROWS].as_chunks::<ROWS>().0;
             for (column, out) in out.iter_mut().enumerate() {
-                let mut sums = [0_i32; ROWS];
-                for line in g * lines..(g + 1) * lines {
-                    let w = &q[(b * 8 + line) * 4 * ROWS..][..4 * ROWS];
-                    let x = &x.q[(b * 8 + line) * 4 * TILE + 4 * column..][..4];
-                    for (sum, w) in sums.iter_mut().zip(w.chunks_exact(4)) {
-                        for i in 0..4 {
-                            *sum += i32::from(w[i]) * i32::from(x[i]);
-                        }
+                let mut sums = [0.0_f32; ROWS];
+                for (i, line) in lines.iter().enumerate() {
+                    let k = first + i;
+                    let x = f32::from(x.q[k / 4 * 4 * TILE + 4 * column + k % 4]);
+                    for r in 0..ROWS {
+                        sums[r] += line[r] * x;
                     }
                 }
                 let less = if F::SHIFT > 0 { x.less[which * TILE + column] << F::SHIFT } else { 0 };
                 for r in 0..ROWS {
-                    out[r] += scale[r] * x.scale[b * TILE + column] * (sums[r] + less) as f32;
+                    out[r] += scale[r] * x.scale[b * TILE + column] * (sums[r] + less as f32);
                     if F::MINS {
                         out[r] -= min[r] * x.sums[which * TILE + column];
                     }
