@@ -1,8 +1,10 @@
-//! What the timed region costs: tg128 through it, against a bare loop over the same session, in interleaved pairs.
+//! What the timed region costs: tg128 through it, against a bare loop over the same session, in interleaved pairs, and
+//! the bare loop against itself as a control: a slow-down that the control shows too is the machine's.
 //! The bare loop calls `generate` and reads the clock twice; the harness stamps every emit, reads CPU time and checks
 //! what was done. Both run in one process on one session, so that nothing else differs.
 //!
-//! `cargo run --release -p yardstick-measure --example harness_cost -- MODEL.gguf [DEVICE] [PAIRS]`
+//! `cargo run --release -p yardstick-measure --example harness_cost -- MODEL.gguf [DEVICE] [PAIRS] [THREADS]`
+//! On a machine that does other things, take one thread and read the line of CPU time.
 #![allow(clippy::unwrap_used, reason = "an example ends by panicking")]
 
 use std::ops::ControlFlow;
@@ -19,29 +21,41 @@ const TOKENS: usize = 128;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let path = arguments.first().expect("usage: harness_cost MODEL.gguf [DEVICE] [PAIRS]");
+    let path =
+        arguments.first().expect("usage: harness_cost MODEL.gguf [DEVICE] [PAIRS] [THREADS]");
     let pairs: usize = arguments.get(2).map_or(30, |n| n.parse().unwrap());
-    let (mut session, vocab) = load(Path::new(path), arguments.get(1).map(String::as_str));
+    let threads = arguments.get(3).map(|n| n.parse().unwrap());
+    let (mut session, vocab) = load(Path::new(path), arguments.get(1).map(String::as_str), threads);
     let work = Work::new(format!("tg{TOKENS}").parse().unwrap(), 1, vocab);
     for _ in 0..3 {
         bare(&mut *session, vocab);
     }
-    let mut ratios = Vec::with_capacity(pairs);
-    for pair in 0..pairs {
-        // The order alternates: what drifts upwards hurts both arms alike.
-        let (bare, harness) = if pair % 2 == 0 {
-            let bare = bare(&mut *session, vocab);
-            (bare, through_harness(&mut *session, &work))
-        } else {
-            let harness = through_harness(&mut *session, &work);
-            (bare(&mut *session, vocab), harness)
-        };
-        ratios.push((harness as f64 / bare as f64 - 1.0) * 100.0);
+    let mut rounds = Vec::with_capacity(pairs);
+    for round in 0..pairs {
+        // The order rotates: what drifts hurts all arms alike.
+        let mut taken = [(0, 0); 3];
+        for turn in 0..3 {
+            let arm = (round + turn) % 3;
+            taken[arm] = match arm {
+                2 => through_harness(&mut *session, &work),
+                _ => bare(&mut *session, vocab),
+            };
+        }
+        rounds.push(taken);
     }
-    report(&mut ratios);
+    for (arm, name) in [(1, "bare loop again (control)"), (2, "harness")] {
+        let wall = rounds.iter().map(|taken| percent(taken[0].0, taken[arm].0)).collect();
+        let cpu = rounds.iter().map(|taken| percent(taken[0].1, taken[arm].1)).collect();
+        report(&format!("{name}, wall time"), wall);
+        report(&format!("{name}, CPU time"), cpu);
+    }
 }
 
-fn load(path: &Path, wanted: Option<&str>) -> (Box<dyn Session>, usize) {
+fn percent(bare: u64, harness: u64) -> f64 {
+    (harness as f64 / bare as f64 - 1.0) * 100.0
+}
+
+fn load(path: &Path, wanted: Option<&str>, threads: Option<usize>) -> (Box<dyn Session>, usize) {
     let model = Arc::new(Model::open(path).unwrap());
     let ready = |status| match status {
         DeviceStatus::Ready(device) => Some(device),
@@ -50,34 +64,42 @@ fn load(path: &Path, wanted: Option<&str>) -> (Box<dyn Session>, usize) {
     let mut devices = Cpu.devices().into_iter().filter_map(ready);
     let device = devices.find(|d| wanted.map_or(d.preferred, |wanted| d.id == wanted)).unwrap();
     println!("{} on {}", model.info().name, device.id);
-    let options = Options { context: Some(TOKENS), ..Options::default() };
+    let options = Options { context: Some(TOKENS), threads, ..Options::default() };
     (Cpu.load(&device, &model, &options).unwrap(), model.architecture().vocab)
 }
 
-fn bare(session: &mut dyn Session, vocab: usize) -> u64 {
+/// Wall and CPU nanoseconds.
+fn bare(session: &mut dyn Session, vocab: usize) -> (u64, u64) {
     let first = [(Sequence(0), verify::prompt(vocab, 1)[0])];
     session.truncate(Sequence(0), 0).unwrap();
+    let cpu = cpu_ns();
     let start = Instant::now();
     session.generate(&first, TOKENS, &mut |_, _| ControlFlow::Continue(())).unwrap();
     session.synchronize().unwrap();
-    start.elapsed().as_nanos() as u64
+    let wall = start.elapsed().as_nanos() as u64;
+    (wall, cpu_ns() - cpu)
 }
 
-fn through_harness(session: &mut dyn Session, work: &Work) -> u64 {
+fn cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+fn through_harness(session: &mut dyn Session, work: &Work) -> (u64, u64) {
     let start = Instant::now();
     match work.repeat(session, start, &|| false).unwrap() {
-        Repetition::Whole(sample) => sample.nanoseconds,
+        Repetition::Whole(sample) => (sample.nanoseconds, sample.cpu_ns.unwrap()),
         Repetition::Stopped => unreachable!("nobody stops it"),
     }
 }
 
 /// Median and its one-sided 95 % bound from order statistics (normal approximation of the binomial rank).
-fn report(ratios: &mut [f64]) {
+fn report(what: &str, mut ratios: Vec<f64>) {
     ratios.sort_by(f64::total_cmp);
     let n = ratios.len() as f64;
     let rank = (n / 2.0 + 0.8225 * n.sqrt()).ceil() as usize;
     let upper = ratios[rank.min(ratios.len() - 1)];
     let median = (ratios[(ratios.len() - 1) / 2] + ratios[ratios.len() / 2]) / 2.0;
-    println!("pairs {n}, slow-down median {median:+.3} %, upper 95 % bound {upper:+.3} %");
-    println!("range {:+.2} .. {:+.2} %", ratios[0], ratios[ratios.len() - 1]);
+    println!("{what}: {n} pairs, slow-down median {median:+.3} %, upper 95 % bound {upper:+.3} %");
+    println!("{what}: range {:+.2} .. {:+.2} %", ratios[0], ratios[ratios.len() - 1]);
 }
