@@ -5,7 +5,7 @@ use std::time::Duration;
 use yardstick_api::{DeviceKind, Facts, Options};
 use yardstick_record::{Sample, Test};
 
-use crate::plan::{Inventory, Launch};
+use crate::plan::Launch;
 
 /// Why these facts are not those of what was asked, if so.
 pub(super) fn misplaced(launch: &Launch, asked: &Options, facts: &Facts) -> Option<String> {
@@ -82,13 +82,6 @@ pub(super) fn impossible(
         };
         Some(format!("sample {i} {flaw}"))
     })
-}
-
-impl Inventory {
-    /// Ids of all devices, for messages.
-    pub fn ids(&self) -> Vec<&str> {
-        self.statuses().map(yardstick_api::DeviceStatus::id).collect()
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Suites: what a run measures, as a TOML file says it (suites/FORMAT.md documents every key). Expands nothing.
 
 mod error;
+mod place;
 mod scope;
 mod sweep;
 mod values;

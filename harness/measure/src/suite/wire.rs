@@ -1,12 +1,12 @@
 //! The TOML shape of a suite, and its conversion into types that cannot be wrong.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 use yardstick_record::{Direction, Metric, Test};
 
+use super::place::{Names, Place, list, names, number, text, whole};
 use super::{
     Budget, Deadlines, Error, Except, Sampling, Scope, Suite, Sweep, Threshold, ValueError,
     parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
@@ -14,8 +14,6 @@ use super::{
 
 /// A suite is a page of text; a larger file is not one.
 const MAX_BYTES: usize = 1 << 20;
-
-type Names = Vec<Spanned<String>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,22 +160,6 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Suite, Error> {
     suite(&at, wire)
 }
 
-/// Where errors are.
-struct Place<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
-impl Place<'_> {
-    fn error(&self, span: Range<usize>, message: String) -> Error {
-        Error::at(self.file, self.text, span, message)
-    }
-
-    fn value<T>(&self, span: Range<usize>, result: Result<T, ValueError>) -> Result<T, Error> {
-        result.map_err(|error| self.error(span, error.to_string()))
-    }
-}
-
 fn suite(at: &Place<'_>, wire: Wire) -> Result<Suite, Error> {
     let sampling = sampling(at, wire.sampling)?;
     Ok(Suite {
@@ -199,53 +181,6 @@ fn suite(at: &Place<'_>, wire: Wire) -> Result<Suite, Error> {
         budgets: wire.budget.into_iter().map(|b| budget(at, b)).collect::<Result<_, _>>()?,
         verify: wire.verify,
     })
-}
-
-fn text(
-    at: &Place<'_>,
-    value: Spanned<String>,
-    longest: usize,
-    expected: &str,
-) -> Result<String, Error> {
-    let span = value.span();
-    let text = value.into_inner();
-    if text.trim().is_empty() || text.chars().count() > longest {
-        let expected = format!("{expected} of 1 to {longest} characters");
-        return at.value(span, Err(ValueError::new(&text, expected)));
-    }
-    Ok(text)
-}
-
-fn names(at: &Place<'_>, list: Spanned<Names>, expected: &str) -> Result<Vec<String>, Error> {
-    let span = list.span();
-    let names: Vec<String> = list
-        .into_inner()
-        .into_iter()
-        .map(|name| text(at, name, 4096, expected))
-        .collect::<Result<_, _>>()?;
-    if names.is_empty() {
-        return at.value(span, Err(ValueError::new("[]", expected)));
-    }
-    Ok(names)
-}
-
-/// Converts a list's items one by one, so that an error points at its item.
-fn list<T, I>(
-    at: &Place<'_>,
-    list: Spanned<Vec<Spanned<I>>>,
-    parse: impl Fn(&str) -> Result<Vec<T>, ValueError>,
-    text: impl Fn(&I) -> &str,
-) -> Result<Vec<T>, Error> {
-    let span = list.span();
-    let mut values = Vec::new();
-    for item in list.into_inner() {
-        values.extend(at.value(item.span(), parse(text(item.get_ref())))?);
-    }
-    if values.is_empty() || values.len() > 1000 {
-        let found = format!("{} values", values.len());
-        return at.value(span, Err(ValueError::new(&found, "1 to 1000 values")));
-    }
-    Ok(values)
 }
 
 fn tests(at: &Place<'_>, names: Spanned<Names>) -> Result<Vec<Test>, Error> {
@@ -321,34 +256,6 @@ fn deadlines(at: &Place<'_>, wire: DeadlinesWire) -> Result<Deadlines, Error> {
         stop: seconds(wire.stop, default.stop)?,
         heartbeat: seconds(wire.heartbeat, default.heartbeat)?,
     })
-}
-
-fn whole(
-    at: &Place<'_>,
-    value: Option<Spanned<i64>>,
-    least: u32,
-    most: u32,
-) -> Result<Option<u32>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    let fits = u32::try_from(*value.get_ref()).ok().filter(|n| (least..=most).contains(n));
-    let expected = format!("a whole number from {least} to {most}");
-    let found = value.get_ref().to_string();
-    at.value(value.span(), fits.map(Some).ok_or_else(|| ValueError::new(&found, expected)))
-}
-
-fn number(
-    at: &Place<'_>,
-    value: Option<Spanned<f64>>,
-    least: f64,
-    most: f64,
-) -> Result<Option<f64>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    let number = *value.get_ref();
-    if (least..=most).contains(&number) {
-        return Ok(Some(number));
-    }
-    let expected = format!("a number from {least} to {most}");
-    at.value(value.span(), Err(ValueError::new(&number.to_string(), expected)))
 }
 
 fn except(at: &Place<'_>, wire: ExceptWire) -> Result<Except, Error> {

@@ -1,0 +1,109 @@
+//! Values of a suite checked where they stand, so that an error points at its place.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::{Error, ValueError};
+
+/// A list of texts, each with its place.
+pub(super) type Names = Vec<Spanned<String>>;
+
+/// Where errors are.
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl Place<'_> {
+    pub(super) fn error(&self, span: Range<usize>, message: String) -> Error {
+        Error::at(self.file, self.text, span, message)
+    }
+
+    pub(super) fn value<T>(
+        &self,
+        span: Range<usize>,
+        result: Result<T, ValueError>,
+    ) -> Result<T, Error> {
+        result.map_err(|error| self.error(span, error.to_string()))
+    }
+}
+
+pub(super) fn text(
+    at: &Place<'_>,
+    value: Spanned<String>,
+    longest: usize,
+    expected: &str,
+) -> Result<String, Error> {
+    let span = value.span();
+    let text = value.into_inner();
+    if text.trim().is_empty() || text.chars().count() > longest {
+        let expected = format!("{expected} of 1 to {longest} characters");
+        return at.value(span, Err(ValueError::new(&text, expected)));
+    }
+    Ok(text)
+}
+
+pub(super) fn names(
+    at: &Place<'_>,
+    list: Spanned<Names>,
+    expected: &str,
+) -> Result<Vec<String>, Error> {
+    let span = list.span();
+    let names: Vec<String> = list
+        .into_inner()
+        .into_iter()
+        .map(|name| text(at, name, 4096, expected))
+        .collect::<Result<_, _>>()?;
+    if names.is_empty() {
+        return at.value(span, Err(ValueError::new("[]", expected)));
+    }
+    Ok(names)
+}
+
+/// Converts a list's items one by one, so that an error points at its item.
+pub(super) fn list<T, I>(
+    at: &Place<'_>,
+    list: Spanned<Vec<Spanned<I>>>,
+    parse: impl Fn(&str) -> Result<Vec<T>, ValueError>,
+    text: impl Fn(&I) -> &str,
+) -> Result<Vec<T>, Error> {
+    let span = list.span();
+    let mut values = Vec::new();
+    for item in list.into_inner() {
+        values.extend(at.value(item.span(), parse(text(item.get_ref())))?);
+    }
+    if values.is_empty() || values.len() > 1000 {
+        let found = format!("{} values", values.len());
+        return at.value(span, Err(ValueError::new(&found, "1 to 1000 values")));
+    }
+    Ok(values)
+}
+
+pub(super) fn whole(
+    at: &Place<'_>,
+    value: Option<Spanned<i64>>,
+    least: u32,
+    most: u32,
+) -> Result<Option<u32>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    let fits = u32::try_from(*value.get_ref()).ok().filter(|n| (least..=most).contains(n));
+    let expected = format!("a whole number from {least} to {most}");
+    let found = value.get_ref().to_string();
+    at.value(value.span(), fits.map(Some).ok_or_else(|| ValueError::new(&found, expected)))
+}
+
+pub(super) fn number(
+    at: &Place<'_>,
+    value: Option<Spanned<f64>>,
+    least: f64,
+    most: f64,
+) -> Result<Option<f64>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    let number = *value.get_ref();
+    if (least..=most).contains(&number) {
+        return Ok(Some(number));
+    }
+    let expected = format!("a number from {least} to {most}");
+    at.value(value.span(), Err(ValueError::new(&number.to_string(), expected)))
+}
