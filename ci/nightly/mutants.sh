@@ -48,7 +48,7 @@ awk -v commit="$commit" -v processor="$processor" '
         print "# Mutants of the cpu forward pass"
         print ""
         print "Which faults verification catches: each cell is the check nearest its limit, or farthest over it, and its value"
-        print "(limit 3e-3 for NMSE with 8-bit activations, three times that for a single row, 0.44 standard deviations for a generated token)."
+        print "(limit of the NMSE: 3e-3 with 8-bit activations, 1e-4 for F16 files; three times that for a single row; of a generated token'\''s shortfall: 8 times its root)."
         print "Bold: a mutant that passed or a device that did not. Written by `ci/nightly/mutants.sh` at commit " commit " on " processor "."
         print ""
         printf "**%d of %d mutants caught, %d of %d real devices passed.**\n\n", caught, mutants, passed, real

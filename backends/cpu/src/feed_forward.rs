@@ -8,14 +8,14 @@ use crate::weights::{FfnWeights, LayerWeights};
 
 impl Pass<'_> {
     /// Stream to stream.
-    pub(crate) fn feed_forward(&self, layer: usize, weights: &LayerWeights, scratch: &mut Scratch) {
+    pub(crate) fn feed_forward(&self, weights: &LayerWeights, scratch: &mut Scratch) {
         match &weights.ffn.router {
-            None => self.dense(layer, weights, scratch),
-            Some(_) => self.experts(layer, weights, scratch),
+            None => self.dense(weights, scratch),
+            Some(_) => self.experts(weights, scratch),
         }
     }
 
-    fn dense(&self, layer: usize, weights: &LayerWeights, scratch: &mut Scratch) {
+    fn dense(&self, weights: &LayerWeights, scratch: &mut Scratch) {
         let Engine { gate, up, product, .. } = self.engine;
         let ffn = &weights.ffn;
         let forms = ffn.gate.forms().and(ffn.up.forms());
@@ -25,27 +25,26 @@ impl Pass<'_> {
 
         let shape = (self.rows(), ffn.width);
         let (input, panel) = self.input(scratch, shape, ffn.down.forms(), |row, out| {
-            self.inner_row(layer, row, ffn, out);
+            self.inner_row(row, ffn, out);
         });
         let job = Job::whole(&ffn.down, product);
         self.products(&[&[job]], input, panel, |_, rows| self.add_to_stream(product, rows));
     }
 
     /// A row of `silu(gate) * up`.
-    fn inner_row(&self, layer: usize, row: usize, ffn: &FfnWeights, out: &mut [f32]) {
+    fn inner_row(&self, row: usize, ffn: &FfnWeights, out: &mut [f32]) {
         // SAFETY: written in an earlier phase.
         out.copy_from_slice(unsafe {
             self.engine.gate.read(row * ffn.width..(row + 1) * ffn.width)
         });
-        let middle = self.engine.network.layers.len() / 2;
-        if self.engine.mutation.is(Mutant::Subscale) && layer == middle {
-            drop_subscale(out);
+        if self.engine.mutation.is(Mutant::Subscale) {
+            out.chunks_mut(256).for_each(drop_subscale);
         }
     }
 
     /// Softmax over all experts, the best `used` kept and renormalised (Mixtral). Experts run one after the other,
     /// each over the tokens that chose it.
-    fn experts(&self, layer: usize, weights: &LayerWeights, scratch: &mut Scratch) {
+    fn experts(&self, weights: &LayerWeights, scratch: &mut Scratch) {
         let Engine { gate, up, product, mixture, sizes, scores, isa, .. } = self.engine;
         let ffn = &weights.ffn;
         let Some(router) = &ffn.router else { return };
@@ -78,7 +77,7 @@ impl Pass<'_> {
 
             let shape = (mine.len(), ffn.width);
             let (input, panel) = self.input(scratch, shape, ffn.down.forms(), |row, out| {
-                self.inner_row(layer, row, ffn, out);
+                self.inner_row(row, ffn, out);
             });
             self.products(&[&[part(&ffn.down, product)]], input, panel, |_, columns| {
                 for (i, &(row, share)) in mine.iter().enumerate() {

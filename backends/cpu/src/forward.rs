@@ -65,7 +65,7 @@ impl<'a> Pass<'a> {
             self.queries_keys_values(weights, shape, scratch);
             self.attention(i, shape, scratch);
             self.attention_output(weights, shape, scratch);
-            self.feed_forward(i, weights, scratch);
+            self.feed_forward(weights, scratch);
         }
         self.head(scratch);
     }

@@ -9,7 +9,7 @@ pub(crate) enum Mutant {
     Position,
     /// Rotary pairs are formed the other family's way.
     Rotary,
-    /// In one product of one layer, the second group of 32 activations gets the scale of the first.
+    /// In one kind of product (`ffn_down`), the second of every eight groups of 32 activations gets the scale of the first.
     Subscale,
     /// In one layer, a token that comes alone does not store its key.
     StaleKv,
