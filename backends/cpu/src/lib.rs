@@ -7,6 +7,7 @@
 //!
 //! Read `forward.rs` first, then `kernels/table.rs`.
 
+mod affinity;
 mod attention;
 mod backend;
 mod bandwidth;

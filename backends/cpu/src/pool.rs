@@ -10,16 +10,21 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::affinity::Share;
+
 /// How long a waiter spins before it sleeps, at most.
 const SPIN: Duration = Duration::from_micros(50);
-/// And at least: each wait that spun in vain halves the time, each that did not doubles it. Where the thread waited for is
-/// itself waiting for this core, spinning is pure loss.
+/// And at least, where threads may share a processor: each wait that spun in vain halves the time, each that did not doubles it.
+/// When the thread waited for is itself waiting for this processor, spinning is pure loss. Threads on processors of their own
+/// always spin the whole time.
 const LEAST: Duration = Duration::from_micros(1);
 
 /// Threads that stay alive between runs; the caller is thread 0.
 pub(crate) struct Pool {
     state: Arc<State>,
     workers: Vec<JoinHandle<()>>,
+    /// Where the caller runs during a run.
+    share: Option<Share>,
 }
 
 /// A thread panicked inside `run`.
@@ -45,7 +50,8 @@ struct State {
     job: UnsafeCell<Option<Job>>,
     stop: AtomicBool,
     panicked: AtomicBool,
-    counters: [Counter; 4],
+    /// Tasks taken of each thread's part, (threads, 4 shares in turn)
+    counters: Vec<[Counter; 4]>,
 }
 
 /// A work counter on a cache line of its own.
@@ -60,21 +66,27 @@ unsafe impl Send for State {}
 impl Pool {
     /// Starts `threads - 1` workers.
     pub(crate) fn new(threads: usize) -> std::io::Result<Pool> {
+        let shares = Share::out(threads);
         let state = Arc::new(State {
             threads,
-            outer: Barrier::new(threads),
-            inner: Barrier::new(threads),
+            outer: Barrier::new(threads, shares.is_some()),
+            inner: Barrier::new(threads, shares.is_some()),
             job: UnsafeCell::new(None),
             stop: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
-            counters: std::array::from_fn(|_| Counter(AtomicUsize::new(0))),
+            counters: (0..threads)
+                .map(|_| std::array::from_fn(|_| Counter(AtomicUsize::new(0))))
+                .collect(),
         });
         let mut workers = Vec::new();
         for index in 1..threads {
             let shared = Arc::clone(&state);
-            let spawned = std::thread::Builder::new()
-                .name(format!("cpu-{index}"))
-                .spawn(move || work(&shared, index));
+            let share = shares.as_ref().map(|shares| shares[index].clone());
+            let spawned =
+                std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || {
+                    let _kept = share.map(|share| share.keep());
+                    work(&shared, index);
+                });
             match spawned {
                 Ok(worker) => workers.push(worker),
                 Err(error) => {
@@ -86,7 +98,13 @@ impl Pool {
                 }
             }
         }
-        Ok(Pool { state, workers })
+        let share = shares.map(|mut shares| shares.swap_remove(0));
+        Ok(Pool { state, workers, share })
+    }
+
+    /// Each thread keeps to processors of its own while it runs.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.share.is_some()
     }
 
     /// Threads, the caller included.
@@ -102,10 +120,12 @@ impl Pool {
         let job: Job = unsafe { std::mem::transmute(short) };
         // SAFETY: the workers wait at the outer barrier, and `&mut self` keeps other callers out.
         unsafe { *state.job.get() = Some(job) };
-        state.counters.iter().for_each(|counter| counter.0.store(0, Ordering::Relaxed));
+        state.counters.iter().flatten().for_each(|counter| counter.0.store(0, Ordering::Relaxed));
+        let kept = self.share.as_ref().map(Share::keep);
         drop(state.outer.wait());
         perform(state, 0);
         drop(state.outer.wait());
+        drop(kept);
         // SAFETY: every worker is past the run.
         unsafe { *state.job.get() = None };
         if state.panicked.swap(false, Ordering::SeqCst) {
@@ -157,22 +177,28 @@ impl Member<'_> {
         self.state.threads
     }
 
-    /// Shares tasks 0 .. n among the crew, each taken once by whoever is free, and returns when all are done.
+    /// Shares tasks 0 .. n among the crew, each taken once, and returns when all are done. Each thread works through a part of
+    /// its own in order, so that what it streams lies together, and then helps the others with theirs.
     /// Every thread must make the same sequence of `share` calls.
     pub(crate) fn share(&self, n: usize, mut task: impl FnMut(usize)) {
-        let share = self.shares.get();
+        let (share, threads) = (self.shares.get(), self.state.threads);
         self.shares.set(share + 1);
-        // Two shares ahead: nobody uses that counter any more, nor yet.
+        // Two shares ahead: nobody uses those counters any more, nor yet.
         if self.index == 0 {
-            self.state.counters[(share + 2) % 4].0.store(0, Ordering::Relaxed);
-        }
-        let counter = &self.state.counters[share % 4].0;
-        loop {
-            let next = counter.fetch_add(1, Ordering::Relaxed);
-            if next >= n {
-                break;
+            for counters in &self.state.counters {
+                counters[(share + 2) % 4].0.store(0, Ordering::Relaxed);
             }
-            task(next);
+        }
+        for owner in (0..threads).map(|i| (self.index + i) % threads) {
+            let (start, end) = (n * owner / threads, n * (owner + 1) / threads);
+            let counter = &self.state.counters[owner][share % 4].0;
+            loop {
+                let next = start + counter.fetch_add(1, Ordering::Relaxed);
+                if next >= end {
+                    break;
+                }
+                task(next);
+            }
         }
         self.barrier();
     }
@@ -195,6 +221,8 @@ struct Barrier {
     sleepers: AtomicU32,
     /// Nanoseconds a waiter spins now.
     patience: AtomicU32,
+    /// And at least.
+    least: u32,
     lock: Mutex<()>,
     wake: Condvar,
 }
@@ -202,7 +230,7 @@ struct Barrier {
 struct Broken;
 
 impl Barrier {
-    fn new(threads: usize) -> Barrier {
+    fn new(threads: usize, pinned: bool) -> Barrier {
         Barrier {
             threads: threads as u32,
             arrived: AtomicU32::new(0),
@@ -210,6 +238,7 @@ impl Barrier {
             broken: AtomicBool::new(false),
             sleepers: AtomicU32::new(0),
             patience: AtomicU32::new(SPIN.as_nanos() as u32),
+            least: if pinned { SPIN } else { LEAST }.as_nanos() as u32,
             lock: Mutex::new(()),
             wake: Condvar::new(),
         }
@@ -245,7 +274,7 @@ impl Barrier {
             }
             if start.elapsed() > Duration::from_nanos(patience.into()) {
                 let less = patience / 2;
-                self.patience.store(less.max(LEAST.as_nanos() as u32), Ordering::Relaxed);
+                self.patience.store(less.max(self.least), Ordering::Relaxed);
                 return false;
             }
         }

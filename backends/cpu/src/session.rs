@@ -157,6 +157,10 @@ impl Session for CpuSession {
     fn facts(&self) -> Facts {
         let network = &self.engine.network;
         let info = network.model().info();
+        let affinity = match self.pool.is_pinned() {
+            true => Known::Value("each thread keeps to processors of its own".to_owned()),
+            false => Known::unavailable("threads are placed by the system"),
+        };
         Facts {
             device: self.device.clone(),
             isa: self.engine.isa.name().to_owned().into(),
@@ -174,7 +178,7 @@ impl Session for CpuSession {
             scratch_bytes: self.scratch_bytes + self.engine.logits.bytes(),
             streamed_bytes: info.streamed_bytes,
             kernels: network.kernels(self.engine.isa),
-            notes: BTreeMap::new(),
+            notes: BTreeMap::from([("affinity".to_owned(), affinity)]),
         }
     }
 }
