@@ -39,10 +39,10 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
     if let Some(legend) = legend(comparison) {
         push_wrapped(&mut text, legend, width);
     }
-    if !table.columns.iter().any(|column| column.id == "marks") {
-        if let Some(note) = left_out(comparison) {
-            push_wrapped(&mut text, &note, width);
-        }
+    if !table.columns.iter().any(|column| column.id == "marks")
+        && let Some(note) = left_out(comparison)
+    {
+        push_wrapped(&mut text, &note, width);
     }
     text
 }
