@@ -122,7 +122,7 @@ fn wraps(shape: &Shape) -> bool {
 /// Indices of the columns that fit; those that give way first are dropped first.
 fn fit(table: &Table, width: usize) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..table.columns.len()).collect();
-    while kept.iter().map(|&i| wide(table, i) + GAP).sum::<usize>() > width + GAP {
+    while kept.iter().map(|&i| wide(table, i) + GAP).sum::<usize>() > width {
         let places = kept.iter().enumerate().filter(|(_, i)| gives_way(table, **i) > 0);
         let Some((place, _)) = places.max_by_key(|(_, i)| gives_way(table, **i)) else { break };
         kept.remove(place);
