@@ -16,7 +16,7 @@ export CARGO_INCREMENTAL=0
 deny() {
     local deny=$tools/bin/cargo-deny
     if [ ! -x "$deny" ]; then
-        CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --debug --root "$tools" cargo-deny --version "^0.20"
+        CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --debug --root "$tools" cargo-deny --version "^0.20"
         rm -rf "$tools/build"
     fi
     # Advisories live on github.com, which a bare machine may not reach; the other three need no network.
