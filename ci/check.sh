@@ -39,7 +39,7 @@ step "format" cargo fmt --all --check
 step "licences, bans, sources" deny
 step "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 step "documentation" doc
-step "tests and doc tests" cargo test --locked --workspace
+step "tests and doc tests" cargo test --locked --workspace --no-fail-fast
 step "cpu only build" cargo build --locked -p yardstick --no-default-features --features cpu
 step "hostile files, release" cargo test --locked --release -p yardstick-model --test hostile --test structure
 step "html in a browser" html

@@ -158,7 +158,7 @@ pub(crate) fn no_worker() {
     };
     for (worker, expected) in [
         (program("/nonexistent", &[]), "cannot start /nonexistent"),
-        (program("sh", &["-c", "echo hello"]), "not a message"),
+        (program("sh", &["-c", "read request; echo hello"]), "not a message"),
         (program("sh", &["-c", "exit 5"]), "exit code 5"),
         (program("sh", &["-c", "echo gone >&2; kill -9 $$"]), "it wrote: gone"),
     ] {
