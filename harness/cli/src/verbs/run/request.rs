@@ -39,7 +39,12 @@ impl Request {
     /// From flags.
     pub(crate) fn new(args: &Run) -> Result<Request> {
         let (suite_file, suite_text) = suite_text(args)?;
-        let suite = Suite::parse(&suite_file, &suite_text)?;
+        let mut suite = Suite::parse(&suite_file, &suite_text)?;
+        if args.suite.is_none() && (!args.model.is_empty() || args.test.is_some()) {
+            // What the default suite would have measured is not what is measured.
+            suite.name = "command line".to_owned();
+            suite.analysis = String::new();
+        }
         let command = std::env::args().skip(1).collect();
         let seed = args.seed.unwrap_or_else(tool::seed);
         let info = RunInfo {
@@ -73,7 +78,8 @@ impl Request {
         let Verb::Run(args) = args.verb.unwrap_or_default() else {
             bail!("run {} was not started by `yardstick run`; start it again", run.id);
         };
-        let suite = Suite::parse(&stored.suite_file, &stored.suite_text)?;
+        let mut suite = Suite::parse(&stored.suite_file, &stored.suite_text)?;
+        suite.name.clone_from(&run.suite);
         let info = RunInfo {
             id: run.id.clone(),
             started: run.started,
