@@ -67,7 +67,9 @@ fn load(path: &Path, wanted: Option<&str>, threads: Option<usize>) -> (Box<dyn S
         DeviceStatus::Missing { .. } => None,
     };
     let mut devices = Cpu.devices().into_iter().filter_map(ready);
-    let device = devices.find(|d| wanted.map_or(d.preferred, |wanted| d.id == wanted)).unwrap();
+    let device = devices
+        .find(|d| wanted.map_or(d.preferred, |w| d.id == w || w == "cpu" && d.preferred))
+        .unwrap();
     println!("{} on {}", model.info().name, device.id);
     let options = Options { context: Some(TOKENS), threads, ..Options::default() };
     (Cpu.load(&device, &model, &options).unwrap(), model.architecture().vocab)
