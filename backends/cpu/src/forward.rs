@@ -174,9 +174,8 @@ impl<'a> Pass<'a> {
         panel: &mut crate::kernels::integer::Panel,
     ) {
         let weights = self.engine.network.weights(job.matrix, job.first_row, job.rows);
-        let len = job.to.len() - job.offset;
         // SAFETY: the rows are this task's.
-        let out = unsafe { Out::new(job.to.pointer().add(job.offset), len, job.stride) };
+        let out = unsafe { Out::new(job.to, job.offset, job.stride) };
         multiply(self.engine.isa, &weights, rows, input, &out, panel);
     }
 

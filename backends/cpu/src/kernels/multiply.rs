@@ -9,6 +9,7 @@ use super::activations::{Forms, Rows, Tiles};
 use super::float::{Columns, Lines, accumulate, dot, widen};
 use super::integer::{Panel, ROWS, TILE};
 use super::table::{Float, Integer, Kernel};
+use crate::buffer::Buffer;
 
 /// Columns up to which rows are multiplied one column at a time.
 pub(crate) const FEW: usize = 3;
@@ -28,28 +29,28 @@ pub(crate) enum Input<'a> {
     Tiles(&'a Tiles, usize),
 }
 
-/// Where products go: column c, row r at `c * stride + r`.
+/// Where products go: column c, row r at `offset + c * stride + r`.
 #[derive(Clone, Copy)]
-pub(crate) struct Out {
-    start: *mut f32,
-    len: usize,
+pub(crate) struct Out<'a> {
+    to: &'a Buffer<f32>,
+    offset: usize,
     stride: usize,
 }
 
-impl Out {
+impl<'a> Out<'a> {
     /// # Safety
     /// While this is used, nobody else reads or writes the rows it is given tasks for.
-    pub(crate) unsafe fn new(start: *mut f32, len: usize, stride: usize) -> Out {
-        Out { start, len, stride }
+    pub(crate) unsafe fn new(to: &'a Buffer<f32>, offset: usize, stride: usize) -> Out<'a> {
+        Out { to, offset, stride }
     }
 
     /// Rows `row ..` of column `column`, to write.
     #[allow(clippy::mut_from_ref, reason = "rows are the task's own, as `new` was promised")]
     pub(crate) fn rows(&self, column: usize, rows: Range<usize>) -> &mut [f32] {
-        let at = column * self.stride + rows.start;
-        assert!(rows.end <= self.stride && at + rows.len() <= self.len);
-        // SAFETY: within the buffer (checked) and the task's own (`new`).
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), rows.len()) }
+        assert!(rows.end <= self.stride);
+        let at = self.offset + column * self.stride;
+        // SAFETY: the rows are the task's own (`new`).
+        unsafe { self.to.write(at + rows.start..at + rows.end) }
     }
 }
 
@@ -78,7 +79,7 @@ pub(crate) fn multiply(
     weights: &Weights<'_>,
     rows: Range<usize>,
     input: Input<'_>,
-    out: &Out,
+    out: &Out<'_>,
     panel: &mut Panel,
 ) {
     match (weights.kernel, input) {
@@ -106,7 +107,7 @@ fn by_rows(
     rows: Range<usize>,
     x: &Rows,
     count: usize,
-    out: &Out,
+    out: &Out<'_>,
 ) {
     let stride = weights.format.row_bytes(weights.cols);
     let row = |r: usize| &weights.bytes[r * stride..(r + 1) * stride];
@@ -129,7 +130,7 @@ fn by_decoded_rows(
     rows: Range<usize>,
     x: &Rows,
     count: usize,
-    out: &Out,
+    out: &Out<'_>,
     panel: &mut Panel,
 ) {
     let stride = weights.format.row_bytes(weights.cols);
@@ -148,7 +149,7 @@ fn by_integer_panels(
     rows: Range<usize>,
     x: &Tiles,
     count: usize,
-    out: &Out,
+    out: &Out<'_>,
     panel: &mut Panel,
 ) {
     let stride = weights.format.row_bytes(weights.cols);
@@ -175,7 +176,7 @@ fn by_float_panels(
     rows: Range<usize>,
     x: &Tiles,
     count: usize,
-    out: &Out,
+    out: &Out<'_>,
     panel: &mut Panel,
 ) {
     let (cols, stride) = (weights.cols, weights.format.row_bytes(weights.cols));
@@ -207,7 +208,7 @@ fn store(
     tile: usize,
     count: usize,
     rows: Range<usize>,
-    out: &Out,
+    out: &Out<'_>,
 ) {
     for (i, product) in product.iter().enumerate().take(count - tile * TILE) {
         out.rows(tile * TILE + i, rows.clone()).copy_from_slice(&product[..rows.len()]);

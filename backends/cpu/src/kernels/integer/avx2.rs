@@ -50,6 +50,7 @@ pub(crate) fn dot<F: Quant>(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32;
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot_one<F: Quant>(row: &[u8], cols: usize, x: &Row<'_>) -> f32 {
     assert!(row.len() >= cols / F::BLOCK * F::BYTES && x.q.len() >= cols);
+    assert!(x.lanes.len() >= cols / 4 && x.fours.len() >= cols / 4);
     let (mut q, mut scales, mut mins) = ([0_u8; 256], [0.0_f32; 16], [0.0_f32; 16]);
     let mut sum = _mm256_setzero_ps();
     let mut less = 0.0;
@@ -57,7 +58,7 @@ fn dot_one<F: Quant>(row: &[u8], cols: usize, x: &Row<'_>) -> f32 {
         F::unpack(block, &mut q, &mut scales, &mut mins);
         for i in 0..F::BLOCK / BLOCK {
             let at = b * F::BLOCK + i * BLOCK;
-            // SAFETY: `q` holds 256 bytes; x holds `cols` values (checked), a multiple of 32.
+            // SAFETY: `q` holds 256 bytes; x holds `cols` values (checked), whole blocks of 32.
             let (w, v, lanes, minus) = unsafe {
                 (
                     _mm256_loadu_si256(q.as_ptr().add(i * BLOCK).cast()),

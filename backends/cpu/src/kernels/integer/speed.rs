@@ -7,6 +7,7 @@ use yardstick_api::Numerics;
 use yardstick_model::Format;
 
 use super::{Panel, TILE};
+use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::multiply::{Input, Out, Weights, multiply};
@@ -46,9 +47,9 @@ fn kernel_speed() {
             let tiles = Tiles::new(COLUMNS, COLS, forms).unwrap();
             // SAFETY: nobody else uses the tiles.
             (0..COLUMNS / TILE).for_each(|t| unsafe { tiles.fill(isa, t, &x, COLS, forms) });
-            let mut out = vec![0.0; ROWS * COLUMNS];
+            let out = Buffer::zeroed(ROWS * COLUMNS).unwrap();
             // SAFETY: the only user of `out` meanwhile.
-            let to = unsafe { Out::new(out.as_mut_ptr(), out.len(), ROWS) };
+            let to = unsafe { Out::new(&out, 0, ROWS) };
             let few =
                 best(|| multiply(isa, &weights, 0..ROWS, Input::Rows(&rows, 1), &to, &mut panel));
             let many = best(|| {

@@ -5,6 +5,7 @@ use yardstick_api::Numerics;
 use yardstick_model::Format;
 
 use super::{Panel, ROWS, TILE};
+use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::multiply::{Input, Out, Weights, multiply};
@@ -93,9 +94,10 @@ fn check(
     let weights = Weights { kernel, format, cols, bytes: &bytes };
     let mut panel = Panel::new(cols, true, true).unwrap();
     let expected = exact(format, &bytes, cols, &xs, kernel.forms().int8);
-    let mut out = vec![f32::NAN; columns * rows];
+    let mut out = Buffer::zeroed(columns * rows).unwrap();
+    out.all_mut().fill(f32::NAN);
     // SAFETY: the only user of `out` meanwhile.
-    let to = unsafe { Out::new(out.as_mut_ptr(), out.len(), rows) };
+    let to = unsafe { Out::new(&out, 0, rows) };
     if columns <= 3 {
         let mut x = Rows::new(columns, cols).unwrap();
         x.reset(cols);
@@ -110,7 +112,7 @@ fn check(
         }
         multiply(isa, &weights, 0..rows, Input::Tiles(&x, columns), &to, &mut panel);
     }
-    for (i, (found, (exact, size))) in out.iter().zip(expected).enumerate() {
+    for (i, (found, (exact, size))) in out.all_mut().iter().zip(expected).enumerate() {
         let error = (f64::from(*found) - exact).abs();
         assert!(
             error <= 2e-6 * size + 1e-6,
@@ -157,9 +159,10 @@ fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
     let kernel = Kernel::choose(format, isa, Numerics::A8);
     let weights = Weights { kernel, format, cols, bytes: &bytes };
     let mut panel = Panel::new(cols, false, true).unwrap();
-    let mut out = vec![f32::NAN; columns * 3];
+    let mut out = Buffer::zeroed(columns * 3).unwrap();
+    out.all_mut().fill(f32::NAN);
     // SAFETY: the only user of `out` meanwhile.
-    let to = unsafe { Out::new(out.as_mut_ptr(), out.len(), 3) };
+    let to = unsafe { Out::new(&out, 0, 3) };
     let forms = Forms { int8: false, float: true };
     if columns <= 3 {
         let mut x = Rows::new(columns, cols).unwrap();
@@ -172,7 +175,8 @@ fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
         unsafe { x.fill(isa, 0, &xs.concat(), cols, forms) };
         multiply(isa, &weights, 0..3, Input::Tiles(&x, columns), &to, &mut panel);
     }
-    for (found, (exact, size)) in out.iter().zip(exact(format, &bytes, cols, &xs, false)) {
+    let expected = exact(format, &bytes, cols, &xs, false);
+    for (found, (exact, size)) in out.all_mut().iter().zip(expected) {
         assert!((f64::from(*found) - exact).abs() <= 2e-6 * size + 1e-6);
     }
 }
