@@ -93,7 +93,7 @@ impl Backend for Cpu {
             chunk: options.chunk,
             kv: options.kv,
             numerics: numerics.with_kv(options.kv),
-            scratch_bytes: footprint.scratch_bytes,
+            scratch_bytes: footprint.scratch_bytes - head_bytes(architecture, options),
             lengths: vec![0; options.sequences],
             logits: 0,
         }))
@@ -194,17 +194,23 @@ fn footprint(model: &ModelInfo, options: &Options, isa: Isa) -> Footprint {
     });
     let layers = architecture.layers.len().saturating_mul(2).saturating_add(1);
     let sizes = Sizes::new(architecture, rows(options, context));
-    let head = (architecture.vocab as u64)
-        .saturating_mul(options.sequences as u64)
-        .saturating_mul(size_of::<f32>() as u64);
     Footprint {
         mapped_bytes: model.tensor_bytes,
         copied_bytes: (architecture.embedding as u64)
             .saturating_mul(layers as u64)
             .saturating_mul(4),
         kv_bytes: Kv::size(&architecture.layers, options.sequences, context, options.kv),
-        scratch_bytes: sizes.scratch_bytes(threads(options), forms, isa).saturating_add(head),
+        scratch_bytes: sizes
+            .scratch_bytes(threads(options), forms, isa)
+            .saturating_add(head_bytes(architecture, options)),
     }
+}
+
+/// Logits of a row of every sequence; the session counts what it really holds.
+fn head_bytes(architecture: &Architecture, options: &Options) -> u64 {
+    (architecture.vocab as u64)
+        .saturating_mul(options.sequences as u64)
+        .saturating_mul(size_of::<f32>() as u64)
 }
 
 fn does_not_fit(footprint: &Footprint, limit: u64) -> Unsupported {

@@ -19,6 +19,7 @@ pub(crate) struct CpuSession {
     pub(crate) chunk: usize,
     pub(crate) kv: KvType,
     pub(crate) numerics: Numerics,
+    /// All but the logits.
     pub(crate) scratch_bytes: u64,
     /// Positions each sequence holds.
     pub(crate) lengths: Vec<usize>,
@@ -100,6 +101,11 @@ fn cut(step: &Step, from: usize, to: usize) -> Step {
     }
 }
 
+/// Half-written buffers are left behind, so nothing further is to be believed: the harness starts a new worker.
+fn panicked() -> Error {
+    Error::DeviceLost("a thread panicked in the forward pass; load the model again".into())
+}
+
 impl Session for CpuSession {
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         let step = self.check(batch)?;
@@ -114,7 +120,7 @@ impl Session for CpuSession {
             let engine = &self.engine;
             self.pool
                 .run(|member| Pass { engine, step: &chunk, member }.run())
-                .map_err(|_| Error::Device("a thread panicked in the forward pass".into()))?;
+                .map_err(|_| panicked())?;
         }
         // Only now that nothing can fail do the sequences grow.
         for piece in &step.pieces {
