@@ -14,6 +14,8 @@ use crate::pool::Pool;
 const BUDGET: Duration = Duration::from_millis(300);
 /// Buffers larger than this would not be faster or slower.
 const LARGEST: u64 = 2 << 30;
+/// Words of a step of the widest pattern: 8 streams of 32.
+const STEP: usize = 8 * 32;
 /// Streams a thread reads side by side, and whether it prefetches.
 const PATTERNS: [(usize, bool); 8] =
     [(1, false), (2, false), (4, false), (8, false), (1, true), (2, true), (4, true), (8, true)];
@@ -22,8 +24,8 @@ const PATTERNS: [(usize, bool); 8] =
 pub(crate) fn measure(isa: Isa, bytes: u64, threads: usize) -> Known<f64> {
     let quarter = memory::available().value().map_or(LARGEST, |available| available / 4);
     let words = bytes.min(LARGEST).min(quarter) as usize / 4;
-    // Whole streams of whole lines for every thread.
-    let unit = threads * 8 * 16;
+    // Whole steps of every stream for every thread: all that is counted is read.
+    let unit = threads * STEP;
     let words = (words / unit).max(1) * unit;
     let buffer = match Buffer::<i32>::zeroed(words) {
         Ok(buffer) => buffer,
@@ -72,7 +74,7 @@ fn part(share: usize, rate: f64, threads: usize) -> usize {
     let rate = if rate > 0.0 { rate } else { 10e9 };
     let words = (rate * BUDGET.as_secs_f64() / 10.0 / 4.0) as usize / threads;
     // A working set of cache size must be read whole; a tenth of the budget is far more than any cache.
-    (words / 128 * 128).clamp(128, share.max(128)).min(share)
+    (words / STEP * STEP).clamp(STEP, share.max(STEP)).min(share)
 }
 
 /// Sum of all words, read as `streams` (a power of two, at most 8) parts side by side.
@@ -84,10 +86,13 @@ fn read(isa: Isa, words: &[i32], streams: usize, ahead: bool) -> i32 {
         // SAFETY: the value proves the features.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2(_) => unsafe { x86::read256(words, streams, ahead) },
-        _ => words.chunks(words.len().div_ceil(streams).max(1)).fold(0_i32, |sum, part| {
-            let part = part.iter().fold(0_i32, |sum, &word| sum.wrapping_add(word));
-            sum.wrapping_add(part)
-        }),
+        _ => {
+            let _ = ahead;
+            words.chunks(words.len().div_ceil(streams).max(1)).fold(0_i32, |sum, part| {
+                let part = part.iter().fold(0_i32, |sum, &word| sum.wrapping_add(word));
+                sum.wrapping_add(part)
+            })
+        }
     }
 }
 
@@ -158,6 +163,21 @@ mod tests {
         for isa in Isa::usable() {
             for (streams, ahead) in PATTERNS {
                 assert_eq!(read(isa, &words, streams, ahead), sum, "{isa:?} {streams} {ahead}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_word_that_is_counted_is_read() {
+        let ones = vec![1; 5 * STEP];
+        for (share, rate) in [(STEP, 0.0), (5 * STEP, 0.0), (5 * STEP, 1e5), (3 * STEP, 1e5)] {
+            let part = part(share, rate, 3);
+            assert!(part <= share);
+            for (isa, (streams, ahead)) in
+                Isa::usable().into_iter().flat_map(|isa| PATTERNS.map(|pattern| (isa, pattern)))
+            {
+                let sum = read(isa, &ones[..part], streams, ahead);
+                assert_eq!(sum as usize, part, "{isa:?} {streams} {ahead}");
             }
         }
     }

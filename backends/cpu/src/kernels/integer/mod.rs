@@ -7,6 +7,7 @@ pub(crate) mod avx2;
 pub(crate) mod avx512_vnni;
 pub(crate) mod scalar;
 
+#[cfg(target_arch = "x86_64")]
 use super::quant::Quant;
 use crate::buffer::Buffer;
 
@@ -20,7 +21,8 @@ pub(crate) type Product = [[f32; ROWS]; TILE];
 
 /// Sixteen rows unpacked; b = cols / 32.
 pub(crate) struct Panel {
-    /// (b, 8 groups of 4, 16 rows, 4)
+    /// (b, 8 groups of 4, 16 rows, 4); the scalar kernels read `float` instead
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for vector kernels"))]
     pub(crate) q: Buffer<u8>,
     /// (b, 32 / GROUP, 16)
     pub(crate) scales: Buffer<f32>,
@@ -54,6 +56,7 @@ impl Panel {
 }
 
 /// Unpacks up to 16 consecutive rows of `cols` weights into a panel; absent rows have scale 0.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) fn unpack_panel<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel) {
     let per_row = cols / F::BLOCK * F::BYTES;
