@@ -150,6 +150,7 @@ impl Work {
         if emitted != due {
             return Err(Error::Device(format!("generated {emitted} tokens, asked for {due}")));
         }
+        self.check_lengths(session, tokens)?;
         Ok(self.whole(sample, tokens))
     }
 

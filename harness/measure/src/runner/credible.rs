@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use yardstick_api::verify::Generated;
 use yardstick_api::{DeviceKind, Facts, Options};
 use yardstick_record::{Sample, Test};
 
@@ -41,6 +42,14 @@ pub(super) fn misplaced(launch: &Launch, asked: &Options, facts: &Facts) -> Opti
                 format!("asked for {} sequences, it holds {}", asked.sequences, facts.sequences)
             })
         })
+}
+
+/// Why what was verified does not cover what will be measured, if so: several sequences at once are proven at once.
+pub(super) fn uncovered(asked: &Options, generated: &Generated) -> Option<String> {
+    (asked.sequences >= 2 && generated.sequences < 2).then(|| {
+        let (asked, ran) = (asked.sequences, generated.sequences);
+        format!("asked for {asked} sequences at once, it was verified with {ran}")
+    })
 }
 
 /// Why these samples cannot be what the test took, if so. `elapsed` is the parent's time around the call.
@@ -97,6 +106,16 @@ mod tests {
             emits_ns: emits_ns.to_vec(),
             marks: Vec::new(),
         }
+    }
+
+    #[test]
+    fn several_sequences_are_not_proven_by_one() {
+        let asked = |sequences| Options { sequences, ..Options::default() };
+        let ran = |sequences| Generated { sequences, ids: Vec::new() };
+        assert!(uncovered(&asked(4), &ran(1)).is_some_and(|why| why.contains("verified with 1")));
+        assert!(uncovered(&asked(2), &ran(0)).is_some());
+        assert_eq!(uncovered(&asked(4), &ran(2)), None);
+        assert_eq!(uncovered(&asked(1), &ran(1)), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use yardstick_api::verify::{Observation, compare};
 use yardstick_record::{FailureKind, Outcome, Phase, Verification, VerificationStatus};
 
 use super::answers;
+use super::credible::uncovered;
 use super::{Prepared, Run};
 use crate::child::{CallError, Child};
 use crate::plan::Launch;
@@ -61,6 +62,9 @@ pub(super) fn verify(
         let message =
             format!("numerics {numerics:?} while verified, {:?} in its facts", facts.numerics);
         return Ok(Err(failed(message, Verification::skipped("the device changed its numerics"))));
+    }
+    if let Some(message) = uncovered(&launch.options, &generated) {
+        return Ok(Err(failed(message, Verification::skipped("one sequence alone was run"))));
     }
     let observation = match read(&seen) {
         Ok(observation) if observation.generated == generated => observation,
