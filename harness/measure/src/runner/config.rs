@@ -60,6 +60,9 @@ pub enum Stage {
     Measure,
 }
 
+/// The metadata key by which a written preset tells that its weights are random.
+const PRESET_KEY: &str = "yardstick.preset";
+
 /// A model that is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
@@ -83,7 +86,10 @@ impl Prepared {
             parameters: Known::Value(info.parameters),
             file_bytes: Known::Value(info.file_bytes),
             tensor_bytes: Known::Value(info.tensor_bytes),
-            random_weights: None,
+            random_weights: model
+                .gguf()
+                .display(PRESET_KEY)
+                .map(|preset| format!("random weights of preset {preset}")),
         };
         Ok(Prepared { path: path.to_owned(), reference })
     }

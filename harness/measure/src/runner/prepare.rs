@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use yardstick_model::preset::{self, Check, PresetRef};
+use yardstick_model::preset::{self, Check, Made, PresetRef};
 use yardstick_record::{FailureKind, Outcome};
 
 use super::Prepared;
 use crate::plan::{Catalogue, ModelRequest, ModelSource};
 
 /// Opens or writes a model; `progress` is told bytes done and in all. The outcome of its cells if that fails.
+/// The file's hash is computed anew either way, so that a record never names bytes it did not run.
 pub fn prepare(
     request: &ModelRequest,
     cache: &Path,
@@ -18,48 +19,37 @@ pub fn prepare(
     cancel: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Prepared, Outcome> {
-    let path = match &request.source {
-        ModelSource::File(path) => path,
+    match &request.source {
+        ModelSource::File(path) => Prepared::open(&request.name, path, None),
         ModelSource::Preset { name, quantisation } => {
-            return make(
-                request,
-                &format!("{name}:{quantisation}"),
-                cache,
-                threads,
-                cancel,
-                progress,
-            );
+            let preset = format!("{name}:{quantisation}");
+            let made = make(&preset, cache, threads, cancel, progress).map_err(|error| {
+                let interrupted = cancel.load(Ordering::Relaxed);
+                let kind =
+                    if interrupted { FailureKind::Interrupted } else { FailureKind::Backend };
+                Outcome::Failed { kind, message: error.to_string() }
+            })?;
+            Prepared::open(&request.name, &made.path, Some(made.sha256))
         }
-    };
-    Prepared::open(&request.name, path, None)
+    }
 }
 
 fn make(
-    request: &ModelRequest,
     preset: &str,
     cache: &Path,
     threads: usize,
     cancel: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Prepared, Outcome> {
-    let failed = |error: preset::Error| {
-        let interrupted = cancel.load(Ordering::Relaxed);
-        let kind = if interrupted { FailureKind::Interrupted } else { FailureKind::Backend };
-        Outcome::Failed { kind, message: error.to_string() }
-    };
-    let reference = PresetRef::parse(preset).map_err(failed)?;
-    let made = preset::make(&reference, cache, threads, Check::Size, &mut |done| {
+) -> Result<Made, preset::Error> {
+    let preset = PresetRef::parse(preset)?;
+    preset::make(&preset, cache, threads, Check::Hash, &mut |done| {
         progress(done.bytes, done.total_bytes);
         if cancel.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
-    });
-    let made = made.map_err(failed)?;
-    let mut prepared = Prepared::open(&request.name, &made.path, Some(made.sha256))?;
-    prepared.reference.random_weights = Some("random weights".to_owned());
-    Ok(prepared)
+    })
 }
 
 impl Catalogue {
@@ -69,5 +59,34 @@ impl Catalogue {
             presets: preset::names().map(str::to_owned).collect(),
             quantisations: preset::quantisations().map(|(name, _)| name.to_owned()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use yardstick_api::Known;
+    use yardstick_model::Model;
+
+    use super::*;
+
+    #[test]
+    fn a_damaged_preset_is_not_recorded_under_its_good_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let source =
+            ModelSource::Preset { name: "tiny".to_owned(), quantisation: "Q4_0".to_owned() };
+        let request = ModelRequest { name: "tiny:Q4_0".to_owned(), source };
+        let never = AtomicBool::new(false);
+        let ready = || prepare(&request, folder.path(), 1, &never, &mut |_, _| {}).unwrap();
+        let first = ready();
+        let mut bytes = fs::read(&first.path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&first.path, bytes).unwrap();
+        let again = ready();
+        let found = Model::open(&again.path).unwrap().sha256().unwrap();
+        assert_eq!(again.reference.sha256, Known::Value(found));
+        assert_eq!(again.reference, first.reference);
+        assert!(again.reference.random_weights.is_some());
     }
 }

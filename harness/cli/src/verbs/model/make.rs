@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, anyhow};
-use yardstick_measure::plan::resolve;
+use yardstick_measure::plan::{Catalogue, resolve};
 use yardstick_model::preset::{self, Check, InManifest, PresetRef};
 
+use crate::interrupt;
 use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::verbs::DONE;
-use crate::{interrupt, models};
 
 /// Writes presets into the cache and prints path and hash of each.
 pub(crate) fn write(paths: &Paths, names: &[String], threads: usize, check: bool) -> Result<u8> {
@@ -45,7 +45,7 @@ fn each(
 ) -> Result<u8> {
     let cancel = interrupt::flag()?;
     let mut progress = Progress::new();
-    for request in resolve(names, &[], &models::catalogue())? {
+    for request in resolve(names, &[], &Catalogue::built_in())? {
         let preset = PresetRef::parse(&request.name)
             .map_err(|error| anyhow!("only presets can be made: {error}"))?;
         progress.begin(format!("{preset}"));

@@ -59,7 +59,9 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
                 yardstick_probes::environment(&yardstick_probes::EnvironmentOptions::default())
             },
             rerun: &request::rerun,
-            prepare: &|model, progress| models::prepare(paths, model, &cancel, progress),
+            prepare: &|model, progress| {
+                runner::prepare(model, &paths.models(), models::cores(), &cancel, progress)
+            },
             done: &done,
             cancel: &cancel,
             stage: if args.verify_only { Stage::Verify } else { Stage::Measure },

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use yardstick_measure::builtin;
-use yardstick_measure::plan::{Inventory, ModelRequest, Overrides, Plan, expand};
+use yardstick_measure::plan::{Catalogue, Inventory, ModelRequest, Overrides, Plan, expand};
 use yardstick_measure::suite::{
     Deadlines, Suite, parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
 };
@@ -12,7 +12,7 @@ use yardstick_record::{Cell, RunInfo};
 use yardstick_store::Store;
 
 use crate::args::{Args, Run, Verb};
-use crate::{models, tool};
+use crate::tool;
 
 /// A run before it is planned.
 pub(crate) struct Request {
@@ -94,7 +94,7 @@ impl Request {
 
     /// The plan on these devices.
     pub(crate) fn plan(&self, inventory: &Inventory) -> Result<Plan> {
-        Ok(expand(&self.suite, &self.overrides, inventory, &models::catalogue(), self.info.seed)?)
+        Ok(expand(&self.suite, &self.overrides, inventory, &Catalogue::built_in(), self.info.seed)?)
     }
 
     /// How long phases may take.
