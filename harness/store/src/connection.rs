@@ -10,6 +10,34 @@ use crate::Error;
 /// How long a writer waits for another one. A transaction here takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What tells one file from another that has its name later.
+pub(crate) type FileId = (u64, u64);
+
+/// The file that a path leads to now: device and number on Unix, unknown elsewhere.
+pub(crate) fn file_id(path: &Path) -> Option<FileId> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// SQLite would wait for ever on a named pipe, and says little of a folder.
+fn regular(path: &Path) -> Result<(), Error> {
+    match std::fs::metadata(path) {
+        Ok(data) if !data.is_file() => {
+            let reason = "it is no regular file".to_owned();
+            Err(Error::NotAStore { path: path.to_owned(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Opens for writing, creating file and folder.
 pub(crate) fn writable(path: &Path) -> Result<Connection, Error> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -18,6 +46,7 @@ pub(crate) fn writable(path: &Path) -> Result<Connection, Error> {
             reason: format!("its folder cannot be made: {error}"),
         })?;
     }
+    regular(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -68,6 +97,7 @@ pub(crate) fn read_only(path: &Path) -> Result<Connection, Error> {
     if !path.exists() {
         return Err(Error::Missing { path: path.to_owned() });
     }
+    regular(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let normal = Connection::open_with_flags(path, flags).and_then(usable);
     let connection = match normal {

@@ -53,6 +53,14 @@ pub enum Error {
         /// What refused.
         reason: String,
     },
+    /// Deleted or replaced while it was open.
+    #[error(
+        "{path} was deleted or replaced while it was in use: the record was not kept; put the store back, or start again"
+    )]
+    Gone {
+        /// The store.
+        path: PathBuf,
+    },
     /// No space.
     #[error(
         "no space left for {path}: the record was not stored, earlier ones are intact; free space, then `run --resume`"

@@ -12,6 +12,8 @@ use crate::{Error, connection, schema};
 pub struct Store {
     pub(crate) connection: Connection,
     pub(crate) path: PathBuf,
+    /// The file behind the path when it was opened, where the system can tell files apart.
+    pub(crate) file: Option<connection::FileId>,
 }
 
 /// What an append did.
@@ -29,14 +31,16 @@ impl Store {
         let mut connection = connection::writable(path)?;
         schema::migrate(&mut connection, path)?;
         connection::make_durable(&connection, path)?;
-        Ok(Store { connection, path: path.to_owned() })
+        let file = connection::file_id(path);
+        Ok(Store { connection, path: path.to_owned(), file })
     }
 
     /// Opens for reading only; nothing needs to be writable.
     pub fn open_read_only(path: &Path) -> Result<Store, Error> {
         let connection = connection::read_only(path)?;
         schema::check(&connection, path)?;
-        Ok(Store { connection, path: path.to_owned() })
+        let file = connection::file_id(path);
+        Ok(Store { connection, path: path.to_owned(), file })
     }
 
     /// Where it is.
@@ -72,6 +76,10 @@ impl Store {
             .map_err(at)?;
         let done = change(&transaction).map_err(at)?;
         transaction.commit().map_err(at)?;
+        // A file that was deleted or replaced under us still takes commits, and they are gone with us.
+        if self.file.is_some() && connection::file_id(&self.path) != self.file {
+            return Err(Error::Gone { path: self.path.clone() });
+        }
         Ok(done)
     }
 

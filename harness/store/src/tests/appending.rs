@@ -14,6 +14,19 @@ fn appending_twice_stores_once() {
     assert_eq!(store.records(&Filter::default()).count(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_deleted_while_in_use_is_an_error_and_not_a_record_lost_in_silence() {
+    let folder = Folder::new();
+    let mut store = folder.open();
+    store.append(&record(0)).unwrap();
+    std::fs::remove_file(store.path()).unwrap();
+    assert!(matches!(store.append(&record(1)), Err(Error::Gone { .. })));
+    drop(folder.open());
+    let replaced = store.append(&record(2));
+    assert!(replaced.is_err(), "stored in a file that has no name any more");
+}
+
 #[test]
 fn an_unsealed_or_changed_record_is_not_stored() {
     let folder = Folder::new();
