@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
 use yardstick_api::Known;
 use yardstick_model::Model;
@@ -70,11 +71,25 @@ pub struct Prepared {
     pub path: PathBuf,
     /// Its identity.
     pub reference: ModelRef,
+    stamp: Option<Stamp>,
+}
+
+/// What changes when a file is written to or replaced: length, time, and on Unix the file's number.
+type Stamp = (u64, Option<SystemTime>, u64);
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let data = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let number = std::os::unix::fs::MetadataExt::ino(&data);
+    #[cfg(not(unix))]
+    let number = 0;
+    Some((data.len(), data.modified().ok(), number))
 }
 
 impl Prepared {
     /// Opens a file and describes it. Reads all of it for its hash unless that is known.
     pub fn open(name: &str, path: &Path, sha256: Option<String>) -> Result<Prepared, Outcome> {
+        let stamp = stamp(path);
         let model = Model::open(path).map_err(outcome)?;
         let sha256 = sha256.map_or_else(|| model.sha256(), Ok).map_err(outcome)?;
         let info = model.info();
@@ -91,7 +106,15 @@ impl Prepared {
                 .display(PRESET_KEY)
                 .map(|preset| format!("random weights of preset {preset}")),
         };
-        Ok(Prepared { path: path.to_owned(), reference })
+        Ok(Prepared { path: path.to_owned(), reference, stamp })
+    }
+
+    /// Why records must no longer name its hash: the file is not the one that was hashed.
+    pub(super) fn changed(&self) -> Option<String> {
+        (stamp(&self.path) != self.stamp).then(|| {
+            let path = self.path.display();
+            format!("{path} was written to or replaced during the run, so its hash no longer holds")
+        })
     }
 }
 
@@ -146,4 +169,28 @@ pub enum RunError {
     /// The run was cancelled before it measured anything.
     #[error("interrupted")]
     Interrupted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_written_to_or_replaced_is_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        std::fs::write(&path, "abc").unwrap();
+        let first = stamp(&path);
+        assert!(first.is_some());
+        assert_eq!(first, stamp(&path));
+        std::fs::write(&path, "abcd").unwrap();
+        assert_ne!(first, stamp(&path), "written to");
+        let second = stamp(&path);
+        let other = folder.path().join("other");
+        std::fs::write(&other, "abcd").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert_ne!(second, stamp(&path), "replaced");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(stamp(&path), None);
+    }
 }

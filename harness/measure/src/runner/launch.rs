@@ -202,7 +202,7 @@ impl Measuring<'_, '_, '_> {
             return Err(Halt::All(Outcome::Invalid { reason }));
         }
         self.context.load_ns = Known::Value(load_ns);
-        match misplaced(self.launch, &options, &facts) {
+        match misplaced(self.launch, &options, &facts).or_else(|| self.model.changed()) {
             Some(reason) => Err(Halt::All(Outcome::Invalid { reason })),
             None => Ok(facts),
         }

@@ -135,7 +135,8 @@ impl Measuring<'_, '_, '_> {
     ) -> Outcome {
         let options = self.launch.effective();
         let flaw = misplaced(self.launch, &options, &facts)
-            .or_else(|| impossible(test, options.sequences, &measured.samples, elapsed));
+            .or_else(|| impossible(test, options.sequences, &measured.samples, elapsed))
+            .or_else(|| self.model.changed());
         self.context.facts = Known::Value(facts);
         match flaw {
             Some(reason) => Outcome::Invalid { reason },
