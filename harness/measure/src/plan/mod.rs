@@ -112,6 +112,12 @@ pub enum Error {
         /// What there is.
         presets: String,
     },
+    /// A folder, a pipe or a device.
+    #[error("model {found:?} is not a regular file; give the path of a .gguf file")]
+    NotAFile {
+        /// As written.
+        found: String,
+    },
     /// A format presets are not written in.
     #[error("model {model:?}: quantisation {found:?} is not known; known: {known}")]
     UnknownQuantisation {
@@ -123,7 +129,9 @@ pub enum Error {
         known: String,
     },
     /// A preset without a format.
-    #[error("model {model:?} needs a quantisation: write {model}:Q4_0, or pass --quant")]
+    #[error(
+        "model {model:?} needs a quantisation: write {model}:Q4_0, or list quantisations in the suite"
+    )]
     NoQuantisation {
         /// The model.
         model: String,

@@ -77,6 +77,9 @@ fn resolve_one(
         None => (name, quantisations.to_vec()),
     };
     if !catalogue.presets.iter().any(|known| known == preset) {
+        if path.exists() {
+            return Err(Error::NotAFile { found: name.to_owned() });
+        }
         let presets = catalogue.presets.join(", ");
         return Err(Error::UnknownModel { found: name.to_owned(), presets });
     }

@@ -37,8 +37,11 @@ pub(super) fn text(
 ) -> Result<String, Error> {
     let span = value.span();
     let text = value.into_inner();
-    if text.trim().is_empty() || text.chars().count() > longest {
-        let expected = format!("{expected} of 1 to {longest} characters");
+    // Names are shown on terminals; prose may have lines.
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(steers) {
+        let expected =
+            format!("{expected} of 1 to {longest} characters, none of them a control character");
         return at.value(span, Err(ValueError::new(&text, expected)));
     }
     Ok(text)

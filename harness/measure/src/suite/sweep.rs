@@ -70,12 +70,33 @@ impl Sweep {
     }
 }
 
-fn cross<T>(all: Vec<Options>, values: &[T], set: impl Fn(&mut Options, &T)) -> Vec<Options> {
+/// A value that is listed twice counts once: two launches of one number would pass for one another.
+fn cross<T: PartialEq>(
+    all: Vec<Options>,
+    values: &[T],
+    set: impl Fn(&mut Options, &T),
+) -> Vec<Options> {
+    let first = |&(i, value): &(usize, &T)| !values[..i].contains(value);
+    let values: Vec<&T> = values.iter().enumerate().filter(first).map(|(_, value)| value).collect();
     let with = |options: &Options, value: &T| {
         let mut options = options.clone();
         set(&mut options, value);
         options
     };
     let with = &with;
-    all.iter().flat_map(|options| values.iter().map(move |value| with(options, value))).collect()
+    let values = &values;
+    all.iter().flat_map(|options| values.iter().map(move |&value| with(options, value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_listed_twice_is_measured_once() {
+        let threads = vec![Some(1), None, Some(1)];
+        let sweep = Sweep { threads, chunk: vec![8, 8], ..Sweep::default() };
+        let threads: Vec<_> = sweep.combinations().iter().map(|options| options.threads).collect();
+        assert_eq!(threads, [Some(1), None]);
+    }
 }
