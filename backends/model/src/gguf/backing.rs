@@ -1,6 +1,6 @@
 //! Where a file's bytes live: a read-only map, or memory (tests, fuzzing, archives).
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::ops::Range;
 use std::time::SystemTime;
 
@@ -22,14 +22,20 @@ pub(crate) struct Map {
     modified: Option<SystemTime>,
 }
 
+/// Only a regular file has bytes to map.
+pub(crate) fn regular(metadata: &Metadata) -> std::io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let message = "not a regular file; give the path of a .gguf file";
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message))
+}
+
 impl Backing {
     /// Maps an open file, read-only, at the length it has now.
     pub(crate) fn map(file: File) -> std::io::Result<Backing> {
         let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            let message = "not a regular file; give the path of a .gguf file";
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
-        }
+        regular(&metadata)?;
         let length = usize::try_from(metadata.len())
             .map_err(|_| std::io::Error::other("larger than this machine's address space"))?;
         // An empty map is an error on some systems; an empty file is the parser's business.

@@ -30,6 +30,11 @@ impl Output {
     /// Starts a file of `needed` bytes, if the disk has room for it. The folder is made if it is not there.
     pub(crate) fn create(path: &Path, needed: u64) -> Result<Output, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        // A rename would put a file in the place of a device or a pipe.
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            let message = "not a regular file; name another destination";
+            return Err(Error::io(path, io::Error::new(io::ErrorKind::InvalidInput, message)));
+        }
         let folder = folder(path);
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         remove_abandoned(path);
@@ -179,6 +184,16 @@ mod tests {
         output.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abc");
         assert_eq!(files(path.parent().unwrap()), ["model.gguf"]);
+    }
+
+    #[test]
+    fn only_a_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("there");
+        fs::create_dir(&there).unwrap();
+        let error = Output::create(&there, 3).err().unwrap().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+        assert_eq!(files(folder.path()), ["there"]);
     }
 
     #[cfg(unix)]
