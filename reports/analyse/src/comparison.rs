@@ -23,8 +23,26 @@ pub struct Comparison {
 impl Comparison {
     /// Compares records; their order does not matter.
     pub fn of(records: &[Record]) -> Comparison {
-        let mut rows: Vec<Row> =
-            by_cell(records).iter().filter_map(|group| Row::of(group)).collect();
+        Comparison::arranged(by_cell(records).iter().filter_map(|group| Row::of(group)).collect())
+    }
+
+    /// Compares runs: a cell that several runs measured has a row in each, told apart by the setting `run`.
+    pub fn by_run(records: &[Record]) -> Comparison {
+        let mut runs: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
+        for record in records {
+            runs.entry(&record.run.id).or_default().push(record.clone());
+        }
+        let mut rows = Vec::new();
+        for (run, records) in runs {
+            for mut row in by_cell(&records).iter().filter_map(|group| Row::of(group)) {
+                row.settings.insert("run", run.to_owned());
+                rows.push(row);
+            }
+        }
+        Comparison::arranged(rows)
+    }
+
+    fn arranged(mut rows: Vec<Row>) -> Comparison {
         tell_models_apart(&mut rows);
         rows.sort_by_cached_key(|row| {
             let settings: Vec<String> = row.settings.values().cloned().collect();

@@ -1,4 +1,4 @@
-//! CSV: every column, always, with raw numbers. An estimate spreads over several columns.
+//! CSV: every column, always (`run` where runs are compared), with raw numbers. An estimate spreads over several columns.
 
 use yardstick_analyse::{Comparison, Row};
 
@@ -13,8 +13,12 @@ const PARTS: [&str; 7] = ["", "_low", "_high", "_confidence", "_n", "_n_of", "_m
 pub fn csv(comparison: &Comparison) -> String {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let header = COLUMNS.iter().flat_map(names);
-    let lines = comparison.rows.iter().map(|row| COLUMNS.iter().flat_map(|c| fields(c, row)));
+    // Runs are told apart only where runs are compared.
+    let shown = |column: &&Column| column.id != "run" || comparison.varying.contains(&"run");
+    let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
+    let header = columns.iter().copied().flat_map(names);
+    let lines =
+        comparison.rows.iter().map(|row| columns.iter().copied().flat_map(|c| fields(c, row)));
     writer.write_record(header).expect("memory takes every write");
     for line in lines {
         writer.write_record(line).expect("every line has the columns of the header");

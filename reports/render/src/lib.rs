@@ -18,3 +18,4 @@ pub use html::{Meta, html};
 pub use json::json;
 pub use markdown::markdown;
 pub use terminal::terminal;
+pub use text::clean;

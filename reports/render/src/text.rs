@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const REMOVED: char = '\u{FFFD}';
 
 /// Text for people: characters that steer a terminal or hide or reorder what is read become `�`, line breaks and tabs a space.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
     }
