@@ -199,7 +199,7 @@ pub(crate) enum ModelAction {
         #[arg(required = true)]
         models: Vec<String>,
         /// Threads [default: every core]
-        #[arg(long)]
+        #[arg(long, value_parser = threads)]
         threads: Option<usize>,
         /// Compute the hash only, write nothing
         #[arg(long)]
@@ -234,7 +234,7 @@ pub(crate) enum ModelAction {
         /// Q4_0, Q4_K_M, ...
         quantisation: String,
         /// Threads [default: every core]
-        #[arg(long)]
+        #[arg(long, value_parser = threads)]
         threads: Option<usize>,
         /// Accept a source that is already quantised (loses more)
         #[arg(long)]
@@ -263,12 +263,21 @@ pub(crate) enum ModelAction {
         #[arg(long)]
         numerics: Option<String>,
         /// Threads [default: every core]
-        #[arg(long)]
+        #[arg(long, value_parser = threads)]
         threads: Option<usize>,
         #[arg(from_global)]
         test_doubles: bool,
     },
 }
+
+/// Threads there can be.
+fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads));
+    threads.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
+}
+
+/// More than any machine has.
+const MOST_THREADS: usize = 65_536;
 
 /// `yardstick export`
 #[derive(clap::Args)]

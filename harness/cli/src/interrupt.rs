@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
+use crate::console;
 use crate::verbs::INTERRUPTED;
 
 /// A flag that Ctrl-C (or a termination signal) sets.
@@ -15,7 +16,7 @@ pub(crate) fn flag() -> Result<Arc<AtomicBool>> {
         if set.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        eprintln!("\ninterrupted: keeping what was measured (again to leave at once)");
+        console::tell("\ninterrupted: keeping what was measured (again to leave at once)");
     })
     .context("cannot watch for Ctrl-C")?;
     Ok(flag)

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod console;
 mod interrupt;
 mod models;
 mod output;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Verb};
+use crate::args::{Args, Model, ModelAction, Verb};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -33,24 +34,26 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::from(verbs::DONE),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            console::tell(format!("error: {}", console::words(&error)));
             ExitCode::from(verbs::USAGE)
         }
     }
 }
 
 fn dispatch(args: Args) -> anyhow::Result<u8> {
-    let paths = paths::Paths::resolve(&args.global)?;
+    // Only verbs that keep or find something need places, so that the others work without a home directory.
+    let paths = || paths::Paths::resolve(&args.global);
     match args.verb.unwrap_or_default() {
-        Verb::Run(run) => verbs::run::run(&paths, &run),
-        Verb::Report(report) => verbs::report::run(&paths, &report),
-        Verb::Compare(compare) => verbs::compare::run(&paths, &compare),
+        Verb::Run(run) => verbs::run::run(&paths()?, &run),
+        Verb::Report(report) => verbs::report::run(&paths()?, &report),
+        Verb::Compare(compare) => verbs::compare::run(&paths()?, &compare),
         Verb::Devices(devices) => verbs::devices::run(&devices),
         Verb::Worker(_) => Ok(verbs::USAGE),
-        Verb::Model(model) => verbs::model::run(&paths, &model),
-        Verb::Export(export) => verbs::export::run(&paths, &export),
-        Verb::Import(import) => verbs::import::run(&paths, &import),
-        Verb::Rerun(rerun) => verbs::rerun::run(&paths, &rerun),
+        Verb::Model(Model { action: ModelAction::List { json } }) => verbs::model::list::run(json),
+        Verb::Model(model) => verbs::model::run(&paths()?, &model),
+        Verb::Export(export) => verbs::export::run(&paths()?, &export),
+        Verb::Import(import) => verbs::import::run(&paths()?, &import),
+        Verb::Rerun(rerun) => verbs::rerun::run(&paths()?, &rerun),
     }
 }
 

@@ -10,7 +10,7 @@ use yardstick_render as render;
 use yardstick_store::{Filter, Store};
 
 use crate::args::Format;
-use crate::tool;
+use crate::{console, tool};
 
 /// Records of these runs, or of all when none is named. What cannot be read is told and left out.
 pub(crate) fn records(store: &Store, runs: &[String]) -> Result<Vec<Record>> {
@@ -25,7 +25,7 @@ pub(crate) fn records(store: &Store, runs: &[String]) -> Result<Vec<Record>> {
         for record in store.records(&filter) {
             match record {
                 Ok(record) => records.push(record),
-                Err(error) => eprintln!("warning: left out: {error}"),
+                Err(error) => console::tell(format!("warning: left out: {error}")),
             }
         }
     }
@@ -41,27 +41,26 @@ pub(crate) fn open(path: &Path) -> Result<Store> {
 }
 
 /// The table, as wide as the terminal.
-pub(crate) fn terminal(records: &[Record], colour: bool) -> String {
-    render::terminal(&Comparison::of(records), width(), colour)
+pub(crate) fn terminal(records: &[Record]) -> String {
+    render::terminal(&Comparison::of(records), width(), console::colour())
 }
 
 /// Renders and writes.
 pub(crate) fn show(
+    comparison: &Comparison,
     records: &[Record],
     format: Format,
     output: Option<&Path>,
     title: &str,
 ) -> Result<()> {
-    let comparison = Comparison::of(records);
     let text = match format {
         Format::Terminal => {
-            let colour = output.is_none() && io::IsTerminal::is_terminal(&io::stdout());
-            render::terminal(&comparison, width(), colour)
+            render::terminal(comparison, width(), output.is_none() && console::colour())
         }
-        Format::Markdown => render::markdown(&comparison),
-        Format::Csv => render::csv(&comparison),
-        Format::Json => render::json(&comparison),
-        Format::Html => return html(records, output, title),
+        Format::Markdown => render::markdown(comparison),
+        Format::Csv => render::csv(comparison),
+        Format::Json => render::json(comparison),
+        Format::Html => return html(comparison, records, output, title),
     };
     match output {
         Some(path) => write(path, &text),
@@ -69,21 +68,30 @@ pub(crate) fn show(
     }
 }
 
-fn html(records: &[Record], output: Option<&Path>, title: &str) -> Result<()> {
+fn html(
+    comparison: &Comparison,
+    records: &[Record],
+    output: Option<&Path>,
+    title: &str,
+) -> Result<()> {
     let path = output.context("an HTML report needs a file: pass --output FILE")?;
-    write_html(path, records, title)?;
-    println!("report: {}", path.display());
-    Ok(())
+    write_html(path, comparison, records, title)?;
+    Ok(console::say(format!("report: {}", path.display()))?)
 }
 
 /// One self-contained page.
-pub(crate) fn write_html(path: &Path, records: &[Record], title: &str) -> Result<()> {
+pub(crate) fn write_html(
+    path: &Path,
+    comparison: &Comparison,
+    records: &[Record],
+    title: &str,
+) -> Result<()> {
     let meta = render::Meta {
         title: title.to_owned(),
         generated: tool::now(),
         tool: format!("yardstick {}", env!("CARGO_PKG_VERSION")),
     };
-    let text = render::html(&Comparison::of(records), records, &meta);
+    let text = render::html(comparison, records, &meta);
     write(path, &text)
 }
 

@@ -1,9 +1,9 @@
 //! Where things are kept: the store, the cache of models and reference answers, the reports.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::args::Global;
 
@@ -32,6 +32,16 @@ impl Paths {
         Ok(Paths { store, cache, reports: data.join("reports") })
     }
 
+    /// An error if a file about to be written is the store: years of records would be a table.
+    pub(crate) fn spare_the_store(&self, output: Option<&Path>) -> Result<()> {
+        match output {
+            Some(path) if same_file(path, &self.store) => {
+                bail!("{} is the store of records; name another file", path.display())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Written models.
     pub(crate) fn models(&self) -> PathBuf {
         self.cache.join("models")
@@ -40,6 +50,14 @@ impl Paths {
     /// Cached reference answers and model hashes.
     pub(crate) fn answers(&self) -> PathBuf {
         self.cache.join("reference")
+    }
+}
+
+/// Whether two paths lead to one existing file.
+pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
     }
 }
 

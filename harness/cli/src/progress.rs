@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::console;
+
 /// A log gets a line at most this often.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -31,6 +33,7 @@ impl Progress {
 
     /// Something else begins. A log gets a line.
     pub(crate) fn begin(&mut self, message: String) {
+        let message = console::harmless(&message);
         if message == self.message {
             return;
         }
@@ -59,7 +62,7 @@ impl Progress {
     /// A line that stays.
     pub(crate) fn line(&mut self, text: &str) {
         match self.watched {
-            true => self.bar.suspend(|| eprintln!("{text}")),
+            true => self.bar.suspend(|| console::tell(text)),
             false => self.log(text),
         }
     }
@@ -70,7 +73,7 @@ impl Progress {
     }
 
     fn log(&mut self, text: &str) {
-        eprintln!("{text}");
+        console::tell(text);
         self.logged = Instant::now();
     }
 }

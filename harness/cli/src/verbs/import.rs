@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use yardstick_store::Store;
 
 use crate::args::Import;
+use crate::console;
 use crate::paths::Paths;
 use crate::verbs::{DONE, FAILED};
 
@@ -30,13 +31,13 @@ pub(crate) fn run(paths: &Paths, args: &Import) -> Result<u8> {
         };
         let done = store.import(&mut input)?;
         for reason in &done.reasons {
-            eprintln!("{}: {reason}", path.display());
+            console::tell(format!("{}: {reason}", path.display()));
         }
         let name = path.display();
-        println!(
+        console::say(format!(
             "{name}: {} records stored, {} there already, {} refused",
             done.new, done.already, done.refused
-        );
+        ))?;
         refused += done.refused;
     }
     Ok(if refused == 0 { DONE } else { FAILED })

@@ -3,15 +3,18 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
+use yardstick_analyse::Comparison;
 use yardstick_store::Store;
 
 use crate::args::Report;
+use crate::console;
 use crate::output;
 use crate::paths::Paths;
 use crate::verbs::DONE;
 
 /// Shows the latest run, the named ones, or all.
 pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
+    paths.spare_the_store(args.output.as_deref())?;
     let store = output::open(&paths.store)?;
     if args.list {
         return list(&store);
@@ -27,7 +30,7 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
     let records = output::records(&store, &runs)?;
     let title =
         if runs.is_empty() { "all runs".to_owned() } else { format!("run {}", runs.join(", ")) };
-    output::show(&records, args.format, args.output.as_deref(), &title)?;
+    output::show(&Comparison::of(&records), &records, args.format, args.output.as_deref(), &title)?;
     Ok(DONE)
 }
 
@@ -40,7 +43,7 @@ fn list(store: &Store) -> Result<u8> {
             "{}  {}  {:<12} {} records: {} ok, {} failed, {} skipped, {} invalid  {state}",
             summary.run.id,
             summary.run.started,
-            summary.run.suite,
+            console::harmless(&summary.run.suite),
             summary.records,
             summary.ok,
             summary.failed,

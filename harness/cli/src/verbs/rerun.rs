@@ -5,6 +5,7 @@ use clap::Parser;
 use yardstick_record::Record;
 
 use crate::args::{Args, Rerun, Run, Verb};
+use crate::console;
 use crate::output;
 use crate::paths::Paths;
 use crate::verbs::{self, DONE};
@@ -13,10 +14,10 @@ use crate::verbs::{self, DONE};
 pub(crate) fn run(paths: &Paths, args: &Rerun) -> Result<u8> {
     let record = output::open(&paths.store)?.record(&args.record)?;
     if args.print {
-        println!("{}", record.rerun);
+        console::say(&record.rerun)?;
         return Ok(DONE);
     }
-    eprintln!("{}", record.rerun);
+    console::tell(&record.rerun);
     verbs::run::run(paths, &parse(&record)?)
 }
 
@@ -27,7 +28,8 @@ fn parse(record: &Record) -> Result<Run> {
     let args = Args::try_parse_from(words)
         .with_context(|| format!("record {}: its command is not understood", record.id))?;
     match args.verb {
-        Some(Verb::Run(run)) => Ok(run),
+        // A record may come from anyone: it says what to measure, never where to write.
+        Some(Verb::Run(run)) => Ok(Run { html: None, resume: None, ..run }),
         _ => bail!("record {}: its command is not a run: {}", record.id, record.rerun),
     }
 }

@@ -8,8 +8,9 @@ use yardstick_measure::plan::{Inventory, Selected, select};
 use yardstick_measure::runner::{self, LogitsRequest};
 use yardstick_measure::suite::{Deadlines, parse_kv, parse_numerics};
 
+use crate::paths::same_file;
 use crate::verbs::DONE;
-use crate::{interrupt, registry};
+use crate::{console, interrupt, registry};
 
 /// What `model logits` was asked for.
 pub(crate) struct Request<'a> {
@@ -38,17 +39,59 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
         numerics: numerics.map(|list| one("--numerics", list)).transpose()?.flatten(),
         ..Options::default()
     };
+    let target = Target::new(request)?;
     let asked = LogitsRequest {
         device: &device.id,
         model: &request.model,
         options: &options,
         tokens: request.tokens,
         step: request.step,
-        out: request.out,
+        out: &target.part,
     };
     let (rows, vocab) = runner::logits(&worker, &deadlines, &asked, &cancel)?;
-    eprintln!("{rows} rows of {vocab} logits from {} in {}", device.id, request.out.display());
+    target.keep()?;
+    let out = request.out.display();
+    console::tell(format!("{rows} rows of {vocab} logits from {} in {out}", device.id));
     Ok(DONE)
+}
+
+/// Where logits are written until they are whole. Dropped before it is kept, it leaves nothing.
+struct Target<'a> {
+    part: PathBuf,
+    out: &'a Path,
+}
+
+impl Target<'_> {
+    fn new<'a>(request: &Request<'a>) -> Result<Target<'a>> {
+        let out = request.out;
+        if same_file(out, &request.model) {
+            bail!("--out {} is the model; name another file", out.display());
+        }
+        // A device or a pipe is written as it is: it cannot be replaced.
+        if out.exists() && !out.is_file() {
+            return Ok(Target { part: out.to_owned(), out });
+        }
+        let name = out.file_name().and_then(|name| name.to_str());
+        let name = name.with_context(|| format!("--out {} is no file's name", out.display()))?;
+        let part = out.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        Ok(Target { part, out })
+    }
+
+    fn keep(self) -> Result<()> {
+        if self.part != self.out {
+            std::fs::rename(&self.part, self.out)
+                .with_context(|| format!("cannot write {}", self.out.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Target<'_> {
+    fn drop(&mut self) {
+        if self.part != self.out {
+            let _ = std::fs::remove_file(&self.part);
+        }
+    }
 }
 
 /// A device by id, or a backend's best one by the backend's name.

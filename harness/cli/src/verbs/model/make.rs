@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use yardstick_measure::plan::{Catalogue, resolve};
 use yardstick_model::preset::{self, Check, InManifest, PresetRef};
 
+use crate::console;
 use crate::interrupt;
 use crate::paths::Paths;
 use crate::progress::Progress;
@@ -18,9 +19,11 @@ pub(crate) fn write(paths: &Paths, names: &[String], threads: usize, check: bool
     let folder = paths.models();
     each(names, |preset, tell| {
         let made = preset::make(preset, &folder, threads, check, tell)?;
-        let manifest = match made.manifest {
-            InManifest::Verified => "as in the manifest",
-            InManifest::Absent => "not in the manifest",
+        let manifest = match (made.manifest, made.written, check) {
+            // Its hash was read beside it, not computed: nothing is claimed of its bytes.
+            (_, false, Check::Size) => "only its size was checked; --check hashes it",
+            (InManifest::Verified, ..) => "as in the manifest",
+            (InManifest::Absent, ..) => "not in the manifest",
         };
         let state = match (made.written, &made.replaced) {
             (true, Some(reason)) => format!("written anew: {reason}"),
@@ -57,7 +60,7 @@ fn each(
             }
         })?;
         progress.clear();
-        println!("{line}");
+        console::say(line)?;
     }
     Ok(DONE)
 }

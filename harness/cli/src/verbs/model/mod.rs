@@ -1,7 +1,7 @@
 //! `yardstick model`: write, list, inspect and quantise models, and write their logits.
 
 mod inspect;
-mod list;
+pub(crate) mod list;
 mod logits;
 mod make;
 mod quantize;

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 use yardstick_model::Gguf;
 use yardstick_model::quantize::{Mix, Quantising, quantize};
 
+use crate::console;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::verbs::DONE;
@@ -40,11 +41,11 @@ pub(crate) fn run(
     })?;
     progress.clear();
     let share = done.bytes as f64 / done.source_bytes as f64 * 100.0;
-    println!(
+    console::say(format!(
         "{} {} {} bytes, {share:.1} % of the source",
         done.sha256,
         output.display(),
         done.bytes
-    );
+    ))?;
     Ok(DONE)
 }

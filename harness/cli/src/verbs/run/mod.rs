@@ -4,10 +4,11 @@ mod request;
 mod screen;
 
 use std::collections::HashSet;
-use std::io::IsTerminal;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use yardstick_analyse::Comparison;
 use yardstick_measure::plan::Plan;
 use yardstick_measure::runner::{self, Stage, Summary};
 use yardstick_record::RunInfo;
@@ -17,23 +18,25 @@ use crate::args::Run;
 use crate::output;
 use crate::paths::Paths;
 use crate::verbs::{DONE, FAILED, INTERRUPTED};
-use crate::{interrupt, models, registry, tool};
+use crate::{console, interrupt, models, registry, tool};
 
 use request::Request;
 use screen::Screen;
 
 /// Runs a suite, or what the flags say, or the rest of an interrupted run.
 pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
-    let cancel = interrupt::flag()?;
+    paths.spare_the_store(args.html.as_deref())?;
     let request = match &args.resume {
         Some(id) => Request::resumed(&output::open(&paths.store)?, id)?,
         None => Request::new(args)?,
     };
+    // Only now: a suite that is a pipe may be waited for until Ctrl-C, which ends us at once up to here.
+    let cancel = interrupt::flag()?;
     let worker = registry::worker(args.test_doubles)?;
     let inventory = runner::inventory(&worker, request.deadlines(), &cancel)?;
     let plan = request.plan(&inventory)?;
     if args.plan {
-        print!("{}", screen::plan(&plan));
+        console::say(screen::plan(&plan).trim_end())?;
         return Ok(DONE);
     }
     // Only now is anything written: a request that cannot be planned leaves no trace.
@@ -71,7 +74,7 @@ pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
     )?;
     screen.finish();
     if args.verify_only {
-        println!("{}", screen::verdict(&summary));
+        console::say(screen::verdict(&summary))?;
     }
     if let Some(store) = &mut store {
         conclude(paths, args, store, &request.info, &plan, &summary)?;
@@ -103,26 +106,37 @@ fn conclude(
         store.finish_run(&info.id, &tool::now())?;
     }
     let records = output::records(store, std::slice::from_ref(&info.id))?;
-    if !args.json {
-        let colour = std::io::stdout().is_terminal();
-        print!("{}", output::terminal(&records, colour));
-    }
+    // The page first: it is kept, and standard output may be closed by now.
     let html = html_path(paths, args, &info.id);
-    output::write_html(&html, &records, &plan.suite)?;
+    output::write_html(&html, &Comparison::of(&records), &records, &plan.suite)?;
+    let shown = match args.json {
+        true => Ok(()),
+        false => say(output::terminal(&records).trim_end()),
+    };
     let mut notes = vec![screen::summary(summary)];
     if summary.interrupted {
         notes.push(format!("continue with: yardstick run --resume {}", info.id));
     }
     for note in notes {
-        eprintln!("{note}");
+        console::tell(note);
     }
     // The path comes last and alone, so that it can be found and opened.
-    if args.json {
-        eprintln!("report: {}", html.display())
-    } else {
-        println!("report: {}", html.display())
+    let report = format!("report: {}", html.display());
+    match args.json {
+        true => console::tell(report),
+        false => shown.and_then(|()| say(&report))?,
     }
     Ok(())
+}
+
+/// On standard output, unless nobody reads it any more.
+fn say(text: &str) -> Result<()> {
+    match console::say(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("everything is stored, but standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn html_path(paths: &Paths, args: &Run, run: &str) -> PathBuf {

@@ -1,5 +1,8 @@
 //! What a run was asked for: a suite with flags over it, now or when it was first started.
 
+use std::fs::File;
+use std::io::Read;
+
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,9 @@ use yardstick_store::Store;
 
 use crate::args::{Args, Run, Verb};
 use crate::tool;
+
+/// More than a suite may have, so that one that is longer is refused for its length.
+const MOST_BYTES: u64 = 2 << 20;
 
 /// A run before it is planned.
 pub(crate) struct Request {
@@ -45,7 +51,8 @@ impl Request {
             suite.name = "command line".to_owned();
             suite.analysis = String::new();
         }
-        let command = std::env::args().skip(1).collect();
+        let words = std::env::args_os().skip(1);
+        let command = words.map(|word| word.to_string_lossy().into_owned()).collect();
         let seed = args.seed.unwrap_or_else(tool::seed);
         let info = RunInfo {
             id: tool::run_id(),
@@ -118,7 +125,7 @@ fn suite_text(args: &Run) -> Result<(String, String)> {
     if let Some(text) = builtin::find(name) {
         return Ok((format!("{name} (built in)"), text.to_owned()));
     }
-    let text = std::fs::read_to_string(name).with_context(|| {
+    let text = read(name).with_context(|| {
         let known: Vec<&str> = builtin::SUITES.iter().map(|(name, _)| *name).collect();
         format!(
             "suite {name:?} is neither built in ({}) nor a file that can be read",
@@ -126,6 +133,13 @@ fn suite_text(args: &Run) -> Result<(String, String)> {
         )
     })?;
     Ok((name.to_owned(), text))
+}
+
+/// A suite's text. A file without end is read only until it is too long to be one.
+fn read(name: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(name)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn overrides(args: &Run) -> Result<Overrides> {

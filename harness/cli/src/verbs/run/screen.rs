@@ -1,7 +1,7 @@
 //! What a person sees while a run goes on, and where its records go.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use yardstick_measure::plan::Plan;
 use yardstick_measure::runner::{Event, Sink, Summary};
@@ -56,7 +56,14 @@ impl Sink for Screen<'_> {
         if self.json {
             let mut out = std::io::stdout().lock();
             let written = writeln!(out, "{}", record.to_json()).and_then(|()| out.flush());
-            written.map_err(|error| format!("standard output: {error}"))?;
+            match written {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe && self.store.is_some() => {
+                    self.json = false;
+                    self.progress
+                        .line("note: standard output was closed; the store takes the rest");
+                }
+                written => written.map_err(|error| format!("standard output: {error}"))?,
+            }
         }
         self.done += usize::from(!matches!(record.outcome, Outcome::Skipped { .. }));
         if let Some(text) = trouble(&record) {
@@ -68,7 +75,9 @@ impl Sink for Screen<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Model { name, done, total } => {
-                self.progress.begin(format!("writing {name}"));
+                // Nothing is written yet, or at all, while a file's hash is computed.
+                let doing = if total == 0 { "checking" } else { "writing" };
+                self.progress.begin(format!("{doing} {name}"));
                 self.progress.bytes(done, total);
             }
             Event::Launch { device, model, .. } => self.launch = format!("{device} {model}"),
