@@ -114,8 +114,10 @@ pub(crate) struct Run {
     /// Stop after verification
     #[arg(long, conflicts_with = "plan")]
     pub(crate) verify_only: bool,
-    /// Continue an interrupted run [default: the latest one]
+    /// Continue an interrupted run with the flags it was started with [default: the latest one]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
+    #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
+    #[arg(conflicts_with_all = ["chunk", "numerics", "launches", "repetitions", "seed", "verify_only"])]
     pub(crate) resume: Option<String>,
     /// Print a record per line instead of the table
     #[arg(long)]

@@ -38,7 +38,7 @@ pub(crate) fn words(error: &anyhow::Error) -> String {
     text
 }
 
-/// Whether standard output is a terminal that wants colours (https://no-color.org).
+/// Whether standard output is a terminal that wants colours (<https://no-color.org>).
 pub(crate) fn colour() -> bool {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let dumb = set("TERM").is_some_and(|term| term == "dumb");

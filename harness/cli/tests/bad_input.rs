@@ -18,7 +18,7 @@ fn errors_of_the_request_come_before_any_measurement() {
     )
     .unwrap();
     let suite = suite.to_str().unwrap();
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 10] = [
         (&["run", "--suite", suite], &["devises", "4"]),
         (&["run", "--suite", "no-such-suite"], &["no-such-suite", "quick"]),
         (&["run", "-m", "tiny:Q4_0", "-d", "gpu:7"], &["gpu:7", "cpu:scalar"]),
@@ -28,6 +28,7 @@ fn errors_of_the_request_come_before_any_measurement() {
         (&["run", "-m", "tiny:Q4_0", "--kv", "f64"], &["f64", "f16"]),
         (&["report"], &["no store"]),
         (&["run", "--no-such-flag"], &["--no-such-flag"]),
+        (&["run", "--resume", "-t", "pp8"], &["--resume", "--test"]),
     ];
     for (arguments, words) in cases {
         let (code, out, err) = place.run(arguments);
