@@ -106,9 +106,9 @@ fn integer(format: Format, isa: Isa) -> Kernel {
         Format::Q4_1 => shared::<q4_1::Q4_1>(isa),
         Format::Q5_0 => with_dot(shared::<q5_0::Q5_0>(isa), own_dot!(q5_0, isa)),
         Format::Q5_1 => shared::<q5_1::Q5_1>(isa),
-        Format::Q2_K => shared::<q2_k::Q2K>(isa),
-        Format::Q3_K => shared::<q3_k::Q3K>(isa),
-        Format::Q5_K => shared::<q5_k::Q5K>(isa),
+        Format::Q2_K => with_dot(shared::<q2_k::Q2K>(isa), own_dot!(q2_k, isa)),
+        Format::Q3_K => with_dot(shared::<q3_k::Q3K>(isa), own_dot!(q3_k, isa)),
+        Format::Q5_K => with_dot(shared::<q5_k::Q5K>(isa), own_dot!(q5_k, isa)),
         Format::IQ4_NL => shared::<iq4_nl::Iq4Nl>(isa),
         Format::F32 | Format::F16 | Format::BF16 => {
             return Kernel::Float(Float { dot: None });

@@ -1,5 +1,10 @@
 //! Q5_K: f16 scale and minimum, 8 6-bit scales and minima, 256 fifth bits, 256 nibbles.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512_vnni;
+
 use crate::kernels::quant::{Quant, half_at, six_bit_scales};
 
 /// See the module.

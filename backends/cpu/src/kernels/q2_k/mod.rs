@@ -1,5 +1,10 @@
 //! Q2_K: 16 bytes of 4-bit scales and minima, 256 2-bit weights, f16 scale and minimum.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512_vnni;
+
 use crate::kernels::quant::{Quant, half_at};
 
 /// See the module.
