@@ -75,6 +75,11 @@ fn json_records_are_sealed_complete_and_can_be_run_again() {
     assert!(code == 0 && out.contains("tg8") && out.contains("passed"), "{out}{err}");
     let (_, list, _) = place.run(&["report", "--list"]);
     assert_eq!(list.lines().count(), 2, "{list}");
+    let rerun = list.lines().last().and_then(|line| line.split_whitespace().next()).unwrap();
+    let (_, lines, _) = place.run(&["export", rerun]);
+    let again = yardstick_record::Record::from_json(lines.trim()).unwrap();
+    assert_eq!(again.run.command[0], "run", "what `run --resume` understands");
+    assert_eq!(again.cell, record.cell);
 }
 
 #[test]

@@ -18,13 +18,18 @@ pub(crate) fn run(paths: &Paths, args: &Rerun) -> Result<u8> {
         return Ok(DONE);
     }
     console::tell(&record.rerun);
-    verbs::run::run(paths, &parse(&record)?)
+    let words = words(&record)?;
+    let run = parse(&record, &words)?;
+    verbs::run::run_as(paths, &run, words.into_iter().skip(1).collect())
 }
 
 /// The flags of the record's own command line. It is split like a shell would, but never given to one.
-fn parse(record: &Record) -> Result<Run> {
-    let words = split(&record.rerun)
-        .with_context(|| format!("record {}: its command has an open quote", record.id))?;
+fn words(record: &Record) -> Result<Vec<String>> {
+    split(&record.rerun)
+        .with_context(|| format!("record {}: its command has an open quote", record.id))
+}
+
+fn parse(record: &Record, words: &[String]) -> Result<Run> {
     let args = Args::try_parse_from(words)
         .with_context(|| format!("record {}: its command is not understood", record.id))?;
     match args.verb {

@@ -25,10 +25,16 @@ use screen::Screen;
 
 /// Runs a suite, or what the flags say, or the rest of an interrupted run.
 pub(crate) fn run(paths: &Paths, args: &Run) -> Result<u8> {
+    let words = std::env::args_os().skip(1);
+    run_as(paths, args, words.map(|word| word.to_string_lossy().into_owned()).collect())
+}
+
+/// Runs what the flags say; `command` is stored as the words that said it, for `--resume`.
+pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<u8> {
     paths.spare_the_store(args.html.as_deref())?;
     let request = match &args.resume {
         Some(id) => Request::resumed(&output::open(&paths.store)?, id)?,
-        None => Request::new(args)?,
+        None => Request::new(args, command)?,
     };
     // Only now: a suite that is a pipe may be waited for until Ctrl-C, which ends us at once up to here.
     let cancel = interrupt::flag()?;

@@ -42,8 +42,8 @@ struct Stored {
 }
 
 impl Request {
-    /// From flags.
-    pub(crate) fn new(args: &Run) -> Result<Request> {
+    /// From flags; `command` is what they were parsed from.
+    pub(crate) fn new(args: &Run, command: Vec<String>) -> Result<Request> {
         let (suite_file, suite_text) = suite_text(args)?;
         let mut suite = Suite::parse(&suite_file, &suite_text)?;
         if args.suite.is_none() && (!args.model.is_empty() || args.test.is_some()) {
@@ -51,8 +51,6 @@ impl Request {
             suite.name = "command line".to_owned();
             suite.analysis = String::new();
         }
-        let words = std::env::args_os().skip(1);
-        let command = words.map(|word| word.to_string_lossy().into_owned()).collect();
         let seed = args.seed.unwrap_or_else(tool::seed);
         let info = RunInfo {
             id: tool::run_id(),
