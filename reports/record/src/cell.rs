@@ -16,17 +16,21 @@ pub struct Cell {
     pub model: ModelRef,
     /// Options asked for.
     pub options: Options,
+    /// Label of the build or program that ran it, where a run compares several: `base`, `candidate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// The test.
     pub test: Test,
 }
 
 impl Cell {
     /// Two records are of the same cell when their keys are equal: device, model hash (or the name, where there is no hash),
-    /// options and test.
+    /// options, build and test.
     pub fn key(&self) -> String {
         let model = self.model.sha256.value().unwrap_or(&self.model.name);
         let options = serde_json::to_string(&self.options).expect("options are plain data");
-        format!("{}|{model}|{options}|{}", self.device, self.test)
+        let build = self.build.as_ref().map(|build| format!("|build {build}")).unwrap_or_default();
+        format!("{}|{model}|{options}|{}{build}", self.device, self.test)
     }
 }
 

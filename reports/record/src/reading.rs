@@ -34,4 +34,21 @@ pub struct Ceiling {
     pub working_set_bytes: u64,
     /// Threads that read.
     pub threads: Known<usize>,
+    /// The access pattern that was best and the memory level it read from: `4 streams, prefetch, L3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<String>,
+}
+
+/// The measured arithmetic peak a prefill speed is held against.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Peak {
+    /// Multiplications and additions the device reaches per second.
+    pub operations_per_second: f64,
+    /// Multiplications and additions one token of the test takes, two per weight used and the attention's.
+    pub operations_per_token: f64,
+    /// The arithmetic: `int8 VNNI`, `bf16`, `f32 FMA`.
+    pub class: String,
+    /// Threads that computed.
+    pub threads: Known<usize>,
 }

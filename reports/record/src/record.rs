@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use yardstick_api::{Device, Facts, Known};
 
-use crate::{Ceiling, Cell, Environment, Outcome, Reading, Sample, Verification, WarmUp};
+use crate::{
+    Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Reading, Sample, Verification,
+    WarmUp,
+};
 
-/// Version of the record's shape. A reader refuses newer ones and migrates older ones.
-pub const SCHEMA: u32 = 1;
+/// Version of the record's shape. A reader refuses newer ones. Version 2 added fields that may be absent, so a record of
+/// version 1 reads as it is and keeps its id.
+pub const SCHEMA: u32 = 2;
 
 /// Everything known about one measured cell in one launch. Never edited: its id is the hash of the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +50,15 @@ pub struct Record {
     pub readings: Vec<Reading>,
     /// Read bandwidth measured in this launch at this test's working set.
     pub ceiling: Known<Ceiling>,
+    /// Arithmetic peak measured in this launch, where the test is held against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<Known<Peak>>,
+    /// What it was measured side by side with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairing: Option<Pairing>,
+    /// The foreign result it was imported from; nothing in it was verified here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Whether the answers are right.
     pub verification: Verification,
     /// How it ended.
@@ -183,6 +196,7 @@ mod tests {
                 device: "null:ok".into(),
                 model: ModelRef::unopened("x.gguf", missing),
                 options: yardstick_api::Options::default(),
+                build: None,
                 test: Test::Generate { tokens: 8, depth: 0 },
             },
             launch: 0,
@@ -196,6 +210,9 @@ mod tests {
             samples: Vec::new(),
             readings: Vec::new(),
             ceiling: Known::unavailable(missing),
+            peak: None,
+            pairing: None,
+            origin: None,
             verification: Verification::skipped(missing),
             outcome: Outcome::Skipped { reason: missing.into(), fix: None },
         }
@@ -215,8 +232,23 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused() {
-        let text = record().seal().to_json().replace("\"schema\":1", "\"schema\":2");
-        assert!(matches!(Record::from_json(&text), Err(Error::Newer { found: 2 })));
+        let text = record().seal().to_json().replace("\"schema\":2", "\"schema\":3");
+        assert!(matches!(Record::from_json(&text), Err(Error::Newer { found: 3 })));
+    }
+
+    #[test]
+    fn records_of_version_1_read_and_keep_their_ids() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../records");
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "jsonl") {
+                for line in std::fs::read_to_string(&path).unwrap().lines() {
+                    read += usize::from(Record::from_json(line).unwrap().schema == 1);
+                }
+            }
+        }
+        assert!(read > 0, "no record of version 1 is kept in {folder}");
     }
 
     #[test]

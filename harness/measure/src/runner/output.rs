@@ -100,6 +100,9 @@ impl<'s> Output<'s> {
             samples: measured.samples,
             readings: measured.readings,
             ceiling: measured.ceiling,
+            peak: None,
+            pairing: None,
+            origin: None,
             verification: known.verification.clone(),
             outcome,
         };
@@ -113,6 +116,7 @@ impl Context<'_> {
             device: self.device_id.to_owned(),
             model: self.model.clone(),
             options: self.options.clone(),
+            build: None,
             test,
         }
     }

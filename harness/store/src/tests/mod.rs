@@ -63,6 +63,7 @@ fn draft(launch: u32) -> Record {
             device: "cpu:avx2".into(),
             model: ModelRef::unopened("smollm-135m:Q4_0", missing),
             options: yardstick_api::Options::default(),
+            build: None,
             test: Test::Generate { tokens: 8, depth: 0 },
         },
         launch,
@@ -76,6 +77,9 @@ fn draft(launch: u32) -> Record {
         samples: Vec::new(),
         readings: Vec::new(),
         ceiling: Known::unavailable(missing),
+        peak: None,
+        pairing: None,
+        origin: None,
         verification: Verification::skipped(missing),
         outcome: Outcome::Ok,
     }

@@ -179,6 +179,7 @@ impl Measuring<'_, '_, '_> {
             bytes_per_second,
             working_set_bytes: bytes,
             threads,
+            how: None,
         }))
     }
 }
