@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use yardstick_model::{Model, ModelInfo};
 
 use crate::{
-    Batch, Device, DeviceStatus, Facts, Known, Logits, Options, Profile, Rows, Sequence, Span,
-    Token,
+    Batch, Device, DeviceStatus, Facts, Known, Limit, Logits, Options, Profile, Reached, Rows,
+    Sequence, Span, Token,
 };
 
 /// A way of running a model.
@@ -36,12 +36,11 @@ pub trait Backend: Sync {
         options: &Options,
     ) -> Result<Box<dyn Session>, Error>;
 
-    /// The most bytes per second this device reads from a buffer of `bytes` with `threads` threads
-    /// (`None`: as many as a session would use), the best over access patterns: the ceiling of decode.
-    /// Runs for about a quarter of a second.
-    fn read_bandwidth(&self, device: &Device, bytes: u64, threads: Option<usize>) -> Known<f64> {
-        let _ = (bytes, threads);
-        Known::unavailable(format!("{} does not measure its read bandwidth", device.id))
+    /// What this device reaches at a limit with `threads` threads (`None`: as many as a session would use), the best over
+    /// access patterns or instructions. Needs no session and runs for about a quarter of a second.
+    fn ceiling(&self, device: &Device, limit: Limit, threads: Option<usize>) -> Known<Reached> {
+        let _ = threads;
+        Known::unavailable(format!("{} does not measure {limit}", device.id))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod conformance;
 mod device;
 mod facts;
 mod known;
+mod limit;
 mod options;
 pub mod verify;
 
@@ -16,4 +17,5 @@ pub use batch::{Batch, Logits, Rows, Sequence, Span, Token};
 pub use device::{Device, DeviceClass, DeviceKind, DeviceStatus};
 pub use facts::{Facts, OperationTime, Profile};
 pub use known::Known;
+pub use limit::{Limit, Reached, Round};
 pub use options::{KvType, Numerics, Options};

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use yardstick_api::{Backend, Batch, DeviceStatus, Options, Rows, Sequence, Span, Token};
+use yardstick_api::{Backend, Batch, DeviceStatus, Limit, Options, Rows, Sequence, Span, Token};
 use yardstick_cpu::Cpu;
 use yardstick_model::Model;
 
@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tokens: Vec<Token> =
         (0..depth + prompt).map(|i| (i as u64 * 7919 % vocab) as Token).collect();
     let first = Sequence(0);
-    let ceiling = Cpu.read_bandwidth(device, model.info().streamed_bytes, Some(threads));
+    let read = Limit::Read { bytes: model.info().streamed_bytes };
+    let ceiling = Cpu.ceiling(device, read, Some(threads)).map(|reached| reached.value);
     println!(
         "{} on {}, read {ceiling:?}, {:?}",
         model.info().name,

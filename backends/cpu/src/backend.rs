@@ -4,8 +4,8 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use yardstick_api::{
-    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Numerics,
-    Options, Session, Unsupported,
+    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Limit,
+    Numerics, Options, Reached, Session, Unsupported,
 };
 use yardstick_model::{Architecture, Model, ModelInfo};
 
@@ -99,13 +99,20 @@ impl Backend for Cpu {
         }))
     }
 
-    fn read_bandwidth(&self, device: &Device, bytes: u64, threads: Option<usize>) -> Known<f64> {
-        match find(device) {
-            Ok((isa, _)) => {
-                let threads = self::threads(&Options { threads, ..Options::default() });
-                bandwidth::measure(isa, bytes, threads)
-            }
-            Err(refusal) => Known::unavailable(refusal.reason),
+    fn ceiling(&self, device: &Device, limit: Limit, threads: Option<usize>) -> Known<Reached> {
+        let isa = match find(device) {
+            Ok((isa, _)) => isa,
+            Err(refusal) => return Known::unavailable(refusal.reason),
+        };
+        let threads = self::threads(&Options { threads, ..Options::default() });
+        match limit {
+            Limit::Read { bytes } => bandwidth::measure(isa, bytes, threads).map(|value| Reached {
+                value,
+                threads: Known::Value(threads),
+                how: format!("{}, the best of 8 access patterns", isa.name()),
+                rounds: Vec::new(),
+            }),
+            _ => Known::unavailable(format!("{} does not measure {limit}", device.id)),
         }
     }
 }

@@ -4,7 +4,9 @@ mod line;
 
 use serde::{Deserialize, Serialize};
 use yardstick_api::verify::Generated;
-use yardstick_api::{DeviceStatus, Facts, Footprint, Known, Numerics, Options, Profile, Token};
+use yardstick_api::{
+    DeviceStatus, Facts, Footprint, Known, Limit, Numerics, Options, Profile, Reached, Token,
+};
 use yardstick_record::{Sample, Test, WarmUp};
 
 use crate::suite::Sampling;
@@ -75,11 +77,13 @@ pub enum Call {
         /// When to stop.
         sampling: Sampling,
     },
-    /// Measure the read bandwidth of the loaded device.
+    /// Measure a limit of a device; nothing needs to be loaded.
     Ceiling {
-        /// Size of the buffer.
-        bytes: u64,
-        /// Threads that read.
+        /// Device id.
+        device: String,
+        /// Which limit.
+        limit: Limit,
+        /// Threads that take part; null for as many as a session would use.
         threads: Option<usize>,
     },
     /// Greedy generation after a prompt, in sequence 0, which is emptied first.
@@ -221,7 +225,7 @@ pub enum Answer {
     /// To `ceiling`.
     Ceiling {
         /// The best, or why there is none.
-        bytes_per_second: Known<f64>,
+        reached: Known<Reached>,
     },
     /// To `generate`.
     Generated {

@@ -55,7 +55,7 @@ fn calls_are_written_as_the_contract_says() {
         Call::Prepare { test },
         Call::WarmUp { test, seconds: 1.0 },
         Call::Sample { test, sampling: Sampling::default() },
-        Call::Ceiling { bytes: 1, threads: None },
+        Call::Ceiling { device: "null:0".into(), limit: Limit::Read { bytes: 1 }, threads: None },
         Call::Generate { tokens: vec![1], n: 1 },
         Call::Logits { tokens: vec![1], step: true, file },
         Call::Profile,

@@ -1,5 +1,6 @@
 //! One launch: a worker from its start to its end, and a second one for what the first left unmeasured when it was lost.
 
+mod ceiling;
 mod cell;
 
 use std::time::Instant;
@@ -9,13 +10,14 @@ use yardstick_probes::Probe;
 use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
 
 use super::credible::misplaced;
-use super::output::{Ceilings, Context, Measured, Output};
+use super::output::{Context, Measured, Output};
 use super::run::reason;
 use super::verify::{Refused, verify};
 use super::{Event, Prepared, Run, RunError, Stage};
 use crate::child::{CallError, Child, Loss};
 use crate::plan::Launch;
 use crate::protocol::{Answer, Call, FaultKind, Load};
+use ceiling::Ceilings;
 
 /// Workers a launch may lose before its remaining cells are given up.
 const MOST_LOSSES: usize = 2;

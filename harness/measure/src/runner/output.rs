@@ -1,7 +1,5 @@
 //! Records as they are made: the parts that are the same for a run or a launch, and the way out.
 
-use std::collections::BTreeMap;
-
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
     Ceiling, Cell, Environment, ModelRef, Outcome, Reading, Record, SCHEMA, Sample, Test,
@@ -121,6 +119,3 @@ impl Context<'_> {
         }
     }
 }
-
-/// Ceilings measured in a launch, by working set: each is measured once.
-pub(super) type Ceilings = BTreeMap<u64, Known<f64>>;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use yardstick_api::{Backend, Device, DeviceStatus, Options, Sequence, Session};
+use yardstick_api::{Backend, Device, DeviceStatus, Limit, Options, Sequence, Session};
 use yardstick_model::Model;
 
 use super::output::Output;
@@ -71,7 +71,7 @@ impl<'a> Calls<'a> {
             Call::Prepare { test } => self.prepare(id, test, stop),
             Call::WarmUp { test, seconds } => self.warm_up(test, seconds, stop),
             Call::Sample { test, sampling } => self.sample(id, test, &sampling, stop),
-            Call::Ceiling { bytes, threads } => self.ceiling(bytes, threads),
+            Call::Ceiling { device, limit, threads } => self.ceiling(&device, limit, threads),
             Call::Generate { tokens, n } => self.generate(&tokens, n, stop),
             Call::Logits { tokens, step, file } => self.logits(&tokens, step, &file),
             Call::Profile => Ok(Answer::Profile { profile: self.resident()?.session()?.profile() }),
@@ -154,10 +154,10 @@ impl<'a> Calls<'a> {
         Ok(Answer::Loaded { facts, load_ns })
     }
 
-    fn ceiling(&mut self, bytes: u64, threads: Option<usize>) -> Result<Answer, Fault> {
-        let resident = self.resident()?;
-        let bandwidth = resident.backend.read_bandwidth(&resident.device, bytes, threads);
-        Ok(Answer::Ceiling { bytes_per_second: bandwidth })
+    fn ceiling(&mut self, id: &str, limit: Limit, threads: Option<usize>) -> Result<Answer, Fault> {
+        let device = self.device(id)?;
+        let backend = self.backend(device.backend())?;
+        Ok(Answer::Ceiling { reached: backend.ceiling(&device, limit, threads) })
     }
 
     fn generate(&mut self, tokens: &[u32], n: usize, stop: Stop<'_>) -> Result<Answer, Fault> {

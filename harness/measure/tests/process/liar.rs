@@ -86,7 +86,7 @@ fn answer(call: &serde_json::Value, asked: &str) -> String {
         "warm_up" => {
             r#"{"warmed_up":{"warm_up":{"repetitions":1,"nanoseconds":1,"steady":true}}}"#.to_owned()
         }
-        "ceiling" => r#"{"ceiling":{"bytes_per_second":{"unavailable":"none"}}}"#.to_owned(),
+        "ceiling" => r#"{"ceiling":{"reached":{"unavailable":"none"}}}"#.to_owned(),
         _ => r#""stopped""#.to_owned(),
     }
 }

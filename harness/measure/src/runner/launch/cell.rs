@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use yardstick_api::{Facts, Known};
+use yardstick_api::{Facts, Known, Limit};
 use yardstick_record::{Ceiling, FailureKind, Outcome, Phase, Reading, Sample, Test, WarmUp};
 
 use super::super::Event;
@@ -163,23 +163,13 @@ impl Measuring<'_, '_, '_> {
         if facts.streamed_bytes == 0 {
             return Ok(Known::unavailable("the device streams no weights"));
         }
-        let threads = facts.threads.clone();
-        if !self.ceilings.contains_key(&bytes) {
-            self.phase(Phase::Ceiling, Some(test));
-            let call = Call::Ceiling { bytes, threads: threads.value().copied() };
-            let measured = match child.call(call, Phase::Ceiling, self.run.cancel, &mut |_| {}) {
-                Ok(Answer::Ceiling { bytes_per_second }) => bytes_per_second,
-                Ok(other) => return Err(child.unexpected(Phase::Ceiling, &other)),
-                Err(CallError::Fault { message, .. }) => Known::unavailable(message),
-                Err(error) => return Err(error),
-            };
-            self.ceilings.insert(bytes, measured);
-        }
-        Ok(self.ceilings[&bytes].clone().map(|bytes_per_second| Ceiling {
-            bytes_per_second,
+        let threads = facts.threads.value().copied();
+        let reached = self.limit(child, test, Limit::Read { bytes }, threads)?;
+        Ok(reached.map(|reached| Ceiling {
+            bytes_per_second: reached.value,
             working_set_bytes: bytes,
-            threads,
-            how: None,
+            threads: reached.threads,
+            how: Some(reached.how),
         }))
     }
 }

@@ -1,0 +1,150 @@
+//! The limits a launch's tests are held against, each measured once: by its own backend, or, where that cannot, by the best
+//! device of the same kind and class whose backend can, in the same run with the same threads.
+
+use std::collections::BTreeMap;
+
+use yardstick_api::{Device, DeviceClass, DeviceStatus, Known, Limit, Reached};
+use yardstick_record::{Phase, Test};
+
+use super::Measuring;
+use crate::child::{CallError, Child};
+use crate::protocol::{Answer, Call};
+
+/// What was measured in a launch, by limit and threads asked for.
+pub(super) type Ceilings = BTreeMap<(Limit, Option<usize>), Known<Reached>>;
+
+impl Measuring<'_, '_, '_> {
+    /// What the launch's device reaches at a limit. A lost worker is an error only where it is the launch's own.
+    pub(super) fn limit(
+        &mut self,
+        child: &mut Child,
+        test: Test,
+        limit: Limit,
+        threads: Option<usize>,
+    ) -> Result<Known<Reached>, CallError> {
+        if let Some(measured) = self.ceilings.get(&(limit, threads)) {
+            return Ok(measured.clone());
+        }
+        self.phase(Phase::Ceiling, Some(test));
+        let mut reached = self.ask(child, &self.launch.device.id, limit, threads)?;
+        if let (Some(own), DeviceClass::Hardware) = (reached.reason(), self.launch.device.class) {
+            let own = own.to_owned();
+            reached = match self.stand_in(limit, threads) {
+                Ok(Some(reached)) => Known::Value(reached),
+                Err(CallError::Interrupted) => return Err(CallError::Interrupted),
+                Ok(None) | Err(_) => Known::unavailable(own),
+            };
+        }
+        self.ceilings.insert((limit, threads), reached.clone());
+        Ok(reached)
+    }
+
+    fn ask(
+        &self,
+        child: &mut Child,
+        device: &str,
+        limit: Limit,
+        threads: Option<usize>,
+    ) -> Result<Known<Reached>, CallError> {
+        let call = Call::Ceiling { device: device.to_owned(), limit, threads };
+        match child.call(call, Phase::Ceiling, self.run.cancel, &mut |_| {}) {
+            Ok(Answer::Ceiling { reached }) => Ok(plausible(reached)),
+            Ok(other) => Err(child.unexpected(Phase::Ceiling, &other)),
+            Err(CallError::Fault { message, .. }) => Ok(Known::unavailable(message)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks the devices of the same kind and class in a worker of their own, each backend's best first.
+    fn stand_in(&self, limit: Limit, threads: Option<usize>) -> Result<Option<Reached>, CallError> {
+        let (mut child, backends) =
+            Child::start(self.run.worker, &self.run.plan.deadlines, self.run.cancel)?;
+        let mut devices = Vec::new();
+        for backend in backends {
+            let call = Call::Devices { backend };
+            match child.call(call, Phase::Devices, self.run.cancel, &mut |_| {}) {
+                Ok(Answer::Devices { devices: found }) => devices.extend(found),
+                Ok(_) | Err(CallError::Fault { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for device in candidates(&self.launch.device, devices) {
+            if let Known::Value(reached) = self.ask(&mut child, &device.id, limit, threads)? {
+                let how = format!("{}, measured by {}", reached.how, device.id);
+                child.stop();
+                return Ok(Some(Reached { how, ..reached }));
+            }
+        }
+        child.stop();
+        Ok(None)
+    }
+}
+
+/// Those that may stand in for a device, each backend's best first.
+fn candidates(device: &Device, found: Vec<DeviceStatus>) -> Vec<Device> {
+    let mut devices: Vec<Device> = found
+        .into_iter()
+        .filter_map(|status| match status {
+            DeviceStatus::Ready(other) => Some(other),
+            DeviceStatus::Missing { .. } => None,
+        })
+        .filter(|other| other.kind == device.kind && other.class == device.class)
+        .filter(|other| other.backend() != device.backend())
+        .collect();
+    devices.sort_by_key(|other| !other.preferred);
+    devices
+}
+
+/// A limit is a positive number; anything else would poison what is held against it.
+fn plausible(reached: Known<Reached>) -> Known<Reached> {
+    match reached {
+        Known::Value(reached) if !(reached.value.is_finite() && reached.value > 0.0) => {
+            Known::unavailable(format!("the device says it reaches {}", reached.value))
+        }
+        known => known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yardstick_api::DeviceKind;
+
+    use super::*;
+
+    fn device(id: &str, kind: DeviceKind, class: DeviceClass, preferred: bool) -> Device {
+        Device {
+            id: id.into(),
+            name: id.into(),
+            kind,
+            class,
+            numerics: Vec::new(),
+            memory_bytes: Known::unavailable("test"),
+            preferred,
+        }
+    }
+
+    #[test]
+    fn the_best_of_the_same_kind_and_class_stands_in() {
+        let hardware = DeviceClass::Hardware;
+        let found = [
+            device("cpu:avx2", DeviceKind::Cpu, hardware, false),
+            device("cpu:avx512", DeviceKind::Cpu, hardware, true),
+            device("cpu:mutant", DeviceKind::Cpu, DeviceClass::Software, true),
+            device("wgpu:0", DeviceKind::Gpu, hardware, true),
+            device("candle:avx2", DeviceKind::Cpu, hardware, true),
+        ];
+        let found = found.into_iter().map(DeviceStatus::Ready).collect();
+        let own = device("candle:avx2", DeviceKind::Cpu, hardware, true);
+        let ids: Vec<_> = candidates(&own, found).into_iter().map(|device| device.id).collect();
+        assert_eq!(ids, ["cpu:avx512", "cpu:avx2"]);
+    }
+
+    #[test]
+    fn a_limit_that_is_no_number_is_unavailable() {
+        for value in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let threads = Known::Value(1);
+            let reached = Reached { value, threads, how: String::new(), rounds: Vec::new() };
+            assert!(plausible(Known::Value(reached)).reason().is_some(), "{value}");
+        }
+    }
+}
