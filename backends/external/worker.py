@@ -27,10 +27,10 @@ CALLS = {
     "hello": {"protocol"}, "devices": {"backend"}, "plan": {"device", "model", "options"},
     "load": {"device", "model", "options"}, "observe": {"file"}, "expect": {"generated", "file"},
     "prepare": {"test"}, "warm_up": {"test", "seconds"}, "sample": {"test", "sampling"},
-    "ceiling": {"bytes", "threads"}, "generate": {"tokens", "n"}, "logits": {"tokens", "step", "file"},
+    "ceiling": {"device", "limit", "threads"}, "generate": {"tokens", "n"}, "logits": {"tokens", "step", "file"},
     "profile": set(), "stop": set(),
 }
-NEEDS_MODEL = {"observe", "expect", "prepare", "warm_up", "sample", "ceiling", "generate", "logits", "profile"}
+NEEDS_MODEL = {"observe", "expect", "prepare", "warm_up", "sample", "generate", "logits", "profile"}
 
 
 class Fault(Exception):
@@ -232,9 +232,8 @@ class Worker:
             call.samples(pending)
         return {"sampled": {"repetitions": len(times), "facts": self.session.facts()}}
 
-    def ceiling(self, _call, bytes, threads):
-        reason = f"{self.engine.name} does not measure its read bandwidth"
-        return {"ceiling": {"bytes_per_second": unavailable(reason)}}
+    def ceiling(self, _call, device, limit, threads):
+        return {"ceiling": {"reached": unavailable(f"{device} measures no limits")}}
 
     def generate(self, call, tokens, n):
         return {"generated": {"ids": self.session.generate(tokens, n, call.stop)}}

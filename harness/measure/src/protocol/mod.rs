@@ -206,6 +206,11 @@ pub enum Answer {
         /// What was generated, as in the file.
         generated: Generated,
     },
+    /// To `observe`, by a device that gives no logits: it is measured as unverified, and never ranked.
+    Unverifiable {
+        /// What is missing: `no logits`.
+        reason: String,
+    },
     /// To `expect`; the file is complete.
     Expected,
     /// To `prepare`.

@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use yardstick_api::{Facts, Known};
 use yardstick_probes::Probe;
-use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
+use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification, VerificationStatus};
 
 use super::credible::misplaced;
 use super::output::{Context, Measured, Output};
 use super::run::reason;
-use super::verify::{Refused, verify};
+use super::verify::{Refused, UNVERIFIED, verify};
 use super::{Event, Prepared, Run, RunError, Stage};
 use crate::child::{CallError, Child, Loss};
 use crate::plan::Launch;
@@ -225,11 +225,16 @@ impl Measuring<'_, '_, '_> {
             options: &self.launch.options,
             verification: &verification,
         });
+        let unverified = matches!(&verification.status,
+            VerificationStatus::Skipped { reason } if reason.starts_with(UNVERIFIED));
         self.context.verification = verification;
         match outcome {
             None => {
                 // A second worker of the launch proves it again; it stays one launch.
-                self.output.summary.verified += usize::from(!self.proven);
+                let summary = &mut self.output.summary;
+                let count =
+                    if unverified { &mut summary.unverified } else { &mut summary.verified };
+                *count += usize::from(!self.proven);
                 self.proven = true;
                 Ok(())
             }

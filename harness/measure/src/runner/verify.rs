@@ -15,6 +15,9 @@ use crate::child::{CallError, Child};
 use crate::plan::Launch;
 use crate::protocol::{Answer, Call};
 
+/// Begins the reason of a verification that was skipped because the device gives nothing to verify.
+pub(super) const UNVERIFIED: &str = "unverified: ";
+
 /// A launch that will not be measured: why, and what verification said.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -55,8 +58,12 @@ pub(super) fn verify(
     let seen = scratch("observed");
     let file = seen.0.display().to_string();
     let answer = child.call(Call::Observe { file }, Phase::Verify, run.cancel, &mut |_| {})?;
-    let Answer::Observed { generated, numerics } = answer else {
-        return Err(child.unexpected(Phase::Verify, &answer));
+    let (generated, numerics) = match answer {
+        Answer::Observed { generated, numerics } => (generated, numerics),
+        Answer::Unverifiable { reason } => {
+            return Ok(Ok(Verification::skipped(format!("{UNVERIFIED}{reason}"))));
+        }
+        answer => return Err(child.unexpected(Phase::Verify, &answer)),
     };
     if numerics != facts.numerics {
         let message =

@@ -30,6 +30,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_store_that_is_full_ends_the_run", orphans::full_store),
     ("a_killed_parent_leaves_no_worker", orphans::parent_killed),
     ("a_worker_in_python_is_a_backend_like_any_other", python::worker),
+    ("a_device_without_logits_is_measured_unverified", python::unverifiable),
 ];
 
 fn main() -> ExitCode {
