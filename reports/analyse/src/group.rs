@@ -15,7 +15,9 @@ pub(crate) fn by_cell(records: &[Record]) -> Vec<Vec<&Record>> {
         if !record.id.is_empty() && !seen.insert(&record.id) {
             continue;
         }
-        let key = format!("{}|{}|{}", record.cell.key(), machine(record), build(record));
+        let ran_with = record.origin.as_ref().map(|origin| &origin.settings);
+        let key =
+            format!("{}|{}|{}|{ran_with:?}", record.cell.key(), machine(record), build(record));
         let index = *place.entry(key).or_insert_with(|| {
             groups.push(Vec::new());
             groups.len() - 1

@@ -50,6 +50,13 @@ fn over_launches(metric: Metric, records: &[&Record]) -> Known<Estimate> {
 fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
     let each = |f: &dyn Fn(&Sample) -> f64| Known::Value(record.samples.iter().map(f).collect());
     match metric {
+        Metric::TokensPerSecond if record.samples.is_empty() => {
+            no_samples(record, "ts", "tokens/s")
+        }
+        Metric::TimeNs if record.samples.is_empty() => no_samples(record, "ns", "ns"),
+        Metric::TimeNs if matches!(record.cell.test, Test::Foreign(_)) => {
+            each(&|s| s.nanoseconds as f64 / s.tokens as f64)
+        }
         Metric::TokensPerSecond => each(&|s| s.tokens as f64 * 1e9 / s.nanoseconds as f64),
         Metric::TimeNs => each(&|s| s.nanoseconds as f64),
         Metric::TokenLatencyNs => token_latency(record),
@@ -60,6 +67,24 @@ fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
         Metric::CpuCores => cpu_cores(record),
         Metric::PercentOfBandwidth => bandwidth::percent(record),
     }
+}
+
+/// Why there is no value, with the summary that was imported instead of samples: a mean is no median, and has no interval.
+fn no_samples(record: &Record, suffix: &str, unit: &str) -> Known<Vec<f64>> {
+    let read = |name: &str| {
+        record.reading(&format!("{name}_{suffix}")).and_then(|reading| reading.value.value())
+    };
+    let Some(origin) = &record.origin else { return Known::unavailable("no samples") };
+    Known::unavailable(match (read("avg"), read("stddev")) {
+        (Some(mean), Some(sd)) => format!(
+            "no raw samples in {}: mean {mean} ± {sd} {unit} (standard deviation) as imported",
+            origin.format
+        ),
+        (Some(mean), None) => {
+            format!("no raw samples in {}: mean {mean} {unit} as imported", origin.format)
+        }
+        _ => format!("no raw samples in {}", origin.format),
+    })
 }
 
 /// A sample's value is the median of its gaps, so that n counts samples and not tokens.

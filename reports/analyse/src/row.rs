@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use yardstick_api::{DeviceClass, Known, Options};
-use yardstick_record::{Cell, Metric, Outcome, Record, Verification, VerificationStatus};
+use yardstick_record::{Cell, Metric, Origin, Outcome, Record, Verification, VerificationStatus};
 
 use crate::latency::latency;
 use crate::metrics::metrics;
@@ -143,7 +143,7 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
         record.cell.options;
     let auto = |value: Option<usize>| value.map_or("auto".to_owned(), |n| n.to_string());
     let numerics = numerics.map_or("auto".to_owned(), |n| format!("{n:?}").to_lowercase());
-    BTreeMap::from([
+    let mut settings = BTreeMap::from([
         ("threads asked", auto(threads)),
         ("context", auto(context)),
         ("sequences", sequences.to_string()),
@@ -154,7 +154,29 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
         ("profile", profile.to_string()),
         ("machine", machine(record)),
         ("build", build(record)),
-    ])
+    ]);
+    if let Some(origin) = &record.origin {
+        import(&mut settings, origin);
+    }
+    settings
+}
+
+/// Options that a foreign program has no word for: our default would be a guess.
+const NOT_FOREIGN: [&str; 6] = ["context", "chunk", "kv", "numerics", "repack", "profile"];
+
+/// What a foreign program said it was run with, in place of our options' defaults.
+fn import(settings: &mut BTreeMap<&'static str, String>, origin: &Origin) {
+    for name in NOT_FOREIGN {
+        settings.insert(name, "unknown".to_owned());
+    }
+    let mut others = Vec::new();
+    for (name, value) in &origin.settings {
+        match settings.iter_mut().find(|(ours, _)| *ours == name) {
+            Some((_, ours)) => value.clone_into(ours),
+            None => others.push(format!("{name} {value}")),
+        }
+    }
+    settings.insert("imported", format!("{} {}", origin.format, others.join(", ")).trim().into());
 }
 
 /// What tells machines apart in a record that names none: the processor and the memory.

@@ -3,6 +3,7 @@
 
 mod cell;
 mod environment;
+mod foreign;
 mod metric;
 mod origin;
 mod outcome;
@@ -15,6 +16,7 @@ mod verification;
 
 pub use cell::{Cell, ModelRef};
 pub use environment::Environment;
+pub use foreign::ForeignTest;
 pub use metric::{Direction, Metric};
 pub use origin::Origin;
 pub use outcome::{FailureKind, Outcome, Phase};

@@ -14,4 +14,8 @@ pub struct Origin {
     pub format: String,
     /// Every field of the original, known to us or not, by its own name.
     pub fields: BTreeMap<String, Value>,
+    /// What it was run with and the cell's options have no word for or would state wrongly: by our name where there is one
+    /// (`kv`), else by its own (`n_gpu_layers`). Tells rows apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }

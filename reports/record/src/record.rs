@@ -30,7 +30,7 @@ pub struct Record {
     pub cell: Cell,
     /// Launch number within the run, from 0.
     pub launch: u32,
-    /// UTC start of this cell, RFC 3339.
+    /// UTC start of this cell, RFC 3339; empty where a foreign format does not tell.
     pub started: String,
     /// A command line that measures this cell again.
     pub rerun: String,
@@ -71,7 +71,7 @@ pub struct Record {
 pub struct RunInfo {
     /// Unique id, sortable by time.
     pub id: String,
-    /// UTC start, RFC 3339.
+    /// UTC start, RFC 3339; empty where a foreign format does not tell.
     pub started: String,
     /// Suite's name, or `command line`.
     pub suite: String,

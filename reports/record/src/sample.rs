@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
-    /// Start of the repetition on the worker's clock, nanoseconds since its hello.
+    /// Start of the repetition on the worker's clock, nanoseconds since its hello. 0 in every
+    /// imported sample: foreign formats do not tell.
     pub started_ns: u64,
     /// Length of the timed region, nanoseconds.
     pub nanoseconds: u64,
-    /// Tokens processed over all sequences.
+    /// Tokens processed over all sequences; for a foreign test the repetitions that `nanoseconds` covers.
     pub tokens: u64,
     /// Process CPU time within the timed region, nanoseconds; absent where the platform has none.
     pub cpu_ns: Option<u64>,

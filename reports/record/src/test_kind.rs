@@ -6,7 +6,11 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One test. Written `load`, `pp512`, `tg128@d2048`, `ttft`, `ttft64`.
+use crate::ForeignTest;
+
+/// One test. Written `load`, `pp512`, `tg128@d2048`, `ttft`, `ttft64`; a foreign one `criterion:name`.
+///
+/// [`FromStr`] reads what can be asked for: a foreign test is read from records only.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -36,6 +40,8 @@ pub enum Test {
         /// Positions already held.
         depth: usize,
     },
+    /// What another program measured and we have no test for. Its time is its result; it is never run here.
+    Foreign(ForeignTest),
 }
 
 /// Prompt length of a bare `ttft`.
@@ -48,6 +54,7 @@ impl Test {
     pub fn positions(self) -> usize {
         match self {
             Test::Load => 1,
+            Test::Foreign(_) => 0,
             Test::Prefill { tokens, depth } | Test::Generate { tokens, depth } => tokens + depth,
             Test::FirstToken { tokens, depth } => tokens + depth + 1,
         }
@@ -57,14 +64,14 @@ impl Test {
     pub fn tokens(self) -> Option<usize> {
         match self {
             Test::Prefill { tokens, .. } | Test::Generate { tokens, .. } => Some(tokens),
-            Test::Load | Test::FirstToken { .. } => None,
+            Test::Load | Test::FirstToken { .. } | Test::Foreign(_) => None,
         }
     }
 
     /// Context depth at the start.
     pub fn depth(self) -> usize {
         match self {
-            Test::Load => 0,
+            Test::Load | Test::Foreign(_) => 0,
             Test::Prefill { depth, .. }
             | Test::Generate { depth, .. }
             | Test::FirstToken { depth, .. } => depth,
@@ -74,7 +81,7 @@ impl Test {
     /// The same test at another depth.
     pub fn at_depth(self, new: usize) -> Test {
         match self {
-            Test::Load => Test::Load,
+            Test::Load | Test::Foreign(_) => self,
             Test::Prefill { tokens, .. } => Test::Prefill { tokens, depth: new },
             Test::Generate { tokens, .. } => Test::Generate { tokens, depth: new },
             Test::FirstToken { tokens, .. } => Test::FirstToken { tokens, depth: new },
@@ -90,6 +97,7 @@ impl fmt::Display for Test {
             Test::Generate { tokens, .. } => write!(f, "tg{tokens}")?,
             Test::FirstToken { tokens: TTFT_TOKENS, .. } => write!(f, "ttft")?,
             Test::FirstToken { tokens, .. } => write!(f, "ttft{tokens}")?,
+            Test::Foreign(name) => write!(f, "{name}")?,
         }
         match self.depth() {
             0 => Ok(()),
@@ -148,7 +156,10 @@ fn count(digits: &str, least: usize) -> Option<usize> {
 impl TryFrom<String> for Test {
     type Error = ParseTestError;
     fn try_from(text: String) -> Result<Test, ParseTestError> {
-        text.parse()
+        match ForeignTest::parse(&text) {
+            Some(name) => Ok(Test::Foreign(name)),
+            None => text.parse(),
+        }
     }
 }
 
@@ -168,6 +179,20 @@ mod tests {
             ["load", "pp512", "tg128", "tg128@d2048", "pp1@d7", "ttft", "ttft64", "ttft@d128"]
         {
             assert_eq!(name.parse::<Test>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn foreign_names_are_read_from_records_and_cannot_be_asked_for() {
+        for name in ["criterion:q4_0/dot/4096", "llama-bench:pp512+tg128@d8", "x:pp512"] {
+            let test = Test::try_from(name.to_owned()).unwrap();
+            assert_eq!((test.to_string().as_str(), test.tokens()), (name, None));
+            assert!(matches!(test, Test::Foreign(_)));
+            assert!(name.parse::<Test>().is_err(), "{name:?} was accepted");
+        }
+        let long = format!("x:{}", "y".repeat(200));
+        for name in ["X:y", ":y", "x:", "x:\u{1b}", long.as_str()] {
+            assert!(Test::try_from(name.to_owned()).is_err(), "{name:?} was accepted");
         }
     }
 

@@ -64,6 +64,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("numerics", "numerics", Text, IfVarying(1), |row| setting(row, "numerics")),
     column("repack", "repack", Text, IfVarying(1), |row| setting(row, "repack")),
     column("profile", "profile", Text, IfVarying(1), |row| setting(row, "profile")),
+    column("imported", "imported", Text, IfVarying(1), |row| setting(row, "imported")),
     column("machine", "machine", Text, IfVarying(1), |row| setting(row, "machine")),
     column("build", "build", Text, IfVarying(1), |row| setting(row, "build")),
     column("test", "test", Text, Always(0), |row| name(&row.cell.test.to_string())),

@@ -13,6 +13,13 @@ use crate::verbs::{self, DONE};
 /// Finds the record by the beginning of its id and runs its cell.
 pub(crate) fn run(paths: &Paths, args: &Rerun) -> Result<u8> {
     let record = output::open(&paths.store)?.record(&args.record)?;
+    if let Some(origin) = &record.origin {
+        bail!(
+            "record {} was imported from {}: measure it again with that program",
+            record.id,
+            origin.format
+        );
+    }
     if args.print {
         console::say(&record.rerun)?;
         return Ok(DONE);
