@@ -87,15 +87,22 @@ fn bare(session: &mut dyn Session, vocab: usize) -> (u64, u64) {
     (wall, cpu_ns() - cpu)
 }
 
+/// CPU time of all threads; 0 where the platform does not tell it, and then the lines of CPU time are `NaN`.
+#[cfg(unix)]
 fn cpu_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+#[cfg(not(unix))]
+fn cpu_ns() -> u64 {
+    0
+}
+
 fn through_harness(session: &mut dyn Session, work: &Work) -> (u64, u64) {
     let start = Instant::now();
     match work.repeat(session, start, &|| false).unwrap() {
-        Repetition::Whole(sample) => (sample.nanoseconds, sample.cpu_ns.unwrap()),
+        Repetition::Whole(sample) => (sample.nanoseconds, sample.cpu_ns.unwrap_or(0)),
         Repetition::Stopped => unreachable!("nobody stops it"),
     }
 }
