@@ -13,18 +13,27 @@ mod probe;
 mod process_stat;
 mod pss;
 mod root;
+mod sensors;
 
 pub use environment::{EnvironmentOptions, environment};
 pub use probe::{Error, Probe};
 pub use root::Root;
+pub use sensors::{Checkup, Diagnosis, Gap, checkup};
 
 /// Every probe, on this machine.
 pub fn all() -> Vec<Box<dyn Probe>> {
     all_under(&Root::default())
 }
 
-/// Every probe, over a fixture tree.
+/// Every probe, over a fixture tree. The sensors come last: what starts last and stops first is nearest to the test.
 pub fn all_under(root: &Root) -> Vec<Box<dyn Probe>> {
+    let mut probes = meters(root);
+    probes.push(Box::new(sensors::Sensors::new(root)));
+    probes
+}
+
+/// The meters of the worker's process and what runs beside it.
+fn meters(root: &Root) -> Vec<Box<dyn Probe>> {
     vec![
         Box::new(peak_rss::PeakRss::new(root)),
         Box::new(pss::Pss::new(root)),

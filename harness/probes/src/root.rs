@@ -13,28 +13,67 @@ const MOST_ENTRIES: usize = 1 << 16;
 
 /// The directory that holds `proc`, `sys` and `etc`: `/`, or a fixture tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Root(PathBuf);
+pub struct Root {
+    folder: PathBuf,
+    /// Files that a test makes unreadable: root may read everything, and tests may run as root.
+    #[cfg(test)]
+    denied: Vec<String>,
+}
 
 impl Default for Root {
     fn default() -> Root {
-        Root(PathBuf::from("/"))
+        Root::new("/")
     }
 }
 
 impl Root {
     /// A fixture tree.
     pub fn new(path: impl Into<PathBuf>) -> Root {
-        Root(path.into())
+        Root {
+            folder: path.into(),
+            #[cfg(test)]
+            denied: Vec::new(),
+        }
+    }
+
+    /// The same tree, in which nobody may read this file.
+    #[cfg(test)]
+    pub(crate) fn denying(mut self, path: &str) -> Root {
+        self.denied.push(path.to_owned());
+        self
+    }
+
+    /// Whether this is the machine itself, whose libraries may be asked too.
+    pub(crate) fn is_machine(&self) -> bool {
+        self.folder == Path::new("/")
+    }
+
+    /// Whether there is such a file or folder.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.path(path).exists()
+    }
+
+    /// Whether a file is there that this user may not read.
+    pub(crate) fn denies(&self, path: &str) -> bool {
+        self.open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    }
+
+    fn open(&self, path: &str) -> std::io::Result<File> {
+        #[cfg(test)]
+        if self.denied.iter().any(|denied| denied == path) {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        File::open(self.path(path))
     }
 
     /// Where `/proc/...` really is.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.0.join(path.trim_start_matches('/'))
+        self.folder.join(path.trim_start_matches('/'))
     }
 
     /// The text of a file; bytes that are not UTF-8 are replaced.
     pub(crate) fn read(&self, path: &str) -> Learnt<String> {
-        read_bounded(&self.path(path)).map_err(|error| reason(path, &error))
+        self.open(path).and_then(read_bounded).map_err(|error| reason(path, &error))
     }
 
     /// A one-line file without its line end, cleaned for display; empty files are a reason.
@@ -71,9 +110,9 @@ impl Root {
     }
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<String> {
+fn read_bounded(file: File) -> std::io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use tempfile::TempDir;
 use yardstick_record::Reading;
 
-use crate::{Error, Root, all, all_under};
+use crate::{Error, Root, all, meters};
 
-/// The readings every probe list gives, in order.
+/// The readings that the meters of a process give, in order.
 const NAMES: &[&str] = &[
     "peak_rss_bytes",
     "rss_bytes",
@@ -60,7 +60,7 @@ fn second_instant(tree: &Path) {
 }
 
 fn measure(tree: &Path, between: impl FnOnce()) -> Vec<Reading> {
-    let mut probes = all_under(&Root::new(tree));
+    let mut probes = meters(&Root::new(tree));
     for probe in &mut probes {
         probe.start(7).unwrap();
     }

@@ -20,7 +20,9 @@ pub struct Reading {
     pub better: Option<Direction>,
     /// Where it comes from: a file, a call.
     pub source: String,
-    /// What it covers: `test` (the timed samples), `load`, `worker` (the whole process), `machine`.
+    /// What it covers: of the worker `test` (over the timed samples), `load`, `worker` (its whole life); of the machine, always
+    /// over the timed samples, `machine`, `package`, `core`, `dram`, `psys`, `gpu`, `board`, `rail`, `chip`, `zone`. Energies
+    /// of different scopes may hold each other: they are neither added nor compared.
     pub scope: String,
 }
 

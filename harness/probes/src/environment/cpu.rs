@@ -200,7 +200,7 @@ fn affinity(machine: &Machine) -> Learnt<Value> {
 }
 
 /// `cpu0`, `cpu1`, ... in numeric order; CPUs that are off have no topology and are left out.
-pub(super) fn list(root: &Root) -> Learnt<Vec<String>> {
+pub(crate) fn list(root: &Root) -> Learnt<Vec<String>> {
     let folder = "/sys/devices/system/cpu";
     let names = root.list(folder)?;
     let mut cpus: Vec<String> = names

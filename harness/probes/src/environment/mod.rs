@@ -19,6 +19,8 @@ use crate::probe::Learnt;
 use crate::root::labelled;
 use crate::{Root, portable};
 
+pub(crate) use cpu::list as cpus;
+
 /// How the environment is looked at.
 #[derive(Clone, Debug)]
 pub struct EnvironmentOptions {

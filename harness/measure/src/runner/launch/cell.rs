@@ -12,9 +12,14 @@ use super::{Halt, Measuring, failed, fault};
 use crate::child::{CallError, Child, Loss, Partial};
 use crate::protocol::{Answer, Call, FaultKind};
 
-/// Shares of the machine's time that others may have before samples are marked as starved, percent.
-const MARKS: [(&str, &str, f64); 2] =
-    [("steal_percent", "steal", 5.0), ("foreign_cpu_percent", "other processes", 10.0)];
+/// A reading that speaks against a test's samples: above which value, and in which words.
+type Mark = (&'static str, f64, fn(f64) -> String);
+
+const MARKS: [Mark; 3] = [
+    ("steal_percent", 5.0, |share| format!("starved: steal {share:.0} %")),
+    ("foreign_cpu_percent", 10.0, |share| format!("starved: other processes {share:.0} %")),
+    ("cpu_throttle_events", 0.0, |n| format!("throttled: {n:.0} thermal events")),
+];
 
 /// How a cell's calls ended.
 enum End {
@@ -114,12 +119,15 @@ impl Measuring<'_, '_, '_> {
 
     fn stop_probes(&mut self, measured: &mut Measured, problems: Vec<String>) {
         let mut problems = problems;
-        for probe in self.probes.iter_mut() {
+        let mut readings = Vec::new();
+        // What started last stops first: its readings hold the least besides the samples.
+        for probe in self.probes.iter_mut().rev() {
             match probe.stop() {
-                Ok(readings) => measured.readings.extend(readings),
+                Ok(read) => readings.push(read),
                 Err(error) => problems.push(error.to_string()),
             }
         }
+        measured.readings.extend(readings.into_iter().rev().flatten());
         for problem in problems {
             self.output.event(Event::Note(&problem));
         }
@@ -189,15 +197,13 @@ fn lost(error: CallError) -> Option<Loss> {
     }
 }
 
-/// Marks every sample of a test during which others had the machine. Samples are never dropped for it.
+/// Marks every sample of a test during which others had the machine or heat slowed it. Samples are never dropped for it.
 fn mark(samples: &mut [Sample], readings: &[Reading]) {
-    for (name, what, limit) in MARKS {
+    for (name, limit, words) in MARKS {
         let reading = readings.iter().find(|reading| reading.name == name);
-        let Some(&share) = reading.and_then(|reading| reading.value.value()) else { continue };
-        if share > limit {
-            for sample in samples.iter_mut() {
-                sample.marks.push(format!("starved: {what} {share:.0} %"));
-            }
+        let Some(&value) = reading.and_then(|reading| reading.value.value()) else { continue };
+        if value > limit {
+            samples.iter_mut().for_each(|sample| sample.marks.push(words(value)));
         }
     }
 }

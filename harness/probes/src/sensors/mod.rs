@@ -1,0 +1,20 @@
+//! Sensors of the machine, one file each: energy, power, temperature, clocks. They are read by one thread while a test
+//! runs, and looked at by the doctor.
+
+mod checkup;
+mod counter;
+mod cpufreq;
+mod gauge;
+mod hwmon;
+mod nvml;
+mod rapl;
+mod sampler;
+mod sensor;
+mod thermal;
+mod throttle;
+
+pub use checkup::{Checkup, Diagnosis, Gap, checkup};
+pub(crate) use sampler::Sensors;
+
+#[cfg(test)]
+mod tests;

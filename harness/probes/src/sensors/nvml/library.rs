@@ -1,0 +1,129 @@
+//! The driver's library, behind nvml-wrapper. Nothing here computes.
+
+use nvml_wrapper::bitmasks::device::ThrottleReasons;
+use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
+use nvml_wrapper::enums::device::UsedGpuMemory;
+use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::{Device, Nvml};
+
+use super::super::sensor::Missing;
+use super::Driver;
+use crate::probe::Learnt;
+use crate::root::clean;
+
+/// Loads the library.
+pub(super) fn open() -> Result<Box<dyn Driver>, Missing> {
+    match Nvml::init() {
+        Ok(nvml) => Ok(Box::new(Library { nvml })),
+        Err(error) => Err(missing(&error)),
+    }
+}
+
+/// What to do about an error, where something can be done.
+pub(super) fn missing(error: &NvmlError) -> Missing {
+    let (reason, fix) = match error {
+        NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => (
+            "the NVIDIA driver's library libnvidia-ml cannot be loaded".to_owned(),
+            Some(
+                "install the NVIDIA driver (nvidia-smi must work); in a container: docker run --gpus all",
+            ),
+        ),
+        NvmlError::DriverNotLoaded => (
+            "the NVIDIA driver is installed and not loaded".to_owned(),
+            Some("sudo modprobe nvidia"),
+        ),
+        NvmlError::LibRmVersionMismatch => (
+            "the NVIDIA library is of another version than the loaded driver".to_owned(),
+            Some("reboot, so that the new driver is loaded"),
+        ),
+        NvmlError::NoPermission => (
+            "this user may not use the NVIDIA driver".to_owned(),
+            Some("sudo usermod -aG video,render $USER, then log in again"),
+        ),
+        other => (words(other), None),
+    };
+    Missing::new(reason, fix)
+}
+
+fn words(error: &NvmlError) -> String {
+    format!("NVML: {}", clean(&error.to_string()))
+}
+
+struct Library {
+    nvml: Nvml,
+}
+
+impl Library {
+    fn ask<T>(
+        &self,
+        board: u32,
+        question: impl FnOnce(&Device<'_>) -> Result<T, NvmlError>,
+    ) -> Learnt<T> {
+        self.nvml.device_by_index(board).and_then(|d| question(&d)).map_err(|e| words(&e))
+    }
+}
+
+impl Driver for Library {
+    fn boards(&self) -> Result<u32, Missing> {
+        self.nvml.device_count().map_err(|error| missing(&error))
+    }
+
+    fn name(&self, board: u32) -> Learnt<String> {
+        self.ask(board, |device| device.name()).map(|name| clean(&name))
+    }
+
+    fn energy(&self, board: u32) -> Learnt<u64> {
+        self.ask(board, |device| device.total_energy_consumption())
+    }
+
+    fn power(&self, board: u32) -> Learnt<f64> {
+        self.ask(board, |device| device.power_usage()).map(f64::from)
+    }
+
+    fn temperature(&self, board: u32) -> Learnt<f64> {
+        self.ask(board, |device| device.temperature(TemperatureSensor::Gpu)).map(f64::from)
+    }
+
+    fn clocks(&self, board: u32) -> Learnt<(f64, f64)> {
+        let clock = |clock| self.ask(board, |device| device.clock_info(clock)).map(f64::from);
+        Ok((clock(Clock::SM)?, clock(Clock::Memory)?))
+    }
+
+    fn busy(&self, board: u32) -> Learnt<f64> {
+        self.ask(board, |device| device.utilization_rates()).map(|rates| f64::from(rates.gpu))
+    }
+
+    fn throttled(&self, board: u32) -> Learnt<bool> {
+        let slow = ThrottleReasons::SW_POWER_CAP
+            | ThrottleReasons::HW_SLOWDOWN
+            | ThrottleReasons::SW_THERMAL_SLOWDOWN
+            | ThrottleReasons::HW_THERMAL_SLOWDOWN
+            | ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN;
+        self.ask(board, |device| device.current_throttle_reasons())
+            .map(|reasons| reasons.intersects(slow))
+    }
+
+    fn memory(&self, board: u32, pid: u32) -> Learnt<f64> {
+        let compute = self.ask(board, |device| device.running_compute_processes())?;
+        let graphics =
+            self.ask(board, |device| device.running_graphics_processes()).unwrap_or_default();
+        let own: Vec<UsedGpuMemory> = compute
+            .into_iter()
+            .chain(graphics)
+            .filter(|process| process.pid == pid)
+            .map(|process| process.used_gpu_memory)
+            .collect();
+        let bytes = own.iter().map(|memory| match memory {
+            UsedGpuMemory::Used(bytes) => Ok(*bytes as f64),
+            UsedGpuMemory::Unavailable => {
+                Err("the driver does not tell a process's memory".to_owned())
+            }
+        });
+        // A process that both computes and draws is listed twice with the same memory.
+        let bytes: Learnt<Vec<f64>> = bytes.collect();
+        bytes?.into_iter().reduce(f64::max).ok_or_else(|| {
+            "the worker is not among the board's processes (in a container its id differs)"
+                .to_owned()
+        })
+    }
+}
