@@ -26,6 +26,10 @@ pub enum Limit {
     F16,
     /// Multiplying and adding f32.
     F32,
+    /// As `Int8`, by a unit that multiplies matrices (AMX, i8mm, tensor cores).
+    Int8Matrix,
+    /// As `Bf16`, by a unit that multiplies matrices.
+    Bf16Matrix,
     /// Meeting of all threads of a session between two phases.
     Barrier,
     /// Waking a thread of a session that went to sleep.
@@ -37,7 +41,12 @@ impl Limit {
     pub fn unit(self) -> &'static str {
         match self {
             Limit::Read { .. } => "bytes/s",
-            Limit::Int8 | Limit::Bf16 | Limit::F16 | Limit::F32 => "operations/s",
+            Limit::Int8
+            | Limit::Bf16
+            | Limit::F16
+            | Limit::F32
+            | Limit::Int8Matrix
+            | Limit::Bf16Matrix => "operations/s",
             Limit::Barrier | Limit::Wake => "ns",
         }
     }
@@ -56,6 +65,8 @@ impl fmt::Display for Limit {
             Limit::Bf16 => write!(f, "bf16 arithmetic"),
             Limit::F16 => write!(f, "f16 arithmetic"),
             Limit::F32 => write!(f, "f32 arithmetic"),
+            Limit::Int8Matrix => write!(f, "int8 arithmetic by a matrix unit"),
+            Limit::Bf16Matrix => write!(f, "bf16 arithmetic by a matrix unit"),
             Limit::Barrier => write!(f, "the barrier's latency"),
             Limit::Wake => write!(f, "the latency of waking"),
         }
@@ -70,7 +81,10 @@ pub struct Reached {
     pub value: f64,
     /// Threads that took part.
     pub threads: Known<usize>,
-    /// By which instructions or access pattern, and where the data lay: `4 streams, prefetch, 64-byte loads, L3`.
+    /// Its short name in tables: the arithmetic (`int8 VNNI`), the memory level read from (`L3`); may be empty.
+    #[serde(default)]
+    pub label: String,
+    /// By which instructions or access pattern, and where the data lay: `4 streams, no prefetch; 65536 KiB from memory`.
     pub how: String,
     /// The rounds of the way that was best, in order; empty where the backend keeps none.
     #[serde(default)]

@@ -17,7 +17,7 @@ use crate::mutants::{self, Mutation};
 use crate::pool::Pool;
 use crate::session::CpuSession;
 use crate::weights::Network;
-use crate::{bandwidth, memory};
+use crate::{ceilings, memory};
 
 /// Positions per sequence when the options leave it open: the model's own, up to this many.
 const DEFAULT_CONTEXT: usize = 4096;
@@ -104,16 +104,7 @@ impl Backend for Cpu {
             Ok((isa, _)) => isa,
             Err(refusal) => return Known::unavailable(refusal.reason),
         };
-        let threads = self::threads(&Options { threads, ..Options::default() });
-        match limit {
-            Limit::Read { bytes } => bandwidth::measure(isa, bytes, threads).map(|value| Reached {
-                value,
-                threads: Known::Value(threads),
-                how: format!("{}, the best of 8 access patterns", isa.name()),
-                rounds: Vec::new(),
-            }),
-            _ => Known::unavailable(format!("{} does not measure {limit}", device.id)),
-        }
+        ceilings::measure(isa, limit, self::threads(&Options { threads, ..Options::default() }))
     }
 }
 

@@ -10,8 +10,8 @@
 mod affinity;
 mod attention;
 mod backend;
-mod bandwidth;
 mod buffer;
+mod ceilings;
 mod engine;
 mod feed_forward;
 mod forward;

@@ -143,7 +143,13 @@ mod tests {
     fn a_limit_that_is_no_number_is_unavailable() {
         for value in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let threads = Known::Value(1);
-            let reached = Reached { value, threads, how: String::new(), rounds: Vec::new() };
+            let reached = Reached {
+                value,
+                threads,
+                label: String::new(),
+                how: String::new(),
+                rounds: Vec::new(),
+            };
             assert!(plausible(Known::Value(reached)).reason().is_some(), "{value}");
         }
     }
