@@ -7,6 +7,7 @@ use yardstick_api::{
 };
 
 use crate::buffer::Buffer;
+use crate::ceilings::caches::Caches;
 use crate::engine::{Engine, Piece, Step};
 use crate::forward::Pass;
 use crate::memory;
@@ -30,6 +31,22 @@ pub(crate) struct CpuSession {
 impl CpuSession {
     fn vocab(&self) -> usize {
         self.engine.network.model().architecture().vocab
+    }
+
+    /// Which cache level holds the weights and the KV cache. A decode step goes through all of it once, so what does not fit
+    /// together does not stay: the level is that of the whole, not of each.
+    fn cache_level(&self) -> String {
+        let caches = Caches::detect();
+        let weights = self.engine.network.model().info().streamed_bytes;
+        let (kv, threads) = (self.engine.kv.bytes(), self.pool.threads());
+        let level = |bytes| caches.level(bytes, threads);
+        let (empty, full) = (level(weights), level(weights.saturating_add(kv)));
+        let kib = |bytes| bytes >> 10;
+        format!(
+            "{empty} with an empty KV cache, {full} with a full one: {} KiB of weights a token, {} KiB of KV; {caches}",
+            kib(weights),
+            kib(kv)
+        )
     }
 
     /// Index and length of a sequence, if there is such a sequence.
@@ -184,7 +201,10 @@ impl Session for CpuSession {
             scratch_bytes: self.scratch_bytes + self.engine.logits.bytes(),
             streamed_bytes: info.streamed_bytes,
             kernels: network.kernels(self.engine.isa),
-            notes: BTreeMap::from([("affinity".to_owned(), affinity)]),
+            notes: BTreeMap::from([
+                ("affinity".to_owned(), affinity),
+                ("cache_level".to_owned(), Known::Value(self.cache_level())),
+            ]),
         }
     }
 }
