@@ -16,7 +16,7 @@ pub(crate) struct Args {
     pub(crate) verb: Option<Verb>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 a cell failed, was invalid or computed wrong answers; \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a cell failed, was invalid, computed wrong answers or could not be verified; \
 2 nothing was measured because of an error (flags, suite, model, store); 130 interrupted, what was measured is kept.";
 
 /// Flags every verb takes.
@@ -31,6 +31,15 @@ pub(crate) struct Global {
     /// Where written models and reference answers are kept [default: the platform's cache directory]
     #[arg(long, global = true, value_name = "DIR", env = "YARDSTICK_CACHE")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// The Python that runs llama.cpp's worker
+    #[arg(
+        long,
+        global = true,
+        value_name = "PROGRAM",
+        env = "YARDSTICK_PYTHON",
+        default_value = "python3"
+    )]
+    pub(crate) python: PathBuf,
     /// Adds the backend that misbehaves on purpose (tests).
     #[arg(long, global = true, hide = true)]
     pub(crate) test_doubles: bool,
@@ -66,8 +75,23 @@ impl Default for Verb {
     }
 }
 
+/// Programs beside this one that run models. Never read from a suite or a record: they are started.
+#[derive(clap::Args, Clone, Default)]
+pub(crate) struct Programs {
+    /// A build of yardstick under a label; each build runs the devices: base=FILE; repeatable
+    #[arg(long, value_name = "LABEL=FILE")]
+    pub(crate) build: Vec<String>,
+    /// A program that speaks the worker protocol, under its backend's name: NAME='COMMAND ARGUMENTS'; repeatable
+    #[arg(long, value_name = "NAME=COMMAND")]
+    pub(crate) worker: Vec<String>,
+    #[arg(from_global)]
+    pub(crate) python: PathBuf,
+    #[arg(from_global)]
+    pub(crate) test_doubles: bool,
+}
+
 /// `yardstick run`
-#[derive(clap::Args, Default)]
+#[derive(clap::Args, Clone, Default)]
 pub(crate) struct Run {
     /// A built-in suite's name or a suite file; `quick` when no model is given
     #[arg(long, value_name = "NAME|FILE")]
@@ -75,7 +99,7 @@ pub(crate) struct Run {
     /// Models: a file, or preset:quantisations (smollm-135m:Q4_0,Q8_0); repeatable
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: Vec<String>,
-    /// Devices: cpu, cpu:avx2, cpu:* or hardware
+    /// Devices: cpu, cpu:avx2, cpu:*, llama.cpp or hardware
     #[arg(long, short, value_name = "LIST", value_delimiter = ',')]
     pub(crate) devices: Vec<String>,
     /// Tests: load, ppN, tgN, ttft, ttftN, with @dN for a depth (pp512,tg128@d0,2048)
@@ -102,6 +126,12 @@ pub(crate) struct Run {
     /// Fresh processes per device, model and options
     #[arg(long, value_name = "N")]
     pub(crate) launches: Option<u32>,
+    /// Devices and builds take turns sample by sample, so that drift hits all alike
+    #[arg(long)]
+    pub(crate) paired: bool,
+    /// Measure this machine's own noise: every device against itself
+    #[arg(long, conflicts_with_all = ["suite", "build"])]
+    pub(crate) noise: bool,
     /// At least this many repetitions of a test in a launch
     #[arg(long, short, value_name = "N")]
     pub(crate) repetitions: Option<u32>,
@@ -118,6 +148,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
     #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
     #[arg(conflicts_with_all = ["chunk", "numerics", "launches", "repetitions", "seed", "verify_only"])]
+    #[arg(conflicts_with_all = ["build", "worker", "paired", "noise"])]
     pub(crate) resume: Option<String>,
     /// Print a record per line instead of the table
     #[arg(long)]
@@ -125,8 +156,8 @@ pub(crate) struct Run {
     /// Where the HTML report goes [default: reports/RUN.html in the data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    #[arg(from_global)]
-    pub(crate) test_doubles: bool,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
 }
 
 /// `yardstick report`
@@ -181,8 +212,8 @@ pub(crate) struct Devices {
     /// JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,
-    #[arg(from_global)]
-    pub(crate) test_doubles: bool,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
 }
 
 /// `yardstick model`
@@ -267,8 +298,8 @@ pub(crate) enum ModelAction {
         /// Threads [default: every core]
         #[arg(long, value_parser = threads)]
         threads: Option<usize>,
-        #[arg(from_global)]
-        test_doubles: bool,
+        #[command(flatten)]
+        programs: Programs,
     },
 }
 
@@ -310,6 +341,8 @@ pub(crate) struct Rerun {
     /// Print the command and stop
     #[arg(long)]
     pub(crate) print: bool,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
 }
 
 /// `yardstick worker`

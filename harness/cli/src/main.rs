@@ -11,6 +11,7 @@ mod progress;
 mod registry;
 mod tool;
 mod verbs;
+mod words;
 
 use std::process::ExitCode;
 
@@ -47,7 +48,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Run(run) => verbs::run::run(&paths()?, &run),
         Verb::Report(report) => verbs::report::run(&paths()?, &report),
         Verb::Compare(compare) => verbs::compare::run(&paths()?, &compare),
-        Verb::Devices(devices) => verbs::devices::run(&devices),
+        Verb::Devices(devices) => verbs::devices::run(paths().ok().as_ref(), &devices),
         Verb::Worker(_) => Ok(verbs::USAGE),
         Verb::Model(Model { action: ModelAction::List { json } }) => verbs::model::list::run(json),
         Verb::Model(model) => verbs::model::run(&paths()?, &model),

@@ -4,6 +4,7 @@
 pub const SUITES: &[(&str, &str)] = &[
     ("quick", include_str!("../../../suites/quick.toml")),
     ("full", include_str!("../../../suites/full.toml")),
+    ("noise", include_str!("../../../suites/noise.toml")),
     ("depth", include_str!("../../../suites/depth.toml")),
 ];
 

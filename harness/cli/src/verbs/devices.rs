@@ -9,6 +9,8 @@ use yardstick_measure::runner;
 use yardstick_measure::suite::Deadlines;
 
 use crate::args::Devices;
+use crate::paths::Paths;
+use crate::registry::Wanted;
 use crate::verbs::DONE;
 use crate::{interrupt, registry};
 
@@ -19,15 +21,17 @@ struct Listing<'a> {
 }
 
 /// Lists every backend's devices, asked in a worker: a driver that crashes is a line, not our end.
-pub(crate) fn run(args: &Devices) -> Result<u8> {
-    let worker = registry::worker(args.test_doubles)?;
+pub(crate) fn run(paths: Option<&Paths>, args: &Devices) -> Result<u8> {
+    let cache = paths.map(|paths| paths.cache.as_path());
+    let workers = registry::workers(&args.programs, cache, Wanted::Everything)?;
     let cancel = interrupt::flag()?;
-    let inventory = runner::inventory(&worker, &Deadlines::default(), &cancel)?;
+    let inventory = runner::inventory(&workers.list, &Deadlines::default(), &cancel)?;
     let mut out = std::io::stdout().lock();
     if args.json {
         let backends = inventory.backends.iter();
-        let listings: Vec<Listing<'_>> =
-            backends.map(|(backend, devices)| Listing { backend, devices }).collect();
+        let listings: Vec<Listing<'_>> = backends
+            .map(|found| Listing { backend: &found.backend, devices: &found.devices })
+            .collect();
         serde_json::to_writer_pretty(&mut out, &listings)?;
         writeln!(out)?;
         return Ok(DONE);

@@ -4,11 +4,12 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use yardstick_record::Record;
 
-use crate::args::{Args, Rerun, Run, Verb};
+use crate::args::{Args, Programs, Rerun, Run, Verb};
 use crate::console;
 use crate::output;
 use crate::paths::Paths;
 use crate::verbs::{self, DONE};
+use crate::words;
 
 /// Finds the record by the beginning of its id and runs its cell.
 pub(crate) fn run(paths: &Paths, args: &Rerun) -> Result<u8> {
@@ -26,53 +27,64 @@ pub(crate) fn run(paths: &Paths, args: &Rerun) -> Result<u8> {
     }
     console::tell(&record.rerun);
     let words = words(&record)?;
-    let run = parse(&record, &words)?;
-    verbs::run::run_as(paths, &run, words.into_iter().skip(1).collect())
+    let run = parse(&record, &words, &args.programs)?;
+    verbs::run::run_as(paths, &run, stored(words, &args.programs))
 }
 
 /// The flags of the record's own command line. It is split like a shell would, but never given to one.
 fn words(record: &Record) -> Result<Vec<String>> {
-    split(&record.rerun)
+    words::split(&record.rerun)
         .with_context(|| format!("record {}: its command has an open quote", record.id))
 }
 
-fn parse(record: &Record, words: &[String]) -> Result<Run> {
+fn parse(record: &Record, words: &[String], programs: &Programs) -> Result<Run> {
     let args = Args::try_parse_from(words)
         .with_context(|| format!("record {}: its command is not understood", record.id))?;
     match args.verb {
-        // A record may come from anyone: it says what to measure, never where to write.
-        Some(Verb::Run(run)) => Ok(Run { html: None, resume: None, ..run }),
+        // A record may come from anyone: it says what to measure, never where to write or what to start.
+        Some(Verb::Run(run)) => {
+            check(record, &run.programs, programs)?;
+            let test_doubles = run.programs.test_doubles || programs.test_doubles;
+            let programs = Programs { test_doubles, ..programs.clone() };
+            Ok(Run { html: None, resume: None, programs, ..run })
+        }
         _ => bail!("record {}: its command is not a run: {}", record.id, record.rerun),
     }
 }
 
-/// Words of a command line; single quotes keep spaces, `\'` is a quote.
-fn split(text: &str) -> Option<Vec<String>> {
-    let (mut words, mut word, mut open, mut begun) = (Vec::new(), String::new(), false, false);
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' => (open, begun) = (!open, true),
-            '\\' if !open => {
-                word.push(chars.next()?);
-                begun = true;
-            }
-            ' ' if !open => {
-                if begun {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            c => {
-                word.push(c);
-                begun = true;
-            }
+/// Programs are named by who runs them now: the record's are only asked for.
+fn check(record: &Record, recorded: &Programs, given: &Programs) -> Result<()> {
+    let lacks = |flag: &str, recorded: &[String], given: &[String]| {
+        let name = |text: &str| text.split('=').next().unwrap_or(text).to_owned();
+        let known = |text: &&String| given.iter().any(|other| name(other) == name(text));
+        let text = recorded.iter().find(|text| !known(text))?;
+        Some(format!("{flag} {}", words::quoted(text)))
+    };
+    let missing = lacks("--build", &recorded.build, &given.build)
+        .or_else(|| lacks("--worker", &recorded.worker, &given.worker));
+    match missing {
+        None => Ok(()),
+        Some(flag) => bail!(
+            "record {}: it was measured with another program, which a record may not start; if you trust it, add {flag}",
+            record.id
+        ),
+    }
+}
+
+/// The record's words with the programs of this command line, for `run --resume`.
+fn stored(words: Vec<String>, programs: &Programs) -> Vec<String> {
+    let mut stored = Vec::new();
+    let mut words = words.into_iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--build" | "--worker" | "--python" => drop(words.next()),
+            _ => stored.push(word),
         }
     }
-    if begun {
-        words.push(word);
+    for (flag, list) in [("--build", &programs.build), ("--worker", &programs.worker)] {
+        stored.extend(list.iter().flat_map(|text| [flag.to_owned(), text.clone()]));
     }
-    (!open).then_some(words)
+    stored
 }
 
 #[cfg(test)]
@@ -80,9 +92,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_split_as_a_shell_splits_them() {
-        let words = split(r"run --model 'a b' 'it'\''s' ''  x").unwrap();
-        assert_eq!(words, ["run", "--model", "a b", "it's", "", "x"]);
-        assert_eq!(split("a 'b"), None);
+    fn a_resumed_rerun_starts_what_its_caller_named() {
+        let programs = Programs { build: vec!["a=mine".into()], ..Programs::default() };
+        let words = words::split("yardstick run --build a=theirs --worker x=evil -t tg8").unwrap();
+        assert_eq!(stored(words, &programs), ["run", "-t", "tg8", "--build", "a=mine"]);
     }
 }

@@ -20,6 +20,7 @@ use crate::runner::WorkerCommand;
 use crate::suite::Deadlines;
 use end::Ending;
 use tail::Tail;
+pub(crate) use tail::escape;
 
 /// How often deadlines and the cancel flag are looked at. Every look wakes the parent, so not too often.
 const LOOK: Duration = Duration::from_millis(100);
@@ -67,6 +68,24 @@ pub(crate) struct Loss {
     pub(crate) message: String,
 }
 
+/// What a worker said of itself, fit for a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hello {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) backends: Vec<String>,
+}
+
+/// Characters kept of a worker's name and version.
+const LONGEST_TITLE: usize = 100;
+
+impl CallError {
+    /// A worker that speaks the protocol and is not used for what it says of itself.
+    pub(crate) fn refused(message: String) -> CallError {
+        CallError::Lost(Loss { kind: FailureKind::Protocol, message })
+    }
+}
+
 /// What comes before a call's answer.
 pub(crate) enum Partial {
     Samples(Vec<Sample>),
@@ -74,12 +93,12 @@ pub(crate) enum Partial {
 }
 
 impl Child {
-    /// Starts a worker in a process group of its own and greets it. Returns its backends.
+    /// Starts a worker in a process group of its own and greets it.
     pub(crate) fn start(
         command: &WorkerCommand,
         deadlines: &Deadlines,
         cancel: &AtomicBool,
-    ) -> Result<(Child, Vec<String>), CallError> {
+    ) -> Result<(Child, Hello), CallError> {
         let mut child = Child::spawn(command, deadlines).map_err(|error| {
             let message = format!("cannot start {}: {error}", command.program.display());
             let kind = FailureKind::Exit { code: 127, phase: Phase::Hello };
@@ -87,7 +106,10 @@ impl Child {
         })?;
         let hello = Call::Hello { protocol: VERSION };
         match child.call(hello, Phase::Hello, cancel, &mut |_| {})? {
-            Answer::Hello { protocol: VERSION, backends, .. } => Ok((child, backends)),
+            Answer::Hello { protocol: VERSION, name, version, backends } => {
+                let short = |text: String| escape(&text).chars().take(LONGEST_TITLE).collect();
+                Ok((child, Hello { name: short(name), version: short(version), backends }))
+            }
             Answer::Hello { protocol, .. } => {
                 let message = format!("speaks protocol {protocol}, expected {VERSION}");
                 Err(child.violation(Phase::Hello, &message))
@@ -218,7 +240,8 @@ impl Child {
         match message {
             Message::Reply { answer, .. } => return Ok(Some(*answer)),
             Message::Fault { kind, message, fix, .. } => {
-                return Err(CallError::Fault { kind, message: tail::escape(&message), fix });
+                let (message, fix) = (escape(&message), fix.map(|fix| escape(&fix)));
+                return Err(CallError::Fault { kind, message, fix });
             }
             Message::Samples { samples, .. } => partial(Partial::Samples(samples)),
             Message::Progress { done, total, .. } => partial(Partial::Progress { done, total }),

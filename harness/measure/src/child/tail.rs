@@ -65,7 +65,7 @@ fn push(kept: &Mutex<VecDeque<u8>>, new: &[u8]) {
 }
 
 /// Text on one line without control characters: line ends become `; `, the rest is written out.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let lines: Vec<String> = text
         .lines()
         .map(str::trim)

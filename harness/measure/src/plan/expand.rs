@@ -3,8 +3,9 @@
 use yardstick_api::{Device, DeviceKind, Known, Options};
 use yardstick_record::Test;
 
+use super::schedule::{Group, schedule};
 use super::{
-    Catalogue, Error, Inventory, Launch, Overrides, Plan, Selected, Shuffle, Skipped, resolve,
+    Catalogue, Error, Inventory, Overrides, Plan, Selected, Skipped, excepted, member, resolve,
     select,
 };
 use crate::suite::Suite;
@@ -22,9 +23,11 @@ pub fn expand(
     catalogue: &Catalogue,
     seed: u64,
 ) -> Result<Plan, Error> {
-    let suite = overrides.apply(suite)?;
+    let written = suite;
+    let suite = overrides.apply(written)?;
     let models = resolve(&suite.models, &suite.quantisations, catalogue)?;
-    let devices = select(&suite.devices, inventory)?;
+    let devices = members(&suite, overrides, inventory)?;
+    excepted::check(written, &suite, inventory, catalogue)?;
     if !suite.verify {
         allow_unverified(&devices)?;
     }
@@ -50,14 +53,38 @@ pub fn expand(
             }
         }
     }
-    schedule(&mut plan, groups, suite.launches);
+    schedule(&mut plan, groups, suite.launches, suite.paired);
     Ok(plan)
+}
+
+/// The devices selected, each once a build; twice where a run measures its own noise.
+fn members(
+    suite: &Suite,
+    overrides: &Overrides,
+    inventory: &Inventory,
+) -> Result<Vec<Selected>, Error> {
+    let mut selected = select(&suite.devices, inventory)?;
+    if overrides.twins {
+        selected =
+            selected.iter().flat_map(|one| ["a", "b"].map(|twin| one.labelled(twin))).collect();
+    }
+    match selected.as_slice() {
+        [only] if suite.paired => Err(Error::NothingToPair { found: name(only) }),
+        _ => Ok(selected),
+    }
+}
+
+fn name(selected: &Selected) -> String {
+    match selected {
+        Selected::Run { device, build, .. } => member(&device.id, build.as_deref()),
+        Selected::Skip { id, build, .. } => member(id, build.as_deref()),
+    }
 }
 
 /// Only a device that makes its answers up may go unverified.
 fn allow_unverified(devices: &[Selected]) -> Result<(), Error> {
     for selected in devices {
-        if let Selected::Run(device) = selected
+        if let Selected::Run { device, .. } = selected
             && device.kind != DeviceKind::None
         {
             return Err(Error::Unverified { device: device.id.clone() });
@@ -97,34 +124,37 @@ fn group(
     model: usize,
     options: Options,
     tests: &[Test],
-) -> Option<(Device, usize, Options, Vec<Test>)> {
+) -> Option<Group> {
     let name = plan.models[model].name.clone();
     let mut runs = Vec::new();
     for &test in tests {
-        let (device_id, device, skip) = match selected {
-            Selected::Skip { id, device, reason, fix } => {
+        let (device_id, device, build, skip) = match selected {
+            Selected::Skip { id, device, build, reason, fix } => {
                 let device = match device {
                     Some(device) => Known::Value((**device).clone()),
                     None => Known::unavailable(reason.clone()),
                 };
-                (id.clone(), device, Some((reason.clone(), fix.clone())))
+                (id.clone(), device, build.clone(), Some((reason.clone(), fix.clone())))
             }
-            Selected::Run(device) => {
+            Selected::Run { device, build, .. } => {
                 let skip = except(suite, &device.id, &name, test).or(unfit(device, &options, test));
-                (device.id.clone(), Known::Value(device.clone()), skip)
+                (device.id.clone(), Known::Value(device.clone()), build.clone(), skip)
             }
         };
         match skip {
             None => runs.push(test),
             Some((reason, fix)) => {
                 let options = options.clone();
-                let cell = Skipped { device_id, device, model, options, test, reason, fix };
+                let cell = Skipped { device_id, device, build, model, options, test, reason, fix };
                 plan.skipped.push(cell);
             }
         }
     }
     match selected {
-        Selected::Run(device) if !runs.is_empty() => Some((device.clone(), model, options, runs)),
+        Selected::Run { device, worker, build } if !runs.is_empty() => {
+            let (device, build) = (device.clone(), build.clone());
+            Some(Group { device, worker: *worker, build, model, options, tests: runs })
+        }
         _ => None,
     }
 }
@@ -154,22 +184,5 @@ fn unfit(device: &Device, options: &Options, test: Test) -> Skip {
             Some((reason, Some(format!("set context to at least {needed}, or to auto"))))
         }
         _ => None,
-    }
-}
-
-/// Rounds of launches, each round and each launch's tests shuffled: neighbours in time differ between launches.
-fn schedule(plan: &mut Plan, groups: Vec<(Device, usize, Options, Vec<Test>)>, launches: u32) {
-    let mut shuffle = Shuffle::new(plan.seed);
-    for number in 0..launches {
-        let mut round: Vec<Launch> = groups
-            .iter()
-            .cloned()
-            .map(|(device, model, options, tests)| Launch { number, device, model, options, tests })
-            .collect();
-        shuffle.shuffle(&mut round);
-        for launch in &mut round {
-            shuffle.shuffle(&mut launch.tests);
-        }
-        plan.launches.append(&mut round);
     }
 }

@@ -1,9 +1,11 @@
 //! Plans: a suite, the devices found and the models named become launches and skipped cells. Measures nothing;
 //! everything that can be known to be wrong is wrong here.
 
+mod excepted;
 mod expand;
 mod models;
 mod overrides;
+mod schedule;
 mod select;
 mod shuffle;
 
@@ -15,7 +17,7 @@ use crate::suite::{Budget, Deadlines, Sampling, ValueError};
 pub use expand::expand;
 pub use models::{Catalogue, ModelRequest, ModelSource, resolve};
 pub use overrides::Overrides;
-pub use select::{Inventory, Selected, select};
+pub use select::{Found, Inventory, Role, Selected, select};
 pub(crate) use shuffle::Shuffle;
 
 /// What a run will do.
@@ -29,7 +31,7 @@ pub struct Plan {
     pub seed: u64,
     /// Every model named, each once.
     pub models: Vec<ModelRequest>,
-    /// Worker processes, in the order they run.
+    /// Worker processes, in the order they run; those of one pair are neighbours.
     pub launches: Vec<Launch>,
     /// Cells that will not run here.
     pub skipped: Vec<Skipped>,
@@ -57,15 +59,31 @@ pub struct Launch {
     pub number: u32,
     /// The device.
     pub device: Device,
+    /// Index of the worker that has it, in the inventory's order.
+    pub worker: usize,
+    /// Label of the build that runs it.
+    pub build: Option<String>,
     /// Index into [`Plan::models`].
     pub model: usize,
     /// Options asked for.
     pub options: Options,
     /// Tests in the order they run.
     pub tests: Vec<Test>,
+    /// Launches of one number take turns with each other; `None`: it runs alone.
+    pub pair: Option<usize>,
+}
+
+/// A device and the build that runs it, as one word: `cpu:avx2`, `cpu:avx2 base`.
+pub fn member(device: &str, build: Option<&str>) -> String {
+    build.map_or_else(|| device.to_owned(), |build| format!("{device} {build}"))
 }
 
 impl Launch {
+    /// Its name among those it takes turns with.
+    pub fn member(&self) -> String {
+        member(&self.device.id, self.build.as_deref())
+    }
+
     /// The options a worker loads with: those asked for, the context sized to the tests and the verification.
     pub fn effective(&self) -> Options {
         let needed = self.tests.iter().map(|test| test.positions()).max().unwrap_or(1);
@@ -81,6 +99,8 @@ pub struct Skipped {
     pub device_id: String,
     /// The device, where it exists.
     pub device: Known<Device>,
+    /// Label of the build that would run it.
+    pub build: Option<String>,
     /// Index into [`Plan::models`].
     pub model: usize,
     /// Options asked for.
@@ -162,6 +182,27 @@ pub enum Error {
         key: &'static str,
         /// Why.
         error: ValueError,
+    },
+    /// One device, one build: nothing to take turns with.
+    #[error(
+        "only {found} is named, nothing to take turns with: name two devices (--devices cpu,reference) or two builds \
+         (--build base=FILE --build candidate=FILE)"
+    )]
+    NothingToPair {
+        /// What there is.
+        found: String,
+    },
+    /// A name in a scope that nothing can have.
+    #[error("{place}: {key} {found:?} matches nothing; there is {known}")]
+    MatchesNothing {
+        /// `[[except]] 1`, counted from 1.
+        place: String,
+        /// The scope's key.
+        key: &'static str,
+        /// As written.
+        found: String,
+        /// What it could have matched.
+        known: String,
     },
     /// No selector matched a usable or missing device.
     #[error("no device to run on: {known}")]

@@ -43,6 +43,10 @@ pub struct Overrides {
     pub warm_up_seconds: Option<f64>,
     /// Verification.
     pub verify: Option<bool>,
+    /// Devices and builds take turns.
+    pub paired: Option<bool>,
+    /// Every device twice, as `a` and `b`: the machine's own noise.
+    pub twins: bool,
 }
 
 fn set<T: Clone>(to: &mut T, from: &Option<T>) {
@@ -68,6 +72,7 @@ impl Overrides {
         set(&mut suite.options.repack, &self.repack);
         set(&mut suite.launches, &self.launches);
         set(&mut suite.verify, &self.verify);
+        set(&mut suite.paired, &self.paired);
         self.apply_sampling(&mut suite)?;
         check(suite.launches, 1, 1000, "launches")?;
         Ok(suite)

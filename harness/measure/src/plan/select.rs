@@ -4,41 +4,125 @@ use yardstick_api::{Device, DeviceClass, DeviceKind, DeviceStatus};
 
 use super::Error;
 
-/// What each backend found.
+/// What each backend of each worker found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
-    /// Backend name and its devices, in the registry's order.
-    pub backends: Vec<(String, Vec<DeviceStatus>)>,
+    /// In the workers' order, and each worker's own.
+    pub backends: Vec<Found>,
+    /// Backends of programs that were not asked, because nothing named them.
+    pub unasked: Vec<String>,
+}
+
+/// One backend of one worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its name, the beginning of its device ids.
+    pub backend: String,
+    /// Its devices, usable or not.
+    pub devices: Vec<DeviceStatus>,
+    /// Index of the worker that has it.
+    pub worker: usize,
+    /// What that worker is to the run.
+    pub role: Role,
+}
+
+/// What a worker's program is to a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// This program: its own devices, and the reference.
+    Own,
+    /// This program where builds take its place: the reference alone.
+    Oracle,
+    /// A build of this program under a label; every build runs the devices asked for.
+    Build(String),
+    /// Another program that speaks the protocol; runs only what is named.
+    External(String),
+}
+
+impl Role {
+    /// The label that a record's cell carries.
+    pub fn build(&self) -> Option<&str> {
+        match self {
+            Role::Build(label) => Some(label),
+            _ => None,
+        }
+    }
+
+    /// For messages.
+    pub fn title(&self) -> String {
+        match self {
+            Role::Own | Role::Oracle => "this program".to_owned(),
+            Role::Build(label) => format!("build {label}"),
+            Role::External(name) => format!("worker {name}"),
+        }
+    }
 }
 
 impl Inventory {
-    /// Every device, usable or not.
+    /// Every device, usable or not; those of builds too, so an id may come more than once.
     pub fn statuses(&self) -> impl Iterator<Item = &DeviceStatus> {
-        self.backends.iter().flat_map(|(_, statuses)| statuses)
+        self.backends.iter().flat_map(|found| &found.devices)
     }
 
-    /// A usable device by id.
+    /// A usable device of this program by id.
     pub fn device(&self, id: &str) -> Option<&Device> {
-        self.statuses().filter_map(ready).find(|device| device.id == id)
+        let own =
+            self.backends.iter().filter(|found| matches!(found.role, Role::Own | Role::Oracle));
+        own.flat_map(|found| &found.devices).filter_map(ready).find(|device| device.id == id)
     }
 
     fn known(&self) -> String {
-        let ids: Vec<&str> = self.statuses().map(DeviceStatus::id).collect();
+        let mut ids: Vec<&str> = Vec::new();
+        for found in self.backends.iter().filter(|found| found.role != Role::Oracle) {
+            for status in &found.devices {
+                if !ids.contains(&status.id()) {
+                    ids.push(status.id());
+                }
+            }
+        }
         if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
     }
+
+    /// What one selector is looked up in: everything that is not a build, then each build.
+    fn layers(&self) -> Vec<Layer<'_>> {
+        let mut layers = vec![Layer { build: None, found: Vec::new() }];
+        for found in self.backends.iter().filter(|found| found.role != Role::Oracle) {
+            let build = found.role.build();
+            match layers.iter_mut().find(|layer| layer.build == build) {
+                Some(layer) => layer.found.push(found),
+                None => layers.push(Layer { build, found: vec![found] }),
+            }
+        }
+        layers
+    }
+}
+
+/// The backends among which a selector names devices.
+struct Layer<'a> {
+    build: Option<&'a str>,
+    found: Vec<&'a Found>,
 }
 
 /// A device that was meant: one to run on, or one that cannot be and why.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selected {
     /// Run on it.
-    Run(Device),
+    Run {
+        /// The device.
+        device: Device,
+        /// Index of the worker that has it.
+        worker: usize,
+        /// Label of the build that runs it.
+        build: Option<String>,
+    },
     /// Not here; its cells are skipped.
     Skip {
         /// Its id.
         id: String,
         /// The device, where it exists.
         device: Option<Box<Device>>,
+        /// Label of the build that does not run it.
+        build: Option<String>,
         /// Why.
         reason: String,
         /// One line that would change that.
@@ -47,22 +131,33 @@ pub enum Selected {
 }
 
 impl Selected {
-    fn id(&self) -> &str {
+    fn id(&self) -> (&str, Option<&str>) {
         match self {
-            Selected::Run(device) => &device.id,
-            Selected::Skip { id, .. } => id,
+            Selected::Run { device, build, .. } => (&device.id, build.as_deref()),
+            Selected::Skip { id, build, .. } => (id, build.as_deref()),
         }
+    }
+
+    /// The same under another label.
+    pub(super) fn labelled(&self, label: &str) -> Selected {
+        let mut labelled = self.clone();
+        match &mut labelled {
+            Selected::Run { build, .. } | Selected::Skip { build, .. } => {
+                *build = Some(label.to_owned());
+            }
+        }
+        labelled
     }
 }
 
-/// The devices the selectors mean, each once; a device to run on wins over the same one skipped.
+/// The devices the selectors mean, each once a build; a device to run on wins over the same one skipped.
 pub fn select(selectors: &[String], inventory: &Inventory) -> Result<Vec<Selected>, Error> {
     let mut selected: Vec<Selected> = Vec::new();
     for selector in selectors {
         for one in select_one(selector, inventory)? {
             match selected.iter().position(|other| other.id() == one.id()) {
                 None => selected.push(one),
-                Some(at) if matches!(one, Selected::Run(_)) => selected[at] = one,
+                Some(at) if matches!(one, Selected::Run { .. }) => selected[at] = one,
                 Some(_) => {}
             }
         }
@@ -73,47 +168,83 @@ pub fn select(selectors: &[String], inventory: &Inventory) -> Result<Vec<Selecte
     Ok(selected)
 }
 
+/// A device that one build has and another has not is skipped for the other, not forgotten.
 fn select_one(selector: &str, inventory: &Inventory) -> Result<Vec<Selected>, Error> {
-    if selector == "hardware" {
-        return Ok(inventory.backends.iter().flat_map(|(_, all)| hardware(all)).collect());
+    let layers = inventory.layers();
+    let named: Vec<Option<Vec<Selected>>> =
+        layers.iter().map(|layer| layer.select(selector)).collect();
+    if named.iter().all(Option::is_none) {
+        let known = inventory.known();
+        return Err(Error::UnknownDevice { found: selector.to_owned(), known });
     }
-    if let Some(status) = inventory.statuses().find(|status| status.id() == selector) {
-        return Ok(vec![named(status)]);
-    }
-    let (backend, all) = match selector.strip_suffix(":*") {
-        Some(backend) => (backend, true),
-        None => (selector, false),
-    };
-    let found = inventory.backends.iter().find(|(name, _)| name == backend);
-    let statuses = match found {
-        Some((_, statuses)) if !statuses.is_empty() => statuses,
-        _ => {
-            let known = inventory.known();
-            return Err(Error::UnknownDevice { found: selector.to_owned(), known });
+    let is_build = |layer: &Layer<'_>| layer.build.is_some();
+    let of_builds = layers.iter().zip(&named).any(|(layer, n)| is_build(layer) && n.is_some());
+    let mut selected = Vec::new();
+    for (layer, named) in layers.iter().zip(named) {
+        match named {
+            Some(named) => selected.extend(named),
+            None if of_builds && is_build(layer) => selected.push(layer.lacks(selector)),
+            None => {}
         }
-    };
-    if all {
-        return Ok(statuses.iter().map(named).collect());
     }
-    match preferred(statuses) {
-        Some(device) => Ok(vec![Selected::Run(device.clone())]),
-        None => Ok(statuses.iter().map(named).collect()),
+    Ok(selected)
+}
+
+impl Layer<'_> {
+    /// What a selector means here; `None` where it is not known.
+    fn select(&self, selector: &str) -> Option<Vec<Selected>> {
+        if selector == "hardware" {
+            // Another program is measured when it is named, so that a plain run starts none.
+            let own = self.found.iter().filter(|found| !matches!(found.role, Role::External(_)));
+            return Some(own.flat_map(|found| hardware(found)).collect());
+        }
+        for found in &self.found {
+            if let Some(status) = found.devices.iter().find(|status| status.id() == selector) {
+                return Some(vec![named(found, status)]);
+            }
+        }
+        let (backend, all) = match selector.strip_suffix(":*") {
+            Some(backend) => (backend, true),
+            None => (selector, false),
+        };
+        let mut of_it = self.found.iter().filter(|found| found.backend == backend);
+        let found = of_it.find(|found| !found.devices.is_empty())?;
+        match preferred(&found.devices) {
+            Some(device) if !all => Some(vec![run(found, device)]),
+            _ => Some(found.devices.iter().map(|status| named(found, status)).collect()),
+        }
+    }
+
+    /// A device that another build has; a build that did not start says so under its backends' names.
+    fn lacks(&self, selector: &str) -> Selected {
+        let build = self.build.unwrap_or_default();
+        let head = selector.split(':').next().unwrap_or(selector);
+        let statuses = self.found.iter().flat_map(|found| &found.devices);
+        let lost = statuses.filter(|status| status.id() == head).find_map(|status| match status {
+            DeviceStatus::Missing { reason, fix, .. } => Some((reason.clone(), fix.clone())),
+            DeviceStatus::Ready(_) => None,
+        });
+        let (reason, fix) =
+            lost.unwrap_or_else(|| (format!("build {build} has no device {selector}"), None));
+        let (id, build) = (selector.to_owned(), Some(build.to_owned()));
+        Selected::Skip { id, device: None, build, reason, fix }
     }
 }
 
 /// The backend's preferred device if it is hardware. Otherwise what stands in the way: its missing devices, and
 /// software or emulated adapters of processors that a reader would take for hardware. Oracles and test doubles
 /// (software on the CPU) are not mentioned: nobody misses them.
-fn hardware(statuses: &[DeviceStatus]) -> Vec<Selected> {
+fn hardware(found: &Found) -> Vec<Selected> {
+    let statuses = &found.devices;
     let real = || statuses.iter().filter_map(ready).filter(|d| d.class == DeviceClass::Hardware);
     if let Some(device) = real().find(|device| device.preferred).or_else(|| real().next()) {
-        return vec![Selected::Run(device.clone())];
+        return vec![run(found, device)];
     }
     let stands_in = |status: &&DeviceStatus| match status {
         DeviceStatus::Missing { .. } => true,
         DeviceStatus::Ready(device) => matches!(device.kind, DeviceKind::Gpu | DeviceKind::Npu),
     };
-    statuses.iter().filter(stands_in).map(unnamed).collect()
+    statuses.iter().filter(stands_in).map(|status| unnamed(found, status)).collect()
 }
 
 fn ready(status: &DeviceStatus) -> Option<&Device> {
@@ -128,24 +259,33 @@ fn preferred(statuses: &[DeviceStatus]) -> Option<&Device> {
     devices().find(|device| device.preferred).or_else(|| devices().next())
 }
 
-fn named(status: &DeviceStatus) -> Selected {
+fn label(found: &Found) -> Option<String> {
+    found.role.build().map(str::to_owned)
+}
+
+fn run(found: &Found, device: &Device) -> Selected {
+    Selected::Run { device: device.clone(), worker: found.worker, build: label(found) }
+}
+
+fn named(found: &Found, status: &DeviceStatus) -> Selected {
     match status {
-        DeviceStatus::Ready(device) => Selected::Run(device.clone()),
+        DeviceStatus::Ready(device) => run(found, device),
         DeviceStatus::Missing { id, reason, fix } => {
             let (id, reason, fix) = (id.clone(), reason.clone(), fix.clone());
-            Selected::Skip { id, device: None, reason, fix }
+            Selected::Skip { id, device: None, build: label(found), reason, fix }
         }
     }
 }
 
-fn unnamed(status: &DeviceStatus) -> Selected {
+fn unnamed(found: &Found, status: &DeviceStatus) -> Selected {
     match status {
         DeviceStatus::Ready(device) => Selected::Skip {
             id: device.id.clone(),
             device: Some(Box::new(device.clone())),
+            build: label(found),
             reason: "a software adapter or emulator: not hardware, and not named".to_owned(),
             fix: Some(format!("name it: --device {}", device.id)),
         },
-        DeviceStatus::Missing { .. } => named(status),
+        DeviceStatus::Missing { .. } => named(found, status),
     }
 }

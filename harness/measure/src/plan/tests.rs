@@ -43,7 +43,13 @@ fn inventory() -> Inventory {
         ("cuda", vec![missing("cuda:0")]),
         ("ort", vec![]),
     ];
-    Inventory { backends: backends.map(|(name, devices)| (name.to_owned(), devices)).to_vec() }
+    let found = |(name, devices): (&str, Vec<DeviceStatus>)| Found {
+        backend: name.to_owned(),
+        devices,
+        worker: 0,
+        role: Role::Own,
+    };
+    Inventory { backends: backends.map(found).to_vec(), unasked: Vec::new() }
 }
 
 fn catalogue() -> Catalogue {
@@ -53,7 +59,7 @@ fn catalogue() -> Catalogue {
 
 fn suite(changes: &str) -> Suite {
     let base = "name = 's'\nanalysis = 'a'\ntests = ['pp4', 'tg4']\nmodels = ['small']\nquantisations = ['Q4_0']\n";
-    let devices = if changes.contains("devices = ") { "" } else { "devices = ['cpu']\n" };
+    let devices = if changes.starts_with("devices = ") { "" } else { "devices = ['cpu']\n" };
     Suite::parse("s.toml", &format!("{base}{devices}{changes}")).unwrap()
 }
 
@@ -82,7 +88,7 @@ fn selectors_mean_what_format_md_says() {
         let selected = select(&selectors, &inventory()).unwrap();
         let ids = |wanted: bool| -> Vec<String> {
             let ids = selected.iter().filter_map(|selected| match selected {
-                Selected::Run(device) if wanted => Some(device.id.clone()),
+                Selected::Run { device, .. } if wanted => Some(device.id.clone()),
                 Selected::Skip { id, .. } if !wanted => Some(id.clone()),
                 _ => None,
             });
@@ -253,4 +259,58 @@ fn the_context_is_sized_to_the_tests_and_the_verification() {
     let plan = plan.unwrap();
     assert_eq!(plan.launches[0].effective().context, Some(1025));
     assert_eq!(plan.launches[0].options.context, None, "the record keeps what was asked");
+}
+
+#[test]
+fn a_name_in_a_scope_that_nothing_can_have_is_an_error() {
+    for (scope, expected) in [
+        ("devices = ['cpu:avx22']", "[[except]] 1: devices \"cpu:avx22\" matches nothing"),
+        ("devices = ['cpuu']", "there is cpu, cpu:avx2"),
+        ("tests = ['pp44']", "tests \"pp44\" matches nothing; there is pp4, tg4"),
+        ("models = ['smal']", "there is small:Q4_0"),
+        ("quantisations = ['Q4_1']", "there is Q4_0"),
+    ] {
+        let text = format!("[[except]]\n{scope}\nreason = 'r'");
+        let error = planned(&text, &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // Known here but not selected, or left out by a flag: not a typing error.
+    let fine = "[[except]]\ndevices = ['wgpu', 'reference:f32', 'cuda:0']\ntests = ['tg*', 'pp4']\nreason = 'r'";
+    let tests = Some(parse_tests("tg4").unwrap());
+    assert!(planned(fine, &Overrides { tests, ..Overrides::default() }).is_ok());
+}
+
+#[test]
+fn a_paired_plan_puts_all_members_of_a_model_and_options_side_by_side() {
+    let changes = "devices = ['cpu:*', 'reference']\nmodels = ['small', 'large']\nlaunches = 2\npaired = true";
+    let changes = changes.replace("models = ['small', 'large']\n", "");
+    let overrides = Overrides { models: strings(&["small", "large"]), ..Overrides::default() };
+    let plan = planned(&changes, &overrides).unwrap();
+    assert_eq!(plan.launches.len(), 12, "3 devices, 2 models, 2 launches");
+    for bunch in plan.launches.chunk_by(|a, b| a.pair == b.pair) {
+        let mut members: Vec<String> = bunch.iter().map(Launch::member).collect();
+        members.sort();
+        assert_eq!(members, ["cpu:avx2", "cpu:scalar", "reference:f32"]);
+        let same =
+            |a: &Launch, b: &Launch| (a.number, a.model, &a.tests) == (b.number, b.model, &b.tests);
+        assert!(bunch.iter().all(|launch| same(launch, &bunch[0])), "{bunch:?}");
+    }
+    let orders: std::collections::HashSet<Vec<String>> = plan
+        .launches
+        .chunk_by(|a, b| a.pair == b.pair)
+        .map(|bunch| bunch.iter().map(Launch::member).collect())
+        .collect();
+    assert!(orders.len() > 1, "members start in another order each time");
+    let alone = planned("paired = true", &Overrides::default()).unwrap_err().to_string();
+    assert!(alone.contains("only cpu:avx2 is named"), "{alone}");
+}
+
+#[test]
+fn noise_measures_each_device_twice() {
+    let overrides = Overrides { twins: true, paired: Some(true), ..Overrides::default() };
+    let plan = planned("", &overrides).unwrap();
+    let mut members: Vec<String> = plan.launches.iter().map(Launch::member).collect();
+    members.sort();
+    assert_eq!(members, ["cpu:avx2 a", "cpu:avx2 b"]);
+    assert!(plan.launches.iter().all(|launch| launch.pair == Some(0)));
 }

@@ -46,7 +46,7 @@ fn compute(
     generated: &Generated,
     scratch: &Path,
 ) -> Result<(), CallError> {
-    let (mut child, _) = Child::start(run.worker, &run.plan.deadlines, run.cancel)?;
+    let (mut child, _) = Child::start(&run.own().command, &run.plan.deadlines, run.cancel)?;
     let load = Load {
         device: oracle.to_owned(),
         model: model.path.display().to_string(),

@@ -7,8 +7,10 @@ use std::time::SystemTime;
 
 use yardstick_api::Known;
 use yardstick_model::Model;
-use yardstick_record::{Cell, Environment, FailureKind, ModelRef, Outcome, RunInfo, Tool};
+use yardstick_probes::Probe;
+use yardstick_record::{Cell, Environment, FailureKind, ModelRef, Outcome, Pairing, RunInfo, Tool};
 
+use super::Worker;
 use crate::plan::{ModelRequest, Plan};
 
 /// How to start a worker: the program itself with `worker`, or any program that speaks the protocol.
@@ -28,8 +30,8 @@ pub type Prepare<'a> =
 pub struct Run<'a> {
     /// What to do.
     pub plan: &'a Plan,
-    /// How to start workers.
-    pub worker: &'a WorkerCommand,
+    /// The programs that run models, as the inventory was made of them; the first is this one.
+    pub workers: &'a [Worker],
     /// Id of the device whose answers are right. Without one nothing can be verified, so nothing is measured.
     pub oracle: Option<&'a str>,
     /// Folder in which the oracle's answers are kept.
@@ -40,8 +42,10 @@ pub struct Run<'a> {
     pub tool: &'a Tool,
     /// The machine and its state; asked once a launch, outside timed regions.
     pub environment: &'a dyn Fn() -> Environment,
-    /// A command line that measures a cell again.
-    pub rerun: &'a dyn Fn(&Cell, &ModelRequest) -> String,
+    /// A command line that measures a cell again, with those it took turns with.
+    pub rerun: &'a dyn Fn(&Cell, &ModelRequest, Option<&Pairing>) -> String,
+    /// Fresh meters: one set for each worker that is watched.
+    pub probes: &'a dyn Fn() -> Vec<Box<dyn Probe>>,
     /// Makes models present.
     pub prepare: &'a Prepare<'a>,
     /// Key and launch number of cells already measured, which are left out.
@@ -145,6 +149,8 @@ pub struct Summary {
     pub verified: usize,
     /// Launches whose answers are wrong or could not be had; not those that were skipped for another reason.
     pub unverified: usize,
+    /// Launches measured although their program gives no logits to verify.
+    pub without_logits: usize,
     /// The run was cancelled.
     pub interrupted: bool,
 }
@@ -158,6 +164,16 @@ pub enum RunError {
     /// No worker, so no devices.
     #[error("the worker did not start: {0}")]
     Worker(String),
+    /// A selector would mean two things.
+    #[error("{what} is claimed by two workers, {first} and {second}; leave one out")]
+    Claimed {
+        /// The device or backend.
+        what: String,
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// The folder for answers cannot be used.
     #[error("{path}: {source}")]
     Cache {

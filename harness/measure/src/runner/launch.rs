@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use yardstick_api::{Facts, Known};
 use yardstick_probes::Probe;
-use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification, VerificationStatus};
+use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
 
 use super::credible::misplaced;
 use super::output::{Context, Measured, Output};
 use super::run::reason;
-use super::verify::{Refused, UNVERIFIED, verify};
+use super::verify::{Refused, verify, without_logits};
 use super::{Event, Prepared, Run, RunError, Stage};
 use crate::child::{CallError, Child, Loss};
 use crate::plan::Launch;
@@ -35,13 +35,15 @@ pub(super) fn measure(
     launch: &Launch,
     model: &Prepared,
     probes: &mut [Box<dyn Probe>],
-    output: &mut Output<'_>,
+    output: &Output<'_>,
 ) -> Result<Ended, RunError> {
     let not_yet = "the worker was not started";
     let context = Context {
         launch: launch.number,
+        tool: run.worker(launch).silent(run.tool),
         device_id: &launch.device.id,
         device: Known::Value(launch.device.clone()),
+        build: launch.build.clone(),
         request: &run.plan.models[launch.model],
         model: model.reference.clone(),
         options: &launch.options,
@@ -52,7 +54,7 @@ pub(super) fn measure(
     };
     let is_done = |test: &Test| run.done.contains(&(context.cell(*test).key(), launch.number));
     let remaining: Vec<Test> = launch.tests.iter().copied().filter(|t| !is_done(t)).collect();
-    output.summary.resumed += launch.tests.len() - remaining.len();
+    output.count(|summary| summary.resumed += launch.tests.len() - remaining.len());
     if remaining.is_empty() {
         return Ok(Ended::Done);
     }
@@ -73,7 +75,7 @@ struct Measuring<'r, 'o, 's> {
     /// A worker of this launch was verified.
     proven: bool,
     probes: &'o mut [Box<dyn Probe>],
-    output: &'o mut Output<'s>,
+    output: &'o Output<'s>,
 }
 
 /// Why a worker is not measured (further).
@@ -126,7 +128,7 @@ impl Measuring<'_, '_, '_> {
             let opened = self.open();
             if let Err(Halt::All(outcome)) = &opened {
                 let skipped = matches!(outcome, Outcome::Skipped { .. });
-                self.output.summary.unverified += usize::from(!skipped);
+                self.output.count(|summary| summary.unverified += usize::from(!skipped));
                 self.output.event(Event::Note(reason(outcome)));
             }
             let halt = match opened.and_then(|child| self.cells(child)) {
@@ -175,8 +177,10 @@ impl Measuring<'_, '_, '_> {
         self.context.load_ns = Known::unavailable(unknown);
         self.context.verification = Verification::skipped("the run did not get that far");
         self.phase(Phase::Hello, None);
-        let (mut child, _) =
-            Child::start(self.run.worker, &self.run.plan.deadlines, self.run.cancel)?;
+        let worker = self.run.worker(self.launch);
+        let (mut child, hello) =
+            Child::start(&worker.command, &self.run.plan.deadlines, self.run.cancel)?;
+        self.context.tool = worker.tool(self.run.tool, &hello);
         let facts = self.load(&mut child)?;
         self.phase(Phase::Verify, None);
         let verdict = verify(self.run, self.launch, self.model, &mut child, &facts);
@@ -220,28 +224,28 @@ impl Measuring<'_, '_, '_> {
             Err(error) => return Err(error.into()),
         };
         self.output.event(Event::Verified {
-            device: &self.launch.device.id,
+            device: &self.launch.member(),
             model: &self.context.model.name,
             options: &self.launch.options,
             verification: &verification,
         });
-        let unverified = matches!(&verification.status,
-            VerificationStatus::Skipped { reason } if reason.starts_with(UNVERIFIED));
         self.context.verification = verification;
         match outcome {
             None => {
                 // A second worker of the launch proves it again; it stays one launch.
-                let summary = &mut self.output.summary;
-                let count =
-                    if unverified { &mut summary.unverified } else { &mut summary.verified };
-                *count += usize::from(!self.proven);
+                let first = usize::from(!self.proven);
+                let proven = without_logits(&self.context.verification).is_none();
+                self.output.count(|summary| match proven {
+                    true => summary.verified += first,
+                    false => summary.without_logits += first,
+                });
                 self.proven = true;
                 Ok(())
             }
             Some(outcome) => {
                 // One that failed is counted where all failed launches are.
                 let unprovable = matches!(outcome, Outcome::Skipped { .. });
-                self.output.summary.unverified += usize::from(unprovable);
+                self.output.count(|summary| summary.unverified += usize::from(unprovable));
                 Err(Halt::All(outcome))
             }
         }

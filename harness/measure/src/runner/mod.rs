@@ -13,6 +13,7 @@ mod prepare;
 mod refusals;
 mod run;
 mod verify;
+mod workers;
 
 pub use config::{Prepare, Prepared, Run, RunError, Stage, Summary, WorkerCommand};
 pub use event::{Event, Sink};
@@ -20,3 +21,4 @@ pub use inventory::inventory;
 pub use logits::{LogitsError, LogitsRequest, logits};
 pub use prepare::prepare;
 pub use run::run;
+pub use workers::Worker;

@@ -1,9 +1,11 @@
 //! Records as they are made: the parts that are the same for a run or a launch, and the way out.
 
+use std::cell::RefCell;
+
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
-    Ceiling, Cell, Environment, ModelRef, Outcome, Reading, Record, SCHEMA, Sample, Test,
-    Verification, WarmUp,
+    Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Reading, Record, SCHEMA, Sample, Test,
+    Tool, Verification, WarmUp,
 };
 
 use super::{Event, Run, RunError, Sink, Summary};
@@ -12,8 +14,10 @@ use crate::plan::ModelRequest;
 /// What is known of a launch so far; goes into each of its records.
 pub(super) struct Context<'r> {
     pub(super) launch: u32,
+    pub(super) tool: Tool,
     pub(super) device_id: &'r str,
     pub(super) device: Known<Device>,
+    pub(super) build: Option<String>,
     pub(super) request: &'r ModelRequest,
     pub(super) model: ModelRef,
     pub(super) options: &'r Options,
@@ -30,6 +34,7 @@ pub(super) struct Measured {
     pub(super) samples: Vec<Sample>,
     pub(super) readings: Vec<Reading>,
     pub(super) ceiling: Known<Ceiling>,
+    pub(super) pairing: Option<Pairing>,
 }
 
 impl Measured {
@@ -41,6 +46,7 @@ impl Measured {
             samples: Vec::new(),
             readings: Vec::new(),
             ceiling: Known::unavailable(reason),
+            pairing: None,
         }
     }
 }
@@ -50,24 +56,37 @@ pub(super) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
-/// The way out: counts and passes on.
+/// The way out: counts and passes on. Shared by the members of a pair.
 pub(super) struct Output<'s> {
+    ends: RefCell<Ends<'s>>,
+}
+
+struct Ends<'s> {
     sink: &'s mut dyn Sink,
-    pub(super) summary: Summary,
+    summary: Summary,
 }
 
 impl<'s> Output<'s> {
     pub(super) fn new(sink: &'s mut dyn Sink) -> Output<'s> {
-        Output { sink, summary: Summary::default() }
+        Output { ends: RefCell::new(Ends { sink, summary: Summary::default() }) }
     }
 
-    pub(super) fn event(&mut self, event: Event<'_>) {
-        self.sink.event(event);
+    pub(super) fn event(&self, event: Event<'_>) {
+        self.ends.borrow_mut().sink.event(event);
+    }
+
+    /// Changes the summary.
+    pub(super) fn count(&self, change: impl FnOnce(&mut Summary)) {
+        change(&mut self.ends.borrow_mut().summary);
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        self.ends.borrow().summary
     }
 
     /// Passes one record on, unless the cell was recorded in an earlier run.
     pub(super) fn record(
-        &mut self,
+        &self,
         run: &Run<'_>,
         known: &Context<'_>,
         test: Test,
@@ -75,18 +94,18 @@ impl<'s> Output<'s> {
         outcome: Outcome,
     ) -> Result<(), RunError> {
         let cell = known.cell(test);
-        match &outcome {
-            Outcome::Ok => self.summary.ok += 1,
-            Outcome::Failed { .. } => self.summary.failed += 1,
-            Outcome::Skipped { .. } => self.summary.skipped += 1,
-            Outcome::Invalid { .. } => self.summary.invalid += 1,
-        }
+        self.count(|summary| match &outcome {
+            Outcome::Ok => summary.ok += 1,
+            Outcome::Failed { .. } => summary.failed += 1,
+            Outcome::Skipped { .. } => summary.skipped += 1,
+            Outcome::Invalid { .. } => summary.invalid += 1,
+        });
         let record = Record {
             schema: SCHEMA,
             id: String::new(),
             run: run.info.clone(),
-            tool: run.tool.clone(),
-            rerun: (run.rerun)(&cell, known.request),
+            tool: known.tool.clone(),
+            rerun: (run.rerun)(&cell, known.request, measured.pairing.as_ref()),
             cell,
             launch: known.launch,
             started: measured.started,
@@ -99,12 +118,12 @@ impl<'s> Output<'s> {
             readings: measured.readings,
             ceiling: measured.ceiling,
             peak: None,
-            pairing: None,
+            pairing: measured.pairing,
             origin: None,
             verification: known.verification.clone(),
             outcome,
         };
-        self.sink.record(record.seal()).map_err(RunError::Store)
+        self.ends.borrow_mut().sink.record(record.seal()).map_err(RunError::Store)
     }
 }
 
@@ -114,7 +133,7 @@ impl Context<'_> {
             device: self.device_id.to_owned(),
             model: self.model.clone(),
             options: self.options.clone(),
-            build: None,
+            build: self.build.clone(),
             test,
         }
     }

@@ -1,13 +1,12 @@
 //! The run as a table of contents: models, refusals, skipped cells, launches.
 
 use yardstick_api::Known;
-use yardstick_probes::Probe;
 use yardstick_record::{FailureKind, ModelRef, Outcome, Verification};
 
 use super::launch::{self, Ended};
 use super::output::{Context, Measured, Output};
 use super::refusals::refusals;
-use super::{Event, Prepared, Run, RunError, Sink, Stage, Summary};
+use super::{Event, Prepared, Run, RunError, Sink, Stage, Summary, Worker};
 use crate::plan::{Launch, Skipped};
 
 /// A model that is there, or the outcome of its cells.
@@ -15,57 +14,62 @@ pub(super) type Ready = Result<Prepared, Outcome>;
 
 /// Runs a plan: hands out a record for every cell as soon as it is known, in the plan's order.
 /// Must be called from a thread that lives as long as the run: workers end with the thread that started them.
-pub fn run(
-    run: &Run<'_>,
-    probes: &mut [Box<dyn Probe>],
-    sink: &mut dyn Sink,
-) -> Result<Summary, RunError> {
+pub fn run(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Summary, RunError> {
     std::fs::create_dir_all(run.cache)
         .map_err(|source| RunError::Cache { path: run.cache.display().to_string(), source })?;
-    let mut output = Output::new(sink);
-    let models = prepare(run, &mut output);
-    let refusals = refusals(run, &models);
+    let output = Output::new(sink);
+    let models = prepare(run, &output);
+    let asked = refusals(run, &models);
+    let mut probes = (run.probes)();
     if run.stage == Stage::Measure {
         for cell in &run.plan.skipped {
-            skip(run, &mut output, cell, &models)?;
+            skip(run, &output, cell, &models)?;
         }
     }
     for (index, launch) in run.plan.launches.iter().enumerate() {
         if run.cancelled() {
-            output.summary.interrupted = true;
+            output.count(|summary| summary.interrupted = true);
             break;
         }
         let (request, of) = (&run.plan.models[launch.model], run.plan.launches.len());
         output.event(Event::Launch {
             index,
             of,
-            device: &launch.device.id,
+            device: &launch.member(),
             model: &request.name,
             options: &launch.options,
         });
-        let ended = match (&refusals[index], &models[launch.model]) {
-            (Some(outcome), ready) => refuse(run, &mut output, launch, outcome, ready)?,
-            (None, Err(outcome)) => {
-                refuse(run, &mut output, launch, outcome, &models[launch.model])?
-            }
-            (None, Ok(model)) => launch::measure(run, launch, model, probes, &mut output)?,
+        let ended = match (&asked[index].refusal, &models[launch.model]) {
+            (Some(outcome), ready) => refuse(run, &output, launch, outcome, ready)?,
+            (None, Err(outcome)) => refuse(run, &output, launch, outcome, &models[launch.model])?,
+            (None, Ok(model)) => launch::measure(run, launch, model, &mut probes, &output)?,
         };
         if let Ended::Interrupted = ended {
-            output.summary.interrupted = true;
+            output.count(|summary| summary.interrupted = true);
             break;
         }
     }
-    Ok(output.summary)
+    Ok(output.summary())
 }
 
 impl Run<'_> {
     pub(super) fn cancelled(&self) -> bool {
         self.cancel.load(std::sync::atomic::Ordering::Relaxed)
     }
+
+    /// This program.
+    pub(super) fn own(&self) -> &Worker {
+        self.workers.first().expect("a run has this program as its first worker")
+    }
+
+    /// The program of a launch.
+    pub(super) fn worker(&self, launch: &Launch) -> &Worker {
+        self.workers.get(launch.worker).unwrap_or_else(|| self.own())
+    }
 }
 
 /// Makes every model present that a launch uses.
-fn prepare(run: &Run<'_>, output: &mut Output<'_>) -> Vec<Ready> {
+fn prepare(run: &Run<'_>, output: &Output<'_>) -> Vec<Ready> {
     let used = |index| run.plan.launches.iter().any(|launch| launch.model == index);
     let mut models = Vec::new();
     for (index, request) in run.plan.models.iter().enumerate() {
@@ -103,15 +107,17 @@ pub(super) fn reason(outcome: &Outcome) -> &str {
 /// Records a cell that was never going to run here.
 fn skip(
     run: &Run<'_>,
-    output: &mut Output<'_>,
+    output: &Output<'_>,
     cell: &Skipped,
     models: &[Ready],
 ) -> Result<(), RunError> {
     let request = &run.plan.models[cell.model];
     let context = Context {
         launch: 0,
+        tool: run.tool.clone(),
         device_id: &cell.device_id,
         device: cell.device.clone(),
+        build: cell.build.clone(),
         request,
         model: reference(&models[cell.model], &request.name),
         options: &cell.options,
@@ -121,7 +127,7 @@ fn skip(
         verification: Verification::skipped(cell.reason.clone()),
     };
     if run.done.contains(&(context.cell(cell.test).key(), 0)) {
-        output.summary.resumed += 1;
+        output.count(|summary| summary.resumed += 1);
         return Ok(());
     }
     let outcome = Outcome::Skipped { reason: cell.reason.clone(), fix: cell.fix.clone() };
@@ -131,7 +137,7 @@ fn skip(
 /// Records the cells of a launch whose model or backend refused.
 fn refuse(
     run: &Run<'_>,
-    output: &mut Output<'_>,
+    output: &Output<'_>,
     launch: &Launch,
     outcome: &Outcome,
     ready: &Ready,
@@ -139,7 +145,8 @@ fn refuse(
     if let Outcome::Failed { kind: FailureKind::Interrupted, .. } = outcome {
         return Ok(Ended::Interrupted);
     }
-    output.summary.unverified += usize::from(!matches!(outcome, Outcome::Skipped { .. }));
+    let unverified = usize::from(!matches!(outcome, Outcome::Skipped { .. }));
+    output.count(|summary| summary.unverified += unverified);
     if run.stage == Stage::Verify {
         return Ok(Ended::Done);
     }
@@ -147,8 +154,10 @@ fn refuse(
     let why = reason(outcome).to_owned();
     let context = Context {
         launch: launch.number,
+        tool: run.worker(launch).silent(run.tool),
         device_id: &launch.device.id,
         device: Known::Value(launch.device.clone()),
+        build: launch.build.clone(),
         request,
         model: reference(ready, &request.name),
         options: &launch.options,
@@ -159,7 +168,7 @@ fn refuse(
     };
     for &test in &launch.tests {
         if run.done.contains(&(context.cell(test).key(), launch.number)) {
-            output.summary.resumed += 1;
+            output.count(|summary| summary.resumed += 1);
             continue;
         }
         output.record(run, &context, test, Measured::nothing(&why), outcome.clone())?;

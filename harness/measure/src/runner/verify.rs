@@ -11,12 +11,12 @@ use yardstick_record::{FailureKind, Outcome, Phase, Verification, VerificationSt
 use super::answers;
 use super::credible::uncovered;
 use super::{Prepared, Run};
-use crate::child::{CallError, Child};
-use crate::plan::Launch;
+use crate::child::{CallError, Child, escape};
+use crate::plan::{Launch, Role};
 use crate::protocol::{Answer, Call};
 
 /// Begins the reason of a verification that was skipped because the device gives nothing to verify.
-pub(super) const UNVERIFIED: &str = "unverified: ";
+const UNVERIFIED: &str = "unverified: ";
 
 /// A launch that will not be measured: why, and what verification said.
 #[derive(Debug)]
@@ -48,7 +48,9 @@ pub(super) fn verify(
     let Some(oracle) = run.oracle else {
         return Ok(Err(unprovable("there is no reference to compare with")));
     };
-    if launch.device.id == oracle {
+    // That of a build is another program's.
+    let own = matches!(run.worker(launch).role, Role::Own | Role::Oracle);
+    if own && launch.device.id == oracle {
         return Ok(Ok(Verification::skipped("the device is the reference itself")));
     }
     let scratch = |what: &str| {
@@ -57,11 +59,13 @@ pub(super) fn verify(
     };
     let seen = scratch("observed");
     let file = seen.0.display().to_string();
+    let external = matches!(run.worker(launch).role, Role::External(_));
     let answer = child.call(Call::Observe { file }, Phase::Verify, run.cancel, &mut |_| {})?;
     let (generated, numerics) = match answer {
         Answer::Observed { generated, numerics } => (generated, numerics),
-        Answer::Unverifiable { reason } => {
-            return Ok(Ok(Verification::skipped(format!("{UNVERIFIED}{reason}"))));
+        Answer::Unverifiable { reason } if external => {
+            let reason = format!("{UNVERIFIED}{}", escape(&reason));
+            return Ok(Ok(Verification::skipped(reason)));
         }
         answer => return Err(child.unexpected(Phase::Verify, &answer)),
     };
@@ -92,6 +96,14 @@ pub(super) fn verify(
         Err(CallError::Interrupted) => Err(CallError::Interrupted),
         Err(CallError::Fault { message, .. }) => Ok(Err(unprovable(&message))),
         Err(CallError::Lost(loss)) => Ok(Err(unprovable(&loss.message))),
+    }
+}
+
+/// Why a measured launch is not verified, if its program gives no logits.
+pub(super) fn without_logits(verification: &Verification) -> Option<&str> {
+    match &verification.status {
+        VerificationStatus::Skipped { reason } => reason.strip_prefix(UNVERIFIED),
+        _ => None,
     }
 }
 

@@ -14,6 +14,7 @@ use yardstick_record::{Direction, Metric, Phase, Test};
 
 pub use error::Error;
 pub use scope::Scope;
+pub(crate) use scope::There;
 pub use sweep::Sweep;
 pub use values::{
     ValueError, parse_automatic, parse_counts, parse_kv, parse_names, parse_numerics,
@@ -39,6 +40,8 @@ pub struct Suite {
     pub options: Sweep,
     /// Worker processes per device × model × options.
     pub launches: u32,
+    /// Devices (and builds) take turns, sample by sample, so that drift hits all alike.
+    pub paired: bool,
     /// When to stop repeating.
     pub sampling: Sampling,
     /// How long each phase may take.

@@ -29,6 +29,8 @@ struct Wire {
     options: Options,
     launches: Option<Spanned<i64>>,
     #[serde(default)]
+    paired: bool,
+    #[serde(default)]
     sampling: SamplingWire,
     #[serde(default)]
     deadlines: DeadlinesWire,
@@ -175,6 +177,7 @@ fn suite(at: &Place<'_>, wire: Wire) -> Result<Suite, Error> {
         devices: names(at, wire.devices, "hardware, a backend such as cpu, or a device id")?,
         options: options(at, wire.options)?,
         launches: whole(at, wire.launches, 1, 1000)?.unwrap_or(1),
+        paired: wire.paired,
         sampling,
         deadlines: deadlines(at, wire.deadlines)?,
         except: wire.except.into_iter().map(|e| except(at, e)).collect::<Result<_, _>>()?,

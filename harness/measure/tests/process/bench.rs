@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use yardstick_api::Known;
-use yardstick_measure::plan::{Catalogue, Overrides, Plan, expand};
-use yardstick_measure::runner::{self, Event, Run, RunError, Sink, Stage, Summary, WorkerCommand};
+use yardstick_measure::plan::{Catalogue, Overrides, Plan, Role, expand};
+use yardstick_measure::runner::{
+    self, Event, Run, RunError, Sink, Stage, Summary, Worker, WorkerCommand,
+};
 use yardstick_measure::suite::Suite;
 use yardstick_model::preset::{self, Check, PresetRef};
 use yardstick_record::{Environment, FailureKind, Outcome, Record, RunInfo, Tool};
@@ -15,6 +17,9 @@ use yardstick_record::{Environment, FailureKind, Outcome, Record, RunInfo, Tool}
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
     pub(crate) worker: WorkerCommand,
+    pub(crate) others: Vec<Worker>,
+    pub(crate) overrides: Overrides,
+    pub(crate) seed: u64,
     pub(crate) oracle: Option<String>,
     pub(crate) done: HashSet<(String, u32)>,
     pub(crate) cancel: AtomicBool,
@@ -95,6 +100,9 @@ impl Bench {
         Bench {
             folder: tempfile::tempdir().unwrap(),
             worker: this_program("worker"),
+            others: Vec::new(),
+            overrides: Overrides::default(),
+            seed: 7,
             oracle: Some("null:ok".to_owned()),
             done: HashSet::new(),
             cancel: AtomicBool::new(false),
@@ -121,8 +129,18 @@ impl Bench {
     pub(crate) fn plan(&self) -> Plan {
         let suite = Suite::parse("test.toml", &self.suite).unwrap();
         let cancel = AtomicBool::new(false);
-        let found = runner::inventory(&self.worker, &suite.deadlines, &cancel).unwrap();
-        expand(&suite, &Overrides::default(), &found, &Catalogue::built_in(), 7).unwrap()
+        let found = runner::inventory(&self.workers(), &suite.deadlines, &cancel).unwrap();
+        expand(&suite, &self.overrides, &found, &Catalogue::built_in(), self.seed).unwrap()
+    }
+
+    /// This program first, then the others.
+    fn workers(&self) -> Vec<Worker> {
+        let mut workers = vec![Worker::own(self.worker.clone())];
+        if self.others.iter().any(|other| other.role.build().is_some()) {
+            workers[0].role = Role::Oracle;
+        }
+        workers.extend(self.others.iter().cloned());
+        workers
     }
 
     pub(crate) fn run(&self) -> (Summary, Kept) {
@@ -149,13 +167,14 @@ impl Bench {
         let folder: &Path = self.folder.path();
         let run = Run {
             plan: &plan,
-            worker: &self.worker,
+            workers: &self.workers(),
             oracle: self.oracle.as_deref(),
             cache: &self.cache(),
             info: &info,
             tool: &tool,
             environment: &Environment::default,
-            rerun: &|cell, model| format!("{} {} {}", cell.device, model.argument(), cell.test),
+            rerun: &|cell, model, _| format!("{} {} {}", cell.device, model.argument(), cell.test),
+            probes: &yardstick_probes::all,
             prepare: &|request, progress| {
                 runner::prepare(request, folder, 1, &self.cancel, progress)
             },
@@ -163,6 +182,6 @@ impl Bench {
             cancel: &self.cancel,
             stage: self.stage,
         };
-        runner::run(&run, &mut yardstick_probes::all(), sink)
+        runner::run(&run, sink)
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use yardstick_measure::runner::{RunError, WorkerCommand, inventory};
+use yardstick_measure::runner::{RunError, Worker, WorkerCommand, inventory};
 use yardstick_measure::suite::Deadlines;
 use yardstick_record::{FailureKind, Outcome};
 
@@ -151,7 +151,8 @@ pub(crate) fn found_out() {
 
 pub(crate) fn no_worker() {
     let never = AtomicBool::new(false);
-    let list = |worker: &WorkerCommand| inventory(worker, &Deadlines::default(), &never);
+    let own = |worker: &WorkerCommand| [Worker::own(worker.clone())];
+    let list = |worker: &WorkerCommand| inventory(&own(worker), &Deadlines::default(), &never);
     let program = |program: &str, arguments: &[&str]| WorkerCommand {
         program: program.into(),
         arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
@@ -168,7 +169,9 @@ pub(crate) fn no_worker() {
     // One that ignores being told to leave is killed, with what it started.
     let deaf = program("sh", &["-c", "trap '' TERM; sleep 1000 & sleep 1000"]);
     let impatient = Deadlines { hello: Duration::from_millis(300), ..Deadlines::default() };
-    let Err(RunError::Worker(message)) = inventory(&deaf, &impatient, &never) else { panic!() };
+    let Err(RunError::Worker(message)) = inventory(&own(&deaf), &impatient, &never) else {
+        panic!()
+    };
     assert!(message.contains("starting took longer than 300ms"), "{message}");
     // A worker of another protocol is refused at its hello.
     let old = r#"read l; echo '{"reply":{"id":1,"answer":{"hello":{"protocol":0,"name":"old","version":"0","backends":[]}}}}'; read l"#;

@@ -8,6 +8,7 @@ mod misbehaviour;
 mod orphans;
 mod python;
 mod verification;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,10 @@ const TESTS: &[(&str, fn())] = &[
     ("a_store_that_is_full_ends_the_run", orphans::full_store),
     ("a_killed_parent_leaves_no_worker", orphans::parent_killed),
     ("a_worker_in_python_is_a_backend_like_any_other", python::worker),
+    ("builds_run_the_same_devices_under_labels", workers::builds),
+    ("a_worker_that_cannot_be_asked_is_a_missing_device", workers::missing),
+    ("a_device_of_two_workers_is_an_error_naming_both", workers::claimed),
+    ("what_another_program_says_is_checked", workers::untrusted),
     ("a_device_without_logits_is_measured_unverified", python::unverifiable),
 ];
 

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use yardstick_measure::runner::WorkerCommand;
+use yardstick_measure::plan::Role;
+use yardstick_measure::runner::{Worker, WorkerCommand};
 use yardstick_record::{Outcome, VerificationStatus};
 
 use crate::bench::Bench;
@@ -42,10 +43,11 @@ pub(crate) fn unverifiable() {
     elif name == "prepare":"#;
     let program = program.replace(r#"elif name == "prepare":"#, answer);
     let mut bench = Bench::new(&["snake:0"], &["tg4"], true);
-    bench.worker = python(program);
+    bench.others = vec![Worker::new(Role::External("snake".to_owned()), python(program), None)];
     let (summary, kept) = bench.run();
     assert_eq!(*kept.outcome("snake:0", "tg4"), Outcome::Ok);
     let reason = "unverified: no logits".to_owned();
     assert_eq!(kept.records[0].verification.status, VerificationStatus::Skipped { reason });
-    assert_eq!((summary.verified, summary.unverified), (0, 1));
+    assert_eq!((summary.verified, summary.unverified, summary.without_logits), (0, 0, 1));
+    assert_eq!(kept.records[0].tool.name, "snake", "the record names the program that ran");
 }

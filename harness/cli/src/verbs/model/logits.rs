@@ -8,7 +8,9 @@ use yardstick_measure::plan::{Inventory, Selected, select};
 use yardstick_measure::runner::{self, LogitsRequest};
 use yardstick_measure::suite::{Deadlines, parse_kv, parse_numerics};
 
+use crate::args::Programs;
 use crate::paths::same_file;
+use crate::registry::Wanted;
 use crate::verbs::DONE;
 use crate::{console, interrupt, registry};
 
@@ -22,16 +24,19 @@ pub(crate) struct Request<'a> {
     pub(crate) kv: &'a str,
     pub(crate) numerics: Option<&'a str>,
     pub(crate) threads: Option<usize>,
-    pub(crate) test_doubles: bool,
+    pub(crate) programs: &'a Programs,
+    pub(crate) cache: &'a Path,
 }
 
 /// Loads the model in a worker, runs the tokens, writes (tokens, vocab) little-endian f32.
 pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
     let cancel = interrupt::flag()?;
     let deadlines = Deadlines::default();
-    let worker = registry::worker(request.test_doubles)?;
-    let inventory = runner::inventory(&worker, &deadlines, &cancel)?;
-    let device = device(&inventory, request.device)?;
+    let named = [request.device.to_owned()];
+    let workers =
+        registry::workers(request.programs, Some(request.cache), Wanted::Named(&named))?.list;
+    let inventory = runner::inventory(&workers, &deadlines, &cancel)?;
+    let (device, worker) = device(&inventory, request.device)?;
     let numerics = request.numerics.map(parse_numerics).transpose().context("--numerics")?;
     let options = Options {
         threads: request.threads,
@@ -48,7 +53,7 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
         step: request.step,
         out: &target.part,
     };
-    let (rows, vocab) = runner::logits(&worker, &deadlines, &asked, &cancel)?;
+    let (rows, vocab) = runner::logits(&workers[worker].command, &deadlines, &asked, &cancel)?;
     target.keep()?;
     let out = request.out.display();
     console::tell(format!("{rows} rows of {vocab} logits from {} in {out}", device.id));
@@ -95,9 +100,9 @@ impl Drop for Target<'_> {
 }
 
 /// A device by id, or a backend's best one by the backend's name.
-fn device(inventory: &Inventory, name: &str) -> Result<Device> {
+fn device(inventory: &Inventory, name: &str) -> Result<(Device, usize)> {
     match select(&[name.to_owned()], inventory)?.as_slice() {
-        [Selected::Run(device)] => Ok(device.clone()),
+        [Selected::Run { device, worker, .. }] => Ok((device.clone(), *worker)),
         [Selected::Skip { id, reason, fix, .. }] => {
             let fix = fix.as_ref().map(|fix| format!("; {fix}")).unwrap_or_default();
             bail!("device {id} is not usable here: {reason}{fix}")

@@ -40,7 +40,7 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
             kv,
             numerics,
             threads,
-            test_doubles,
+            programs,
         } => logits::run(&logits::Request {
             model: models::path(paths, model)?,
             device,
@@ -50,7 +50,8 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
             kv,
             numerics: numerics.as_deref(),
             threads: *threads,
-            test_doubles: *test_doubles,
+            programs,
+            cache: &paths.cache,
         }),
     }
 }

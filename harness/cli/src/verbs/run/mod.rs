@@ -1,6 +1,7 @@
 //! `yardstick run`: plan, verify, measure, store, report, in that order.
 
 mod request;
+mod rerun;
 mod screen;
 
 use std::collections::HashSet;
@@ -17,6 +18,7 @@ use yardstick_store::Store;
 use crate::args::Run;
 use crate::output;
 use crate::paths::Paths;
+use crate::registry::Wanted;
 use crate::verbs::{DONE, FAILED, INTERRUPTED};
 use crate::{console, interrupt, models, registry, tool};
 
@@ -38,8 +40,11 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
     };
     // Only now: a suite that is a pipe may be waited for until Ctrl-C, which ends us at once up to here.
     let cancel = interrupt::flag()?;
-    let worker = registry::worker(args.test_doubles)?;
-    let inventory = runner::inventory(&worker, request.deadlines(), &cancel)?;
+    let programs = &request.flags.programs;
+    let selectors = request.selectors();
+    let workers = registry::workers(programs, Some(&paths.cache), Wanted::Named(&selectors))?;
+    let mut inventory = runner::inventory(&workers.list, request.deadlines(), &cancel)?;
+    inventory.unasked = workers.unasked;
     let plan = request.plan(&inventory)?;
     if args.plan {
         console::say(screen::plan(&plan).trim_end())?;
@@ -59,7 +64,7 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
     let summary = runner::run(
         &runner::Run {
             plan: &plan,
-            worker: &worker,
+            workers: &workers.list,
             oracle: oracle.as_deref(),
             cache: &paths.answers(),
             info: &request.info,
@@ -67,7 +72,8 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
             environment: &|| {
                 yardstick_probes::environment(&yardstick_probes::EnvironmentOptions::default())
             },
-            rerun: &request::rerun,
+            rerun: &|cell, model, pairing| rerun::line(&request.flags, cell, model, pairing),
+            probes: &yardstick_probes::all,
             prepare: &|model, progress| {
                 runner::prepare(model, &paths.models(), models::cores(), &cancel, progress)
             },
@@ -75,7 +81,6 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
             cancel: &cancel,
             stage: if args.verify_only { Stage::Verify } else { Stage::Measure },
         },
-        &mut yardstick_probes::all(),
         &mut screen,
     )?;
     screen.finish();
@@ -85,7 +90,7 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
     if let Some(store) = &mut store {
         conclude(paths, args, store, &request.info, &plan, &summary)?;
     }
-    Ok(code(&summary, args.verify_only))
+    Ok(code(&summary))
 }
 
 /// The device whose answers are right.
@@ -149,10 +154,10 @@ fn html_path(paths: &Paths, args: &Run, run: &str) -> PathBuf {
     args.html.clone().unwrap_or_else(|| paths.reports.join(format!("{run}.html")))
 }
 
-fn code(summary: &Summary, verify_only: bool) -> u8 {
+fn code(summary: &Summary) -> u8 {
     if summary.interrupted {
         INTERRUPTED
-    } else if summary.failed + summary.invalid > 0 || verify_only && summary.unverified > 0 {
+    } else if summary.failed + summary.invalid + summary.unverified > 0 {
         FAILED
     } else {
         DONE

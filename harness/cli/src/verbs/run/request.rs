@@ -7,11 +7,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use yardstick_measure::builtin;
-use yardstick_measure::plan::{Catalogue, Inventory, ModelRequest, Overrides, Plan, expand};
+use yardstick_measure::plan::{Catalogue, Inventory, Overrides, Plan, expand};
 use yardstick_measure::suite::{
     Deadlines, Suite, parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
 };
-use yardstick_record::{Cell, RunInfo};
+use yardstick_record::RunInfo;
 use yardstick_store::Store;
 
 use crate::args::{Args, Run, Verb};
@@ -30,6 +30,8 @@ pub(crate) struct Request {
     suite_file: String,
     suite_text: String,
     overrides: Overrides,
+    /// The flags it was started with.
+    pub(crate) flags: Run,
 }
 
 /// What is stored of a request, so that it can be continued although suite files and defaults move on.
@@ -46,7 +48,7 @@ impl Request {
     pub(crate) fn new(args: &Run, command: Vec<String>) -> Result<Request> {
         let (suite_file, suite_text) = suite_text(args)?;
         let mut suite = Suite::parse(&suite_file, &suite_text)?;
-        if args.suite.is_none() && (!args.model.is_empty() || args.test.is_some()) {
+        if args.suite.is_none() && !args.noise && (!args.model.is_empty() || args.test.is_some()) {
             // What the default suite would have measured is not what is measured.
             suite.name = "command line".to_owned();
             suite.analysis = String::new();
@@ -60,7 +62,8 @@ impl Request {
             seed,
         };
         let overrides = overrides(args)?;
-        Ok(Request { info, resumed: None, suite, suite_file, suite_text, overrides })
+        let flags = args.clone();
+        Ok(Request { info, resumed: None, suite, suite_file, suite_text, overrides, flags })
     }
 
     /// From the store: the same suite text, flags and seed, so the same plan.
@@ -94,12 +97,18 @@ impl Request {
         };
         let overrides = overrides(&args)?;
         let (suite_file, suite_text) = (stored.suite_file, stored.suite_text);
-        Ok(Request { info, resumed: Some(run.id), suite, suite_file, suite_text, overrides })
+        let resumed = Some(run.id);
+        Ok(Request { info, resumed, suite, suite_file, suite_text, overrides, flags: args })
     }
 
     /// The plan on these devices.
     pub(crate) fn plan(&self, inventory: &Inventory) -> Result<Plan> {
         Ok(expand(&self.suite, &self.overrides, inventory, &Catalogue::built_in(), self.info.seed)?)
+    }
+
+    /// What says which devices are meant.
+    pub(crate) fn selectors(&self) -> Vec<String> {
+        self.overrides.devices.clone().unwrap_or_else(|| self.suite.devices.clone())
     }
 
     /// How long phases may take.
@@ -119,7 +128,8 @@ impl Request {
 }
 
 fn suite_text(args: &Run) -> Result<(String, String)> {
-    let name = args.suite.as_deref().unwrap_or("quick");
+    let unnamed = if args.noise { "noise" } else { "quick" };
+    let name = args.suite.as_deref().unwrap_or(unnamed);
     if let Some(text) = builtin::find(name) {
         return Ok((format!("{name} (built in)"), text.to_owned()));
     }
@@ -167,55 +177,7 @@ fn overrides(args: &Run) -> Result<Overrides> {
         max_seconds: None,
         warm_up_seconds: None,
         verify: None,
+        paired: args.paired.then_some(true),
+        twins: args.noise,
     })
-}
-
-/// A command line that measures one cell again.
-pub(crate) fn rerun(cell: &Cell, model: &ModelRequest) -> String {
-    let mut words = vec![
-        "yardstick run".to_owned(),
-        format!("--devices {}", quoted(&cell.device)),
-        format!("--model {}", quoted(&model.argument())),
-        format!("--test {}", cell.test),
-    ];
-    let options = &cell.options;
-    if let Some(threads) = options.threads {
-        words.push(format!("--threads {threads}"));
-    }
-    if let Some(context) = options.context {
-        words.push(format!("--context {context}"));
-    }
-    words.push(format!("--kv {}", options.kv.name()));
-    words.push(format!("--sequences {} --chunk {}", options.sequences, options.chunk));
-    if let Some(numerics) = options.numerics {
-        words.push(format!("--numerics {}", format!("{numerics:?}").to_lowercase()));
-    }
-    words.join(" ")
-}
-
-/// For a POSIX shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_rerun_survive_a_shell() {
-        for (word, expected) in [
-            ("smollm-135m:Q4_0", "smollm-135m:Q4_0"),
-            ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
-    }
 }

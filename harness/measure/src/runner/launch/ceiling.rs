@@ -57,10 +57,10 @@ impl Measuring<'_, '_, '_> {
 
     /// Asks the devices of the same kind and class in a worker of their own, each backend's best first.
     fn stand_in(&self, limit: Limit, threads: Option<usize>) -> Result<Option<Reached>, CallError> {
-        let (mut child, backends) =
-            Child::start(self.run.worker, &self.run.plan.deadlines, self.run.cancel)?;
+        let (mut child, hello) =
+            Child::start(&self.run.own().command, &self.run.plan.deadlines, self.run.cancel)?;
         let mut devices = Vec::new();
-        for backend in backends {
+        for backend in hello.backends {
             let call = Call::Devices { backend };
             match child.call(call, Phase::Devices, self.run.cancel, &mut |_| {}) {
                 Ok(Answer::Devices { devices: found }) => devices.extend(found),

@@ -98,7 +98,7 @@ impl Measuring<'_, '_, '_> {
     fn prepare_and_warm_up(&mut self, child: &mut Child, test: Test) -> Result<WarmUp, CallError> {
         self.phase(Phase::Prepare, Some(test));
         let cancel = self.run.cancel;
-        let output = &mut *self.output;
+        let output = self.output;
         let answer =
             child.call(Call::Prepare { test }, Phase::Prepare, cancel, &mut |partial| {
                 if let Partial::Progress { done, total } = partial {

@@ -1,0 +1,66 @@
+//! The command line that measures a cell again, with those it took turns with.
+
+use yardstick_measure::plan::ModelRequest;
+use yardstick_record::{Cell, Pairing};
+
+use crate::args::Run;
+use crate::words::quoted;
+
+/// For a POSIX shell. Programs are repeated as they were given; `yardstick rerun` asks for them anew.
+pub(crate) fn line(
+    flags: &Run,
+    cell: &Cell,
+    model: &ModelRequest,
+    pairing: Option<&Pairing>,
+) -> String {
+    let mut words = vec![
+        "yardstick run".to_owned(),
+        format!("--devices {}", quoted(&devices(cell, pairing))),
+        format!("--model {}", quoted(&model.argument())),
+        format!("--test {}", cell.test),
+    ];
+    let options = &cell.options;
+    if let Some(threads) = options.threads {
+        words.push(format!("--threads {threads}"));
+    }
+    if let Some(context) = options.context {
+        words.push(format!("--context {context}"));
+    }
+    words.push(format!("--kv {}", options.kv.name()));
+    words.push(format!("--sequences {} --chunk {}", options.sequences, options.chunk));
+    if let Some(numerics) = options.numerics {
+        words.push(format!("--numerics {}", format!("{numerics:?}").to_lowercase()));
+    }
+    words.extend(programs(flags, cell, pairing));
+    match pairing {
+        _ if flags.noise => words.push("--noise".to_owned()),
+        Some(_) => words.push("--paired".to_owned()),
+        None => {}
+    }
+    words.join(" ")
+}
+
+/// Those that took turns, each once: a member is a device's id, and a build's label where builds differ.
+fn devices(cell: &Cell, pairing: Option<&Pairing>) -> String {
+    let mut devices: Vec<&str> = Vec::new();
+    for member in pairing.map_or(&[][..], |pairing| &pairing.members) {
+        let device = member.split(' ').next().unwrap_or(member);
+        if !devices.contains(&device) {
+            devices.push(device);
+        }
+    }
+    if devices.is_empty() { cell.device.clone() } else { devices.join(",") }
+}
+
+/// The builds and programs that the cell, or its pair, needs.
+fn programs(flags: &Run, cell: &Cell, pairing: Option<&Pairing>) -> Vec<String> {
+    let name = |text: &str| text.split('=').next().unwrap_or(text).to_owned();
+    let build = |text: &&String| pairing.is_some() || cell.build == Some(name(text));
+    let devices = devices(cell, pairing);
+    let heads: Vec<&str> = devices.split(',').filter_map(|id| id.split(':').next()).collect();
+    let worker = |text: &&String| heads.contains(&name(text).as_str());
+    let builds =
+        flags.programs.build.iter().filter(build).map(|b| format!("--build {}", quoted(b)));
+    let workers = flags.programs.worker.iter().filter(worker);
+    builds.chain(workers.map(|worker| format!("--worker {}", quoted(worker)))).collect()
+}
