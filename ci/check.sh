@@ -28,6 +28,12 @@ html() {
     ci/html-check.sh "$target/tmp/report.html"
 }
 
+# External workers are tested by Python's standard library alone.
+external() {
+    command -v python3 > /dev/null || { echo "skipped: no python3"; return 3; }
+    python3 -m unittest discover backends/external
+}
+
 # Documentation warnings are errors.
 doc() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
@@ -40,6 +46,7 @@ step "licences, bans, sources" deny
 step "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 step "documentation" doc
 step "tests and doc tests" cargo test --locked --workspace --no-fail-fast
+step "external workers" external
 step "cpu only build" cargo build --locked -p yardstick --no-default-features --features cpu
 step "hostile files, release" cargo test --locked --release -p yardstick-model --test hostile --test structure
 step "html in a browser" html

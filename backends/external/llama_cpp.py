@@ -101,7 +101,7 @@ class Session(TokenSession):
         self.header = Header(path)
         self.model = self.context_pointer = self.batch = None
         self.log = Log(library)
-        with self.log.kept():
+        with self.log:
             self.reload()
         lib, context = self.lib, self.context_pointer
         self.vocab = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(self.model))
@@ -142,7 +142,7 @@ class Session(TokenSession):
         params.n_ctx = params.n_batch = positions
         params.n_ubatch = min(options["chunk"], positions)
         params.n_seq_max = options["sequences"]
-        params.n_threads = params.n_threads_batch = options["threads"] or len(os.sched_getaffinity(0))
+        params.n_threads = params.n_threads_batch = options["threads"] or usable_cores()
         params.type_k = params.type_v = KV_TYPES[options["kv"]][0]
         params.offload_kqv = params.op_offload = False
         # Every sequence its own cells, and all positions kept where the model has a window: sequences are cut back.
@@ -231,13 +231,11 @@ class Session(TokenSession):
     # What really runs.
 
     def effective_numerics(self):
-        """Activations go to 8 bits for quantised weights, to f16 or bf16 for such; an f16 cache counts as f16."""
+        """Activations go to 8 bits for quantised weights, to bf16 for such; attention is f16, whatever the cache is."""
         formats = {label for label, _ in self.header.tensors.values()}
         if formats - {"F32", "F16", "BF16"} or self.options["kv"] == "q8_0":
             return "a8"
-        if "BF16" in formats:
-            return "bf16"
-        return "f16" if "F16" in formats or self.options["kv"] == "f16" else "f32"
+        return "bf16" if "BF16" in formats else "f16"
 
     def facts(self):
         lib, context, sizes = self.lib, self.context_pointer, self.log.sizes()
@@ -258,7 +256,7 @@ class Session(TokenSession):
             "notes": {
                 "build": " ".join(f.lower() for f in features if f in flags) or "plain",
                 "compiler": compiler(lib), "amx": amx(lib, features),
-                "flash_attention": self.log.find(r"[Ff]lash.?[Aa]ttention.* (enabled|disabled)", "as llama.cpp chose"),
+                "flash_attention": self.log.find(r"(?i)flash.?att\w*.*?\b(enabled|disabled)", "not told"),
                 "sizes": "copied, KV and scratch as llama.cpp logs them, to 0.01 MiB; mapped is what was not copied",
                 "timing": "logits of the last token are computed, not read back; the batch is written before the clock",
             }}
@@ -281,14 +279,12 @@ class Log:
         self.library, self.lines = library, []
         self.callback = library.llama_log_callback(self.keep)
         # A callback that does nothing, in C: it may be called with more arguments than it takes.
-        self.silence = ctypes.cast(ctypes.CDLL(None).abs, library.llama_log_callback)
+        libc = ctypes.CDLL(None) if os.name == "posix" else ctypes.cdll.msvcrt
+        self.silence = ctypes.cast(libc.abs, library.llama_log_callback)
         library.llama_log_set(self.silence, ctypes.c_void_p(0))
 
     def keep(self, level, text, _data):
         self.lines.append((level, text.decode("utf-8", "replace").rstrip()))
-
-    def kept(self):
-        return self
 
     def __enter__(self):
         self.lines.clear()
@@ -296,7 +292,7 @@ class Log:
 
     def __exit__(self, *_):
         self.library.llama_log_set(self.silence, ctypes.c_void_p(0))
-        wanted = re.compile(r"buffer size|repack tensor|lash.?[Aa]ttention")
+        wanted = re.compile(r"buffer size|repack tensor|(?i:flash.?att)")
         self.lines = [(level, text) for level, text in self.lines if level == ERROR or wanted.search(text)]
 
     def reason(self, otherwise):
@@ -304,7 +300,7 @@ class Log:
         return "; ".join(text.split(": ", 1)[-1] for level, text in self.lines if level == ERROR) or otherwise
 
     def find(self, pattern, otherwise):
-        return next((match[0] for _, text in self.lines if (match := re.search(pattern, text))), otherwise)
+        return next((match[1] for _, text in self.lines if (match := re.search(pattern, text))), otherwise)
 
     def sizes(self):
         """Bytes of weights copied, of the KV cache and of scratch, summed over buffers."""
@@ -373,6 +369,11 @@ def amx(lib, features):
         return ("on, built by GCC 12: prefill may crash; rebuild with a newer compiler or with "
                 "CMAKE_ARGS='-DGGML_AMX_INT8=OFF -DGGML_AMX_BF16=OFF -DGGML_AMX_TILE=OFF'")
     return "on"
+
+
+def usable_cores():
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def processor():

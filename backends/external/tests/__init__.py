@@ -1,0 +1,1 @@
+"""Tests of the external workers; `python3 -m unittest discover backends/external`. Standard library only."""
