@@ -104,7 +104,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Columns of the terminal; 100 where there is none.
-fn width() -> usize {
+pub(crate) fn width() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     asked.or_else(terminal).unwrap_or(100)

@@ -33,7 +33,9 @@ pub struct Diagnosis {
 pub struct Gap {
     /// What it is.
     pub quantity: String,
-    /// Why, a sensor after the other.
+    /// Sensors that could tell it.
+    pub sensors: Vec<String>,
+    /// Why they do not, one after the other.
     pub reason: String,
     /// How to get it.
     pub how: String,
@@ -48,7 +50,7 @@ const QUANTITIES: &[(Quantity, &str, &str)] = &[
     ),
     (
         Quantity::GraphicsEnergy,
-        "energy of a graphics processor",
+        "energy of graphics boards",
         "a board whose driver tells it (NVIDIA, AMD, Intel)",
     ),
     (
@@ -91,6 +93,7 @@ fn gap(
     (quantity, name, otherwise): &(Quantity, &str, &str),
     looked: &[(&Entry, Result<Health, Missing>)],
 ) -> Option<Gap> {
+    let mut sensors = Vec::new();
     let mut reasons = Vec::new();
     let mut fixes: Vec<String> = Vec::new();
     for (entry, health) in looked.iter().filter(|(entry, _)| entry.could.contains(quantity)) {
@@ -101,11 +104,12 @@ fn gap(
             }
             Ok(Health { status: Err(missing), .. }) | Err(missing) => missing.clone(),
         };
+        sensors.push(entry.name.to_owned());
         reasons.push(format!("{}: {}", entry.name, missing.reason));
         fixes.extend(missing.fix.filter(|fix| !fixes.contains(fix)));
     }
     let how = if fixes.is_empty() { (*otherwise).to_owned() } else { fixes.join("; or ") };
-    Some(Gap { quantity: (*name).to_owned(), reason: reasons.join("; "), how })
+    Some(Gap { quantity: (*name).to_owned(), sensors, reason: reasons.join("; "), how })
 }
 
 /// The meters of the worker's process, tried on this one.

@@ -80,8 +80,7 @@ impl Rapl {
 
 fn absent(root: &Root, reason: String) -> Missing {
     if is_virtual(root) {
-        let reason =
-            format!("{reason}: this is a virtual machine, which RAPL is not passed through to");
+        let reason = format!("{reason}: hypervisors pass no RAPL to a virtual machine");
         return Missing::new(
             reason,
             Some("measure on the host, or on a machine that is not virtual"),

@@ -1,0 +1,87 @@
+//! `yardstick devices`: the doctor. What can be measured here, and what would have to change for the rest.
+
+mod page;
+
+use std::io::Write;
+
+use anyhow::Result;
+use serde::Serialize;
+use yardstick_api::DeviceStatus;
+use yardstick_measure::plan::Inventory;
+use yardstick_measure::runner;
+use yardstick_measure::suite::Deadlines;
+use yardstick_probes::{Checkup, Diagnosis, Gap, Root, checkup};
+
+use self::page::Section;
+use crate::args::Devices;
+use crate::paths::Paths;
+use crate::registry::Wanted;
+use crate::verbs::DONE;
+use crate::{console, interrupt, output, registry};
+
+/// All of it as JSON: field names that stay.
+#[derive(Serialize)]
+struct Doctor<'a> {
+    /// Every backend's devices.
+    devices: Vec<Listing<'a>>,
+    /// Every meter.
+    sensors: &'a [Diagnosis],
+    /// The limits measured on this machine, where they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ceilings: Option<&'a serde_json::Value>,
+    /// What no meter of this machine tells.
+    cannot_measure: &'a [Gap],
+}
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    backend: &'a str,
+    /// `this program`, `build LABEL` or `worker NAME`.
+    program: String,
+    devices: &'a [DeviceStatus],
+}
+
+/// The section of ceilings, for people and for programs.
+pub(crate) struct Ceilings {
+    pub(crate) section: Section,
+    pub(crate) json: serde_json::Value,
+}
+
+/// Lists devices, sensors and what is missing. Devices are asked in a worker: a driver that crashes is a line, not our end.
+pub(crate) fn run(paths: Option<&Paths>, args: &Devices) -> Result<u8> {
+    let cache = paths.map(|paths| paths.cache.as_path());
+    let workers = registry::workers(&args.programs, cache, Wanted::Everything)?;
+    let cancel = interrupt::flag()?;
+    let inventory = runner::inventory(&workers.list, &Deadlines::default(), &cancel)?;
+    show(&inventory, &checkup(&Root::default()), None, args.json)?;
+    Ok(DONE)
+}
+
+/// Prints what was found. Without ceilings their section is left out.
+pub(crate) fn show(
+    inventory: &Inventory,
+    checkup: &Checkup,
+    ceilings: Option<&Ceilings>,
+    json: bool,
+) -> Result<()> {
+    if !json {
+        let sections = page::sections(inventory, checkup, ceilings.map(|c| &c.section));
+        return Ok(console::say(page::text(&sections, output::width()))?);
+    }
+    let backends = inventory.backends.iter();
+    let doctor = Doctor {
+        devices: backends
+            .map(|found| Listing {
+                backend: &found.backend,
+                program: found.role.title(),
+                devices: &found.devices,
+            })
+            .collect(),
+        sensors: &checkup.sensors,
+        ceilings: ceilings.map(|ceilings| &ceilings.json),
+        cannot_measure: &checkup.gaps,
+    };
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &doctor)?;
+    Ok(writeln!(out)?)
+}
