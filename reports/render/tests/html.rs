@@ -5,7 +5,8 @@ mod build;
 mod fixture;
 
 use yardstick_analyse::Comparison;
-use yardstick_record::Record;
+use yardstick_api::Known;
+use yardstick_record::{Reading, Record};
 use yardstick_render::{Meta, html};
 
 fn page(records: &[Record]) -> String {
@@ -34,6 +35,38 @@ fn every_cell_is_in_the_page() {
     for reason in ["412 of 412 nodes", "no Vulkan driver", "SIGSEGV", "oracle itself"] {
         assert!(text.contains(reason), "{reason} is missing");
     }
+}
+
+/// Thirty sensors that a virtual machine lacks are a line, not thirty.
+#[test]
+fn meters_are_ranges_and_those_that_read_nothing_one_line() {
+    let reading = |name: String, unit: &str, value| Reading {
+        name,
+        value,
+        unit: unit.into(),
+        better: None,
+        source: "a file".into(),
+        scope: "zone".into(),
+    };
+    let mut records = fixture::run();
+    for (n, record) in records.iter_mut().enumerate() {
+        let degrees = 40.0 + (n % 3) as f64;
+        record.readings = vec![
+            reading("thermal_cpu_max_celsius".into(), "°C", Known::Value(degrees)),
+            reading("rapl_psys_joules".into(), "J", Known::Value(degrees)),
+        ];
+        let missing = (0..30).map(|n| {
+            let reason =
+                Known::unavailable("virtual machines get no RAPL; fix: <measure> on the host");
+            reading(format!("rapl_package_{n}_joules"), "J", reason)
+        });
+        record.readings.extend(missing);
+    }
+    let text = page(&records);
+    assert!(text.contains("<dt>thermal_cpu_max_celsius</dt><dd>40.00 to 42.00 °C</dd>"));
+    assert_eq!(text.matches("Not read: rapl_package_0_joules, rapl_package_10_joules").count(), 1);
+    assert_eq!(text.matches("virtual machines get no RAPL; fix: &lt;measure&gt;").count(), 1);
+    assert!(!text.contains("rapl_psys_joules"), "joules of different tests are no range");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use yardstick_api::Known;
 use yardstick_record::Record;
 
+use super::meters::{Meters, meters};
 use crate::columns::class_name;
 use crate::number;
 use crate::text::elide;
@@ -26,6 +27,7 @@ pub(super) struct Machine {
     known: Vec<(String, String)>,
     long: Vec<(String, String)>,
     missing: Vec<(String, String)>,
+    meters: Meters,
 }
 
 /// What ran.
@@ -75,7 +77,8 @@ fn machine(name: &str, records: &[&Record]) -> Machine {
         }
     }
     let name = elide(name, 120);
-    let mut machine = Machine { name, known: vec![], long: vec![], missing: vec![] };
+    let meters = meters(records);
+    let mut machine = Machine { name, known: vec![], long: vec![], missing: vec![], meters };
     for (field, (values, reasons)) in fields {
         let value = if values.is_empty() { reasons.join("; ") } else { several(field, &values) };
         let list = match values.is_empty() {

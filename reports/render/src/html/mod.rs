@@ -1,6 +1,7 @@
 //! The page: one self-contained HTML file that asks nothing of anyone and needs no script.
 
 mod environment;
+mod meters;
 mod page;
 mod summary;
 
