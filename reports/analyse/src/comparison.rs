@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use yardstick_api::Known;
 use yardstick_record::Record;
 
 use crate::group::by_cell;
 use crate::rank::rank;
 use crate::row::tell_models_apart;
-use crate::{Ranking, Row};
+use crate::{Noise, Ranking, Row, Versus, View};
 
 /// Records side by side, a row a cell.
 #[derive(Clone, Debug)]
@@ -18,39 +19,44 @@ pub struct Comparison {
     pub varying: Vec<&'static str>,
     /// Who is fastest, per machine, model and test.
     pub rankings: Vec<Ranking>,
+    /// The noise floor of each machine, or why it is not known.
+    pub noise: BTreeMap<String, Known<Noise>>,
 }
 
 impl Comparison {
     /// Compares records; their order does not matter.
     pub fn of(records: &[Record]) -> Comparison {
-        Comparison::arranged(by_cell(records).iter().filter_map(|group| Row::of(group)).collect())
+        View::default().compare(records)
     }
 
     /// Compares runs: a cell that several runs measured has a row in each, told apart by the setting `run`.
     pub fn by_run(records: &[Record]) -> Comparison {
-        let mut runs: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
-        for record in records {
-            runs.entry(&record.run.id).or_default().push(record.clone());
-        }
-        let mut rows = Vec::new();
-        for (run, records) in runs {
-            for mut row in by_cell(&records).iter().filter_map(|group| Row::of(group)) {
-                row.settings.insert("run", run.to_owned());
-                rows.push(row);
-            }
-        }
-        Comparison::arranged(rows)
+        let runs: BTreeSet<&String> = records.iter().map(|record| &record.run.id).collect();
+        View { runs: runs.into_iter().cloned().collect(), ..View::default() }.compare(records)
     }
 
-    fn arranged(mut rows: Vec<Row>) -> Comparison {
+    pub(crate) fn seen(records: &[Record], view: &View) -> Comparison {
+        let mut rows = if view.runs.is_empty() { together(records) } else { apart(records) };
         tell_models_apart(&mut rows);
         rows.sort_by_cached_key(|row| {
             let settings: Vec<String> = row.settings.values().cloned().collect();
             let threads = row.cell.options.threads;
             (row.model.clone(), row.cell.test, row.cell.device.clone(), threads, settings)
         });
-        let (varying, rankings) = (varying(&rows), rank(&rows));
-        Comparison { rows, varying, rankings }
+        let measured: Vec<Record> = view.noise.iter().chain(records).cloned().collect();
+        let all = Noise::of(&measured);
+        let rankings = rank(&rows, &all);
+        view.hold(&mut rows, &rankings, &all);
+        let noise = machines(&rows).into_iter().map(|name| (name.clone(), of_machine(&all, &name)));
+        Comparison { varying: varying(&rows), rankings, noise: noise.collect(), rows }
+    }
+
+    /// Every row that is held against a baseline, with its index.
+    pub fn ratios(&self) -> impl Iterator<Item = (usize, &Row, &Versus)> {
+        self.rows
+            .iter()
+            .enumerate()
+            .filter_map(|(index, row)| Some((index, row, row.ratio.as_ref()?)))
     }
 
     /// Words that tell a row apart from others of its device, model and test: `kv f16, sequences 4`.
@@ -60,6 +66,41 @@ impl Comparison {
             Some(format!("{} {value}", name.trim_end_matches(" asked")))
         });
         words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn together(records: &[Record]) -> Vec<Row> {
+    by_cell(records).iter().filter_map(|group| Row::of(group)).collect()
+}
+
+fn apart(records: &[Record]) -> Vec<Row> {
+    let mut runs: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
+    for record in records {
+        runs.entry(&record.run.id).or_default().push(record.clone());
+    }
+    let mut rows = Vec::new();
+    for (run, records) in runs {
+        for mut row in together(&records) {
+            row.settings.insert("run", run.to_owned());
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn machines(rows: &[Row]) -> BTreeSet<String> {
+    rows.iter().filter_map(|row| row.settings.get("machine").cloned()).collect()
+}
+
+/// Another machine's noise says nothing about this one's.
+fn of_machine(all: &[Noise], machine: &str) -> Known<Noise> {
+    match (all.iter().find(|noise| noise.machine == machine), all.first()) {
+        (Some(noise), _) => Known::Value(noise.clone()),
+        (None, Some(other)) => Known::unavailable(format!(
+            "not of this machine: measured on {}, {}; measure this one by yardstick run --noise",
+            other.machine, other.measured
+        )),
+        (None, None) => Known::unavailable("not measured: yardstick run --noise"),
     }
 }
 

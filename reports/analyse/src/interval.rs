@@ -82,7 +82,7 @@ pub fn t_interval(values: &[f64], confidence: f64) -> Option<Interval> {
 }
 
 /// The t with P(|T| <= t) = `confidence`, by bisection of [`t_central`].
-fn t_quantile(freedom: usize, confidence: f64) -> f64 {
+pub(crate) fn t_quantile(freedom: usize, confidence: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1e6);
     while high - low > 1e-9 * (1.0 + low) {
         let middle = f64::midpoint(low, high);
@@ -94,7 +94,7 @@ fn t_quantile(freedom: usize, confidence: f64) -> f64 {
 /// P(|T| <= t) for Student's t with a whole number of degrees of freedom.
 ///
 /// Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.7.3 and 26.7.4.
-fn t_central(freedom: usize, t: f64) -> f64 {
+pub(crate) fn t_central(freedom: usize, t: f64) -> f64 {
     let angle = (t / (freedom as f64).sqrt()).atan();
     let (sine, cosine) = angle.sin_cos();
     let odd = freedom % 2 == 1;

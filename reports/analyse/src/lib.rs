@@ -3,21 +3,32 @@
 
 mod bandwidth;
 mod comparison;
+mod drift;
 mod estimate;
 mod group;
 mod interval;
 mod latency;
 mod metrics;
+mod noise;
 mod outcome;
 mod rank;
+mod ratio;
+mod resample;
 mod row;
+mod versus;
+mod view;
 
 pub use comparison::Comparison;
+pub use drift::{Drift, DriftKind, LEAST_ORDERED_LAUNCHES, drift};
 pub use estimate::{CONFIDENCE, Estimate, Method, UnitOfStatistics, estimate};
 pub use interval::{
     Interval, binomial_cdf, median, median_interval, quantile_interval, t_interval,
 };
 pub use latency::{Latency, Percentile, least_samples};
+pub use noise::{Floor, NOISE_SUITE, Noise};
 pub use outcome::describe;
 pub use rank::Ranking;
+pub use ratio::Ratio;
 pub use row::Row;
+pub use versus::{Choice, Difference, LaunchValue, Versus};
+pub use view::View;

@@ -47,7 +47,7 @@ fn over_launches(metric: Metric, records: &[&Record]) -> Known<Estimate> {
 }
 
 /// The values of one launch: a value a sample, or the one reading of the test.
-fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
+pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
     let each = |f: &dyn Fn(&Sample) -> f64| Known::Value(record.samples.iter().map(f).collect());
     match metric {
         Metric::TokensPerSecond if record.samples.is_empty() => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use yardstick_record::{Direction, Metric, Test};
 
-use crate::Row;
+use crate::{Choice, Difference, Noise, Row, Versus};
 
 /// The rows that may be compared for speed: one machine, model, test and number of sequences.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,14 +21,14 @@ pub struct Ranking {
     pub metric: Metric,
     /// Rows of the comparison, best first.
     pub order: Vec<usize>,
-    /// How many of the first share first place: their intervals overlap the best one's.
+    /// How many of the first share first place: their ratio to the best shows no difference.
     pub tied: usize,
-    /// First place is proven: there is no one else, or every interval is known.
+    /// First place is proven: there is no one else, or every ratio to the best has an interval over launches.
     pub proven: bool,
 }
 
 /// Ranks every row that may be ranked, in the order of the rows.
-pub(crate) fn rank(rows: &[Row]) -> Vec<Ranking> {
+pub(crate) fn rank(rows: &[Row], noise: &[Noise]) -> Vec<Ranking> {
     let mut place: BTreeMap<(String, String, Test, usize), usize> = BTreeMap::new();
     let mut rankings: Vec<Ranking> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
@@ -57,13 +57,14 @@ pub(crate) fn rank(rows: &[Row]) -> Vec<Ranking> {
         rankings[at].order.push(index);
     }
     for ranking in &mut rankings {
-        settle(ranking, rows);
+        let noise = noise.iter().find(|noise| noise.machine == ranking.machine);
+        settle(ranking, rows, noise);
     }
     rankings
 }
 
 /// Sorts best first and decides what is a tie.
-fn settle(ranking: &mut Ranking, rows: &[Row]) {
+fn settle(ranking: &mut Ranking, rows: &[Row], noise: Option<&Noise>) {
     let estimate = |row: usize| rows[row].estimate(ranking.metric);
     let speed = |row: usize| estimate(row).map_or(f64::NAN, |e| e.median);
     let mut order = ranking.order.clone();
@@ -71,16 +72,27 @@ fn settle(ranking: &mut Ranking, rows: &[Row]) {
         Direction::Higher => order.sort_by(|&a, &b| speed(b).total_cmp(&speed(a))),
         Direction::Lower => order.sort_by(|&a, &b| speed(a).total_cmp(&speed(b))),
     }
+    let best = order[0];
+    let versus: Vec<Option<Versus>> = order[1..]
+        .iter()
+        .map(|&row| Versus::between(&rows[row], (&rows[best], best), Choice::Fastest, noise))
+        .collect();
     let interval = |row: usize| estimate(row).and_then(|e| e.interval.value());
-    let ties = |row: usize| match (interval(order[0]), interval(row)) {
-        (Some(best), Some(other)) => best.overlaps(other),
-        _ => false,
+    let ties = |row: usize, versus: &Option<Versus>| match versus.as_ref().map(|v| v.difference) {
+        Some(Difference::NotShown | Difference::BelowNoise) => true,
+        Some(Difference::Shown) => false,
+        // One launch of each: what its samples tell is not proof, but where even they overlap it is a tie.
+        Some(Difference::NoInterval) | None => match (interval(best), interval(row)) {
+            (Some(best), Some(other)) => best.overlaps(other),
+            _ => false,
+        },
     };
-    // A wide interval far down may overlap where a narrow one above it does not: all that overlap tie.
-    let (mut first, rest): (Vec<usize>, Vec<usize>) =
-        order.iter().copied().partition(|&row| row == order[0] || ties(row));
-    let proven = order.len() == 1 || order.iter().all(|&row| interval(row).is_some());
-    let tied = first.len();
-    first.extend(rest);
-    (ranking.order, ranking.tied, ranking.proven) = (first, tied, proven);
+    let proven = |v: &Option<Versus>| v.as_ref().is_some_and(|v| v.ratio.interval.value().is_some());
+    ranking.proven = versus.iter().all(proven);
+    // A wide interval far down may hold 1 where a narrow one above it does not: all that do tie.
+    let (tied, rest): (Vec<_>, Vec<_>) =
+        order[1..].iter().zip(&versus).partition(|(row, versus)| ties(**row, versus));
+    ranking.tied = 1 + tied.len();
+    let others = tied.into_iter().chain(rest).map(|(row, _)| *row);
+    ranking.order = std::iter::once(best).chain(others).collect();
 }

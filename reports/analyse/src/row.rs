@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use yardstick_api::{DeviceClass, Known, Options};
-use yardstick_record::{Cell, Metric, Origin, Outcome, Record, Verification, VerificationStatus};
+use yardstick_record::{Cell, Metric, Origin, Outcome, Record, Test, Verification, VerificationStatus};
 
+use crate::estimate::sorted;
 use crate::latency::latency;
 use crate::metrics::metrics;
-use crate::{Estimate, Latency, describe};
+use crate::{Drift, Estimate, Latency, LaunchValue, Versus, describe, drift, median};
 
 /// One line of every table: a cell, whatever became of it.
 #[derive(Clone, Debug)]
@@ -32,6 +33,16 @@ pub struct Row {
     pub samples: usize,
     /// Metrics that apply to the test.
     pub metrics: BTreeMap<Metric, Known<Estimate>>,
+    /// The headline metric of each launch that ended well, in the order of time.
+    pub by_launch: Vec<LaunchValue>,
+    /// Whether those depend on when they ran: intervals take for granted that they do not.
+    pub drift: Option<Drift>,
+    /// The row against its baseline, where it has one.
+    pub ratio: Option<Versus>,
+    /// Devices (and builds) it took turns with, itself among them, as named; none where it was measured alone.
+    pub members: Vec<String>,
+    /// The foreign result it was imported from.
+    pub origin: Option<Origin>,
     /// Token latency, for tests that emit.
     pub latency: Option<Latency>,
     /// The worst verification of the launches.
@@ -55,9 +66,14 @@ pub struct Row {
 impl Row {
     /// The metric the test is about: tokens/s, or the time itself.
     pub fn headline(&self) -> Metric {
-        match self.cell.test.tokens() {
-            Some(_) => Metric::TokensPerSecond,
-            None => Metric::TimeNs,
+        headline(self.cell.test)
+    }
+
+    /// The device, with the label of its build where it has one: what a pairing calls it.
+    pub fn member(&self) -> String {
+        match &self.cell.build {
+            Some(build) => format!("{} {build}", self.cell.device),
+            None => self.cell.device.clone(),
         }
     }
 
@@ -80,6 +96,8 @@ impl Row {
         let verification = worst_verification(records, &used);
         let class = decisive.device.clone().map(|device| device.class);
         let not_ranked = not_ranked(decisive, &verification, &class);
+        let by_launch = by_launch(decisive.cell.test, &used);
+        let series: Vec<f64> = by_launch.iter().map(|launch| launch.value).collect();
         Some(Row {
             cell: decisive.cell.clone(),
             model: decisive.cell.model.name.clone(),
@@ -91,6 +109,11 @@ impl Row {
             measured: used.len(),
             samples: used.iter().map(|record| record.samples.len()).sum(),
             metrics: metrics(decisive.cell.test, &used, not_ok.as_deref()),
+            drift: drift(&series),
+            by_launch,
+            ratio: None,
+            members: decisive.pairing.as_ref().map_or_else(Vec::new, |p| p.members.clone()),
+            origin: decisive.origin.clone(),
             latency: latency(&used),
             verification,
             outcome: decisive.outcome.clone(),
@@ -104,6 +127,24 @@ impl Row {
             records: records.iter().map(|record| record.id.clone()).collect(),
         })
     }
+}
+
+fn headline(test: Test) -> Metric {
+    match test.tokens() {
+        Some(_) => Metric::TokensPerSecond,
+        None => Metric::TimeNs,
+    }
+}
+
+/// A value a launch, where it has one that can be compared.
+fn by_launch(test: Test, used: &[&Record]) -> Vec<LaunchValue> {
+    let value = |record: &&Record| {
+        let values = crate::metrics::values(headline(test), record);
+        let value = median(&sorted(values.value()?)).filter(|value| *value > 0.0)?;
+        let group = record.pairing.as_ref().map(|pairing| pairing.group.clone());
+        Some(LaunchValue { run: record.run.id.clone(), launch: record.launch, group, value })
+    };
+    used.iter().filter_map(value).collect()
 }
 
 /// Which launch decides: one that ran in the wrong place or answered wrongly spoils the row, one that got lost does not.
@@ -153,8 +194,11 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
         ("repack", repack.to_string()),
         ("profile", profile.to_string()),
         ("machine", machine(record)),
-        ("build", build(record)),
+        ("program", build(record)),
     ]);
+    if let Some(label) = &record.cell.build {
+        settings.insert("build", label.clone());
+    }
     if let Some(origin) = &record.origin {
         import(&mut settings, origin);
     }
@@ -227,8 +271,14 @@ fn not_ranked(
     if !record.outcome.is_ok() {
         return Some(describe(&record.outcome));
     }
+    if let Some(origin) = &record.origin {
+        return Some(format!("imported from {}, not verified here", origin.format));
+    }
     match &verification.status {
         VerificationStatus::Failed => return Some("verification failed".to_owned()),
+        VerificationStatus::Skipped { reason } if reason.starts_with("unverified") => {
+            return Some(reason.clone());
+        }
         VerificationStatus::Skipped { reason } => return Some(format!("not verified: {reason}")),
         VerificationStatus::Passed => {}
     }

@@ -1,31 +1,12 @@
 //! Intervals do what they promise: on synthetic data they cover the truth as often as they say, whatever the distribution.
 
+mod synthetic;
+
 use proptest::prelude::*;
-use yardstick_analyse::{estimate, median, median_interval, quantile_interval, t_interval};
-
-/// A small generator, so that trials are the same on every machine.
-struct Random(u64);
-
-impl Random {
-    /// Uniform in (0, 1): SplitMix64 (Steele, Lea, Flood 2014).
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 + 1e-17
-    }
-
-    /// Box and Muller.
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
-
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
-    values.sort_by(f64::total_cmp);
-    values
-}
+use synthetic::{GENERATORS, Random, sorted};
+use yardstick_analyse::{
+    Ratio, drift, estimate, median, median_interval, quantile_interval, t_interval,
+};
 
 const TRIALS: usize = 4000;
 
@@ -100,6 +81,112 @@ fn samples_of_one_launch_do_not_speak_for_the_next() {
     let (over, _) = coverage(100.0, |random| interval((0..5).map(|_| launch(random)).collect()));
     assert!(within < 0.3, "{within}");
     assert!((over - 0.95).abs() < TOLERANCE, "{over}");
+}
+
+/// Trials of each generator and n: the issue asks for 2,000. Debug builds carry as many.
+const REPETITIONS: usize = 2000;
+/// The least coverage of a nominal 95 % that is accepted for launches that are exchangeable.
+const LEAST_COVERAGE: f64 = 0.93;
+
+/// Share of intervals over `n` launches that hold the truth.
+fn share(n: usize, mut holds: impl FnMut(&mut Random) -> bool) -> f64 {
+    let mut random = Random(1000 * n as u64 + 7);
+    let hits = (0..REPETITIONS).filter(|_| holds(&mut random)).count();
+    hits as f64 / REPETITIONS as f64
+}
+
+fn holds(ratio: &Ratio, truth: f64) -> bool {
+    ratio.interval.value().is_some_and(|i| i.low <= truth && truth <= i.high)
+}
+
+#[test]
+fn paired_ratios_of_exchangeable_launches_cover_at_least_93_percent() {
+    for generator in GENERATORS.iter().filter(|generator| generator.exchangeable) {
+        for n in [6, 10, 24] {
+            let covered = share(n, |random| {
+                let logs = (generator.draw)(random, n);
+                let pairs: Vec<(f64, f64)> =
+                    logs.iter().map(|d| (1.3 * (0.01 * d).exp(), 1.0)).collect();
+                holds(&Ratio::paired(&pairs).unwrap(), 1.3)
+            });
+            assert!(covered >= LEAST_COVERAGE, "{}, n = {n}: {covered}", generator.name);
+        }
+    }
+}
+
+#[test]
+fn medians_of_exchangeable_launches_cover_at_least_93_percent() {
+    for generator in GENERATORS.iter().filter(|generator| generator.exchangeable) {
+        for n in [6, 10, 24] {
+            let covered = share(n, |random| {
+                let logs = (generator.draw)(random, n);
+                let launches: Vec<Vec<f64>> = logs.iter().map(|d| vec![100.0 + d]).collect();
+                let found = estimate(&launches).unwrap();
+                found.interval.value().is_some_and(|i| i.low <= 100.0 && 100.0 <= i.high)
+            });
+            assert!(covered >= LEAST_COVERAGE, "{}, n = {n}: {covered}", generator.name);
+        }
+    }
+}
+
+#[test]
+fn unpaired_ratios_of_exchangeable_launches_cover_at_least_93_percent() {
+    let kinds: Vec<_> = GENERATORS.iter().filter(|generator| generator.exchangeable).collect();
+    for (i, a) in kinds.iter().enumerate() {
+        // Every generator against itself, and against the next: sides need not be alike.
+        for b in [a, &kinds[(i + 1) % kinds.len()]] {
+            // Where 3 or 4 launches may all land in one of two modes of equal weight, nothing they say can be right.
+            let even = [a, b].iter().any(|side| side.name.contains("50:50"));
+            for (n, m) in [(3, 3), (4, 10), (6, 6), (10, 10)].into_iter().skip(2 * usize::from(even)) {
+                let covered = share(n, |random| {
+                    let values = |logs: Vec<f64>, scale: f64| -> Vec<f64> {
+                        logs.iter().map(|d| scale * (0.01 * d).exp()).collect()
+                    };
+                    let (a, b) = ((a.draw)(random, n), (b.draw)(random, m));
+                    holds(&Ratio::unpaired(&values(a, 2.6), &values(b, 2.0)).unwrap(), 1.3)
+                });
+                assert!(covered >= LEAST_COVERAGE, "{} / {}, {n}, {m}: {covered}", a.name, b.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn drift_is_seldom_seen_where_there_is_none_and_mostly_where_it_is_strong() {
+    let seen = |name: &str, n: usize| {
+        let generator = GENERATORS.iter().find(|generator| generator.name == name).unwrap();
+        share(n, |random| drift(&(generator.draw)(random, n)).is_some())
+    };
+    for generator in GENERATORS.iter().filter(|generator| generator.exchangeable) {
+        for n in [5, 6, 10, 24] {
+            // 5 % is promised; three standard errors of 2,000 trials are 1.5 %.
+            let alarms = seen(generator.name, n);
+            assert!(alarms <= 0.065, "{}, n = {n}: {alarms}", generator.name);
+        }
+    }
+    for (name, n, least) in [
+        ("drift, 4 in all", 6, 0.30),
+        ("drift, 4 in all", 10, 0.70),
+        ("drift, 4 in all", 24, 0.98),
+        ("AR(1), 0.7", 10, 0.30),
+        ("AR(1), 0.7", 24, 0.80),
+        ("step of 4, somewhere", 24, 0.68),
+    ] {
+        let found = seen(name, n);
+        assert!(found >= least, "{name}, n = {n}: {found}");
+    }
+}
+
+#[test]
+fn drift_and_autocorrelation_break_the_promise_and_this_is_why_they_are_warned_of() {
+    for name in ["AR(1), 0.7", "drift, 4 in all", "step of 4, somewhere"] {
+        let generator = GENERATORS.iter().find(|generator| generator.name == name).unwrap();
+        let covered = share(10, |random| {
+            let found = median_interval(&sorted((generator.draw)(random, 10)), 0.95).unwrap();
+            found.low <= 0.0 && 0.0 <= found.high
+        });
+        assert!(covered < LEAST_COVERAGE, "{name}: {covered}");
+    }
 }
 
 proptest! {

@@ -38,7 +38,7 @@ fn other_options_machines_and_builds_are_other_rows() {
     ];
     let comparison = Comparison::of(&records);
     assert_eq!(comparison.rows.len(), 4);
-    assert_eq!(comparison.varying, ["build", "kv", "machine"]);
+    assert_eq!(comparison.varying, ["kv", "machine", "program"]);
 }
 
 #[test]
@@ -181,20 +181,23 @@ fn nothing_unverified_software_or_profiled_is_ranked() {
 }
 
 #[test]
-fn overlapping_intervals_tie_and_missing_ones_prove_nothing() {
-    let ranking = |speeds: [f64; 3], samples| {
+fn what_shows_no_difference_ties_and_one_launch_proves_nothing() {
+    let ranking = |speeds: [f64; 3], n: u32, samples| {
         let records: Vec<Record> = ["cpu:a", "cpu:b", "cpu:c"]
             .into_iter()
             .zip(speeds)
-            .map(|(device, speed)| cell(device, MODEL, "tg8").speed(speed, samples).done())
+            .flat_map(|(device, speed)| {
+                launches(n, |l| cell(device, MODEL, "tg8").launch(l).speed(speed, samples))
+            })
             .collect();
         let comparison = Comparison::of(&records);
         let ranking = comparison.rankings[0].clone();
         (ranking.order, ranking.tied, ranking.proven)
     };
-    assert_eq!(ranking([50.0, 50.5, 20.0], 10), (vec![1, 0, 2], 2, true));
-    assert_eq!(ranking([50.0, 80.0, 20.0], 10), (vec![1, 0, 2], 1, true));
-    assert_eq!(ranking([50.0, 80.0, 20.0], 3), (vec![1, 0, 2], 1, false));
+    assert_eq!(ranking([50.0, 50.2, 20.0], 6, 5), (vec![1, 0, 2], 2, true));
+    assert_eq!(ranking([50.0, 80.0, 20.0], 3, 5), (vec![1, 0, 2], 1, true));
+    assert_eq!(ranking([50.0, 50.2, 20.0], 1, 10), (vec![1, 0, 2], 2, false));
+    assert_eq!(ranking([50.0, 80.0, 20.0], 1, 10), (vec![1, 0, 2], 1, false));
 }
 
 #[test]

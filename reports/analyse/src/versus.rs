@@ -1,0 +1,135 @@
+//! One row against its baseline: the ratio, whether it shows a difference, and what stands against believing it.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use yardstick_api::Known;
+use yardstick_record::Metric;
+
+use crate::ratio::log_ratios;
+use crate::{Drift, Noise, Ratio, Row, drift};
+
+/// The median of one launch of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaunchValue {
+    /// Run.
+    pub run: String,
+    /// Launch number within the run.
+    pub launch: u32,
+    /// Pairing group, where it took turns with others.
+    pub group: Option<String>,
+    /// Median over its samples of the row's headline metric.
+    pub value: f64,
+}
+
+/// A row against its baseline.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Versus {
+    /// Index of the baseline among the comparison's rows.
+    pub baseline: usize,
+    /// Why that one.
+    pub choice: Choice,
+    /// What is compared.
+    pub metric: Metric,
+    /// Row over baseline.
+    #[serde(flatten)]
+    pub ratio: Ratio,
+    /// What it shows.
+    pub difference: Difference,
+    /// Smallest relative difference that could be told from the machine's own noise at this n (0.012 is 1.2 %).
+    pub noise_floor: Known<f64>,
+    /// The launches depend on when they ran.
+    pub drift: Option<Drift>,
+}
+
+/// How the baseline was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// It was asked for.
+    Asked,
+    /// The same cell in the first run named.
+    FirstRun,
+    /// The first named of those that took turns.
+    FirstNamed,
+    /// It has the best median.
+    Fastest,
+}
+
+impl Choice {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Choice::Asked => "as asked",
+            Choice::FirstRun => "the same cell in the first run",
+            Choice::FirstNamed => "the first named",
+            Choice::Fastest => "the fastest",
+        }
+    }
+}
+
+/// What a ratio shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Difference {
+    /// The interval excludes 1, and the difference exceeds the noise floor where that was measured.
+    Shown,
+    /// The interval holds 1.
+    NotShown,
+    /// The interval excludes 1, but the machine tells as much between two copies of the same program.
+    BelowNoise,
+    /// There is no interval.
+    NoInterval,
+}
+
+impl Versus {
+    /// Row against baseline; `None` where either has no value. Indices and choice are the caller's.
+    pub(crate) fn between(
+        row: &Row,
+        (baseline, index): (&Row, usize),
+        choice: Choice,
+        noise: Option<&Noise>,
+    ) -> Option<Versus> {
+        let pairs = pairs(row, baseline);
+        let (a, b) = (values(row), values(baseline));
+        // Few pairs beside many launches measured apart say less than those.
+        let paired = pairs.len() >= 3 || (!pairs.is_empty() && pairs.len() >= a.len().min(b.len()));
+        let (ratio, drift) = if paired {
+            (Ratio::paired(&pairs)?, drift(&log_ratios(&pairs)))
+        } else {
+            (Ratio::unpaired(&a, &b)?, row.drift.or(baseline.drift))
+        };
+        let launches = if paired { None } else { Some((a.len(), b.len())) };
+        let noise_floor = match noise {
+            Some(noise) => noise.smallest([row, baseline], ratio.n, launches),
+            None => Known::unavailable("not measured: yardstick run --noise"),
+        };
+        let difference = judge(&ratio, noise_floor.value().copied());
+        let metric = row.headline();
+        Some(Versus { baseline: index, choice, metric, ratio, difference, noise_floor, drift })
+    }
+}
+
+fn judge(ratio: &Ratio, floor: Option<f64>) -> Difference {
+    let Some(interval) = ratio.interval.value() else { return Difference::NoInterval };
+    let size = ratio.median.max(1.0 / ratio.median) - 1.0;
+    if interval.low <= 1.0 && interval.high >= 1.0 {
+        Difference::NotShown
+    } else if floor.is_some_and(|floor| size < floor) {
+        Difference::BelowNoise
+    } else {
+        Difference::Shown
+    }
+}
+
+fn values(row: &Row) -> Vec<f64> {
+    row.by_launch.iter().map(|launch| launch.value).collect()
+}
+
+/// Values of launches in which both took turns, in the order of time.
+pub(crate) fn pairs(row: &Row, baseline: &Row) -> Vec<(f64, f64)> {
+    let key = |l: &LaunchValue| Some((l.run.clone(), l.launch, l.group.clone()?));
+    let other: HashMap<_, f64> =
+        baseline.by_launch.iter().filter_map(|l| Some((key(l)?, l.value))).collect();
+    row.by_launch.iter().filter_map(|l| Some((l.value, *other.get(&key(l)?)?))).collect()
+}

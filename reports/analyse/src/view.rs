@@ -1,0 +1,78 @@
+//! The view: how records are to be set side by side, and which row of each ranking is the baseline.
+
+use yardstick_record::Record;
+
+use crate::{Choice, Comparison, Noise, Ranking, Row, Versus};
+
+/// How records are to be compared.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Runs that have rows of their own, the first the baseline of the others; none: all launches of a cell are one row.
+    pub runs: Vec<String>,
+    /// The baseline every row is held against: a device (`cpu:avx2`), a backend (`cpu`), or a device with its build
+    /// (`cpu:avx2 base`). Without it: the first run, the first that was named of those that took turns, or the fastest.
+    pub baseline: Option<String>,
+    /// Records of A/A runs, of this machine or others; those among the records compared count as well.
+    pub noise: Vec<Record>,
+}
+
+impl View {
+    /// Compares records; their order does not matter.
+    pub fn compare(&self, records: &[Record]) -> Comparison {
+        Comparison::seen(records, self)
+    }
+
+    /// Whether the row is what was asked for as the baseline.
+    pub fn asks_for(&self, row: &Row) -> bool {
+        self.baseline.as_deref().is_some_and(|name| {
+            [row.cell.device.as_str(), row.backend(), &row.member()].contains(&name)
+                || row.cell.build.as_deref() == Some(name)
+        })
+    }
+
+    /// Holds every row of the rankings against its baseline.
+    pub(crate) fn hold(&self, rows: &mut [Row], rankings: &[Ranking], noise: &[Noise]) {
+        for ranking in rankings {
+            let noise = noise.iter().find(|noise| noise.machine == ranking.machine);
+            let common = self.baseline_of(rows, ranking);
+            for &index in &ranking.order {
+                let Some((baseline, choice)) = self.first_run(rows, ranking, index).or(common)
+                else {
+                    continue;
+                };
+                if baseline != index {
+                    rows[index].ratio =
+                        Versus::between(&rows[index], (&rows[baseline], baseline), choice, noise);
+                }
+            }
+        }
+    }
+
+    fn baseline_of(&self, rows: &[Row], ranking: &Ranking) -> Option<(usize, Choice)> {
+        if self.baseline.is_some() {
+            let asked = ranking.order.iter().find(|&&row| self.asks_for(&rows[row]));
+            return asked.map(|&row| (row, Choice::Asked));
+        }
+        let first_named = ranking.order.iter().find(|&&row| {
+            rows[row].members.len() > 1 && rows[row].members.first() == Some(&rows[row].member())
+        });
+        match (first_named, ranking.order.first()) {
+            (Some(&row), _) => Some((row, Choice::FirstNamed)),
+            (None, Some(&row)) => Some((row, Choice::Fastest)),
+            (None, None) => None,
+        }
+    }
+
+    /// The row of the same cell in the first run.
+    fn first_run(&self, rows: &[Row], ranking: &Ranking, index: usize) -> Option<(usize, Choice)> {
+        if self.baseline.is_some() {
+            return None;
+        }
+        let first = self.runs.first()?;
+        let key = rows[index].cell.key();
+        let same = ranking.order.iter().find(|&&row| {
+            rows[row].settings.get("run") == Some(first) && rows[row].cell.key() == key
+        });
+        same.map(|&row| (row, Choice::FirstRun))
+    }
+}
