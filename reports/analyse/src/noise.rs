@@ -125,8 +125,10 @@ impl Noise {
 }
 
 fn latest(machine: String, runs: BTreeMap<(String, String), Vec<Row>>) -> Option<Noise> {
-    let ((started, run), rows) =
-        runs.into_iter().rev().find(|(_, rows)| rows.iter().any(|row| !row.by_launch.is_empty()))?;
+    let ((started, run), rows) = runs
+        .into_iter()
+        .rev()
+        .find(|(_, rows)| rows.iter().any(|row| !row.by_launch.is_empty()))?;
     let mut cells: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in rows.into_iter().filter(|row| !row.by_launch.is_empty()) {
         let key = Cell { build: None, ..row.cell.clone() }.key();
@@ -181,8 +183,8 @@ fn smallest(floors: &[&Floor], n: usize, apart: Option<(usize, usize)>) -> Known
         ));
     }
     let log = match apart {
-        None => paired_noise(&values, n),
-        Some((a, b)) => unpaired_noise(&values, a, b),
+        None => noise_floor(&values, n),
+        Some((a, b)) => unnoise_floor(&values, a, b),
     };
     match log.filter(|log| log.is_finite()) {
         Some(log) => Known::Value(log.exp_m1()),
@@ -191,13 +193,13 @@ fn smallest(floors: &[&Floor], n: usize, apart: Option<(usize, usize)>) -> Known
 }
 
 /// From A/A log ratios: the log ratio that the median of `n` pairs stays within 95 % of the time.
-pub(crate) fn paired_noise(ratios: &[f64], n: usize) -> Option<f64> {
+pub fn noise_floor(ratios: &[f64], n: usize) -> Option<f64> {
     let reach = absolute_quantile(&medians(&mirrored(ratios), n), CONFIDENCE)?;
     Some(reach * stretch(ratios.len()))
 }
 
 /// The same for the medians of `a` and of `b` launches measured apart, from launches' deviations.
-fn unpaired_noise(spread: &[f64], a: usize, b: usize) -> Option<f64> {
+fn unnoise_floor(spread: &[f64], a: usize, b: usize) -> Option<f64> {
     let pool = mirrored(spread);
     let upper = 1.0 - (1.0 - CONFIDENCE) / 2.0;
     let reach = difference_quantile(&medians(&pool, a), &medians(&pool, b), upper)?;

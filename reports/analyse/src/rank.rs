@@ -87,7 +87,8 @@ fn settle(ranking: &mut Ranking, rows: &[Row], noise: Option<&Noise>) {
             _ => false,
         },
     };
-    let proven = |v: &Option<Versus>| v.as_ref().is_some_and(|v| v.ratio.interval.value().is_some());
+    let proven =
+        |v: &Option<Versus>| v.as_ref().is_some_and(|v| v.ratio.interval.value().is_some());
     ranking.proven = versus.iter().all(proven);
     // A wide interval far down may hold 1 where a narrow one above it does not: all that do tie.
     let (tied, rest): (Vec<_>, Vec<_>) =

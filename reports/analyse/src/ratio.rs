@@ -64,8 +64,11 @@ impl Ratio {
     ) -> Ratio {
         let found = found.map(|i| Interval { low: i.low.exp(), high: i.high.exp(), ..i });
         let found = found.filter(|i| i.low > 0.0 && i.high.is_finite());
-        let missing =
-            || Known::unavailable(format!("n too small: {n} {what}, an interval needs {LEAST_LAUNCHES}"));
+        let missing = || {
+            Known::unavailable(format!(
+                "n too small: {n} {what}, an interval needs {LEAST_LAUNCHES}"
+            ))
+        };
         Ratio {
             median: centre.exp(),
             method: if found.is_some() { method } else { Method::None },
@@ -78,7 +81,11 @@ impl Ratio {
     /// The ratio seen from the other side.
     pub fn inverse(&self) -> Ratio {
         let turned = |i: Interval| Interval { low: 1.0 / i.high, high: 1.0 / i.low, ..i };
-        Ratio { median: 1.0 / self.median, interval: self.interval.clone().map(turned), ..self.clone() }
+        Ratio {
+            median: 1.0 / self.median,
+            interval: self.interval.clone().map(turned),
+            ..self.clone()
+        }
     }
 }
 

@@ -150,9 +150,11 @@ mod tests {
 
     #[test]
     fn chances_are_those_of_drawing_every_draw() {
-        for pool in [vec![1.0, 2.0, 4.0, 8.0], vec![1.0, 3.0, 4.5, 9.0, 16.0], vec![2.0, 2.0, 5.0]] {
+        for pool in [vec![1.0, 2.0, 4.0, 8.0], vec![1.0, 3.0, 4.5, 9.0, 16.0], vec![2.0, 2.0, 5.0]]
+        {
             for draws in [1, 2, 3, 4, 5, 6] {
-                let (found, truth) = (merged(medians(&pool, draws as usize)), counted(&pool, draws));
+                let (found, truth) =
+                    (merged(medians(&pool, draws as usize)), counted(&pool, draws));
                 assert_eq!(found.len(), truth.len(), "{pool:?} {draws}");
                 for (f, t) in found.iter().zip(&truth) {
                     assert!((f.0 - t.0).abs() < 1e-6 && (f.1 - t.1).abs() < 1e-9, "{f:?} {t:?}");
@@ -169,7 +171,14 @@ mod tests {
         pairs.sort_by(|x, y| x.0.total_cmp(&y.0));
         for q in [0.025, 0.2, 0.5, 0.9] {
             let mut sum = 0.0;
-            let truth = pairs.iter().find(|p| { sum += p.1; sum >= q }).unwrap().0;
+            let truth = pairs
+                .iter()
+                .find(|p| {
+                    sum += p.1;
+                    sum >= q
+                })
+                .unwrap()
+                .0;
             let found = difference_quantile(&a, &b, q).unwrap();
             assert!((found - truth).abs() < 1e-6, "{q}: {found} for {truth}");
         }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use yardstick_api::{DeviceClass, Known, Options};
-use yardstick_record::{Cell, Metric, Origin, Outcome, Record, Test, Verification, VerificationStatus};
+use yardstick_record::{
+    Cell, Metric, Origin, Outcome, Record, Test, Verification, VerificationStatus,
+};
 
 use crate::estimate::sorted;
 use crate::latency::latency;

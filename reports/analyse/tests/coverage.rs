@@ -137,7 +137,9 @@ fn unpaired_ratios_of_exchangeable_launches_cover_at_least_93_percent() {
         for b in [a, &kinds[(i + 1) % kinds.len()]] {
             // Where 3 or 4 launches may all land in one of two modes of equal weight, nothing they say can be right.
             let even = [a, b].iter().any(|side| side.name.contains("50:50"));
-            for (n, m) in [(3, 3), (4, 10), (6, 6), (10, 10)].into_iter().skip(2 * usize::from(even)) {
+            for (n, m) in
+                [(3, 3), (4, 10), (6, 6), (10, 10)].into_iter().skip(2 * usize::from(even))
+            {
                 let covered = share(n, |random| {
                     let values = |logs: Vec<f64>, scale: f64| -> Vec<f64> {
                         logs.iter().map(|d| scale * (0.01 * d).exp()).collect()

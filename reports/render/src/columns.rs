@@ -66,7 +66,8 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("profile", "profile", Text, IfVarying(1), |row| setting(row, "profile")),
     column("imported", "imported", Text, IfVarying(1), |row| setting(row, "imported")),
     column("machine", "machine", Text, IfVarying(1), |row| setting(row, "machine")),
-    column("build", "build", Text, IfVarying(1), |row| setting(row, "build")),
+    column("build", "build", Text, IfVarying(0), |row| setting(row, "build")),
+    column("program", "program", Text, IfVarying(1), |row| setting(row, "program")),
     column("test", "test", Text, Always(0), |row| name(&row.cell.test.to_string())),
     column("result", "t/s", Headline, Always(0), |row| quantity(row, row.headline())),
     metric(Metric::TokensPerSecond, "tokens_per_second", "t/s", Never, |row| {

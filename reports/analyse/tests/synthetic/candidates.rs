@@ -44,7 +44,10 @@ fn interpolated(v: &[f64]) -> Option<Bounds> {
 fn wilcoxon(v: &[f64]) -> Option<Bounds> {
     let n = v.len();
     let walsh = sorted(
-        (0..n).flat_map(|i| (i..n).map(move |j| (i, j))).map(|(i, j)| v[i].midpoint(v[j])).collect(),
+        (0..n)
+            .flat_map(|i| (i..n).map(move |j| (i, j)))
+            .map(|(i, j)| v[i].midpoint(v[j]))
+            .collect(),
     );
     let rank = signed_rank(n)?;
     Some((walsh[rank - 1], walsh[walsh.len() - rank]))

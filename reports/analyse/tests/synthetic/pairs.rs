@@ -13,7 +13,10 @@ pub struct Candidate {
 
 /// Every way tried.
 pub const CANDIDATES: &[Candidate] = &[
-    Candidate { name: "recovered from both sides' order statistics", interval: |a, b, _| mover(a, b) },
+    Candidate {
+        name: "recovered from both sides' order statistics",
+        interval: |a, b, _| mover(a, b),
+    },
     Candidate { name: "Welch's t", interval: |a, b, _| welch(a, b) },
     Candidate { name: "Mann-Whitney (Hodges-Lehmann)", interval: |a, b, _| shift(a, b) },
     Candidate { name: "bootstrap of the medians, percentile", interval: percentile },
@@ -26,10 +29,7 @@ fn one(v: &[f64]) -> Option<Interval> {
 fn mover(a: &[f64], b: &[f64]) -> Option<Bounds> {
     let (ia, ib) = (one(a)?, one(b)?);
     let (ma, mb) = (median(a)?, median(b)?);
-    Some((
-        ma - mb - (ma - ia.low).hypot(ib.high - mb),
-        ma - mb + (ia.high - ma).hypot(mb - ib.low),
-    ))
+    Some((ma - mb - (ma - ia.low).hypot(ib.high - mb), ma - mb + (ia.high - ma).hypot(mb - ib.low)))
 }
 
 fn mean_and_error(v: &[f64]) -> (f64, f64) {
@@ -71,7 +71,13 @@ fn shift(a: &[f64], b: &[f64]) -> Option<Bounds> {
     }
     let total: f64 = ways[m].iter().sum();
     let mut below = 0.0;
-    let k = ways[m].iter().take_while(|&&w| { below += w; below <= 0.025 * total }).count();
+    let k = ways[m]
+        .iter()
+        .take_while(|&&w| {
+            below += w;
+            below <= 0.025 * total
+        })
+        .count();
     (k > 0).then(|| (all[k - 1], all[all.len() - k]))
 }
 
