@@ -128,7 +128,6 @@ fn a_file_that_only_root_may_read_says_what_to_do() {
 }
 
 #[test]
-#[cfg(unix)]
 fn the_kernels_own_refusal_is_recognised() {
     use std::os::unix::fs::PermissionsExt;
     let tree = TempDir::new().unwrap();
