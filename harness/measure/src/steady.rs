@@ -54,6 +54,20 @@ pub fn enough(times_ns: &[u64], sampling: &Sampling) -> bool {
         || half_width(times_ns).is_some_and(|width| width <= sampling.interval)
 }
 
+/// No further round is needed or allowed by members that take turns: the times of all count together, and the widest
+/// interval decides.
+pub fn enough_together(times_ns: &[Vec<u64>], sampling: &Sampling) -> bool {
+    let rounds = times_ns.iter().map(Vec::len).min().unwrap_or(0) as u64;
+    if rounds < u64::from(sampling.min_repetitions) {
+        return false;
+    }
+    let total = times_ns.iter().flatten().fold(0_u64, |sum, &t| sum.saturating_add(t));
+    let tight = |times: &Vec<u64>| half_width(times).is_some_and(|w| w <= sampling.interval);
+    rounds >= u64::from(sampling.max_repetitions)
+        || total as f64 >= sampling.max_seconds * 1e9 * times_ns.len() as f64
+        || times_ns.iter().all(tight)
+}
+
 /// Half the width of the median's 95 % interval as a fraction of the median, from order statistics (no assumption about
 /// the distribution). `None` below six values, where no such interval exists. Decides when to stop and nothing else:
 /// reports take their intervals over launches.

@@ -42,6 +42,13 @@ pub enum Event<'a> {
         /// Steps in all, 0 where unknown.
         total: u64,
     },
+    /// A member of a pair made a repetition.
+    Turn {
+        /// Its device, and build.
+        member: &'a str,
+        /// The round, from 0.
+        round: usize,
+    },
     /// A launch's answers were judged.
     Verified {
         /// Device id.

@@ -2,12 +2,17 @@
 
 mod ceiling;
 mod cell;
+mod pair;
+mod together;
 
 use std::time::Instant;
 
 use yardstick_api::{Facts, Known};
 use yardstick_probes::Probe;
 use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
+
+pub(super) use pair::measure_pair;
+pub(super) use together::{TakingTurns, fits};
 
 use super::credible::misplaced;
 use super::output::{Context, Measured, Output};
@@ -29,16 +34,25 @@ pub(super) enum Ended {
     Interrupted,
 }
 
-/// Measures a launch.
+/// Measures a launch that has its workers' time for itself.
 pub(super) fn measure(
     run: &Run<'_>,
     launch: &Launch,
     model: &Prepared,
+    taking_turns: Option<TakingTurns<'_>>,
     probes: &mut [Box<dyn Probe>],
     output: &Output<'_>,
 ) -> Result<Ended, RunError> {
+    let context = context(run, launch, model);
+    match Measuring::new(run, launch, model, context, taking_turns, probes, output) {
+        measuring if measuring.remaining.is_empty() => Ok(Ended::Done),
+        measuring => measuring.go(),
+    }
+}
+
+fn context<'r>(run: &'r Run<'_>, launch: &'r Launch, model: &Prepared) -> Context<'r> {
     let not_yet = "the worker was not started";
-    let context = Context {
+    Context {
         launch: launch.number,
         tool: run.worker(launch).silent(run.tool),
         device_id: &launch.device.id,
@@ -51,16 +65,7 @@ pub(super) fn measure(
         facts: Known::unavailable(not_yet),
         load_ns: Known::unavailable(not_yet),
         verification: Verification::skipped(not_yet),
-    };
-    let is_done = |test: &Test| run.done.contains(&(context.cell(*test).key(), launch.number));
-    let remaining: Vec<Test> = launch.tests.iter().copied().filter(|t| !is_done(t)).collect();
-    output.count(|summary| summary.resumed += launch.tests.len() - remaining.len());
-    if remaining.is_empty() {
-        return Ok(Ended::Done);
     }
-    let ceilings = Ceilings::new();
-    let proven = false;
-    Measuring { run, launch, model, context, remaining, ceilings, proven, probes, output }.go()
 }
 
 /// The state of a launch.
@@ -74,6 +79,8 @@ struct Measuring<'r, 'o, 's> {
     ceilings: Ceilings,
     /// A worker of this launch was verified.
     proven: bool,
+    /// With whom, where it is one of several.
+    taking_turns: Option<TakingTurns<'r>>,
     probes: &'o mut [Box<dyn Probe>],
     output: &'o Output<'s>,
 }
@@ -108,6 +115,12 @@ fn failed(loss: Loss) -> Outcome {
     Outcome::Failed { kind: loss.kind, message: loss.message }
 }
 
+/// The end of a launch that keeps losing its workers.
+fn too_many(losses: usize, loss: Loss) -> Outcome {
+    let message = format!("{losses} workers of this launch were lost: {}", loss.message);
+    failed(Loss { kind: loss.kind, message })
+}
+
 /// The outcome of cells whose call failed.
 fn fault(kind: FaultKind, message: String, fix: Option<String>) -> Outcome {
     let kind = match kind {
@@ -121,17 +134,40 @@ fn fault(kind: FaultKind, message: String, fix: Option<String>) -> Outcome {
     Outcome::Failed { kind, message }
 }
 
+impl<'r, 'o, 's> Measuring<'r, 'o, 's> {
+    /// With what an earlier run left to do.
+    fn new(
+        run: &'r Run<'r>,
+        launch: &'r Launch,
+        model: &'r Prepared,
+        context: Context<'r>,
+        taking_turns: Option<TakingTurns<'r>>,
+        probes: &'o mut [Box<dyn Probe>],
+        output: &'o Output<'s>,
+    ) -> Measuring<'r, 'o, 's> {
+        let is_done = |test: &Test| run.done.contains(&(context.cell(*test).key(), launch.number));
+        let remaining: Vec<Test> = launch.tests.iter().copied().filter(|t| !is_done(t)).collect();
+        output.count(|summary| summary.resumed += launch.tests.len() - remaining.len());
+        Measuring {
+            run,
+            launch,
+            model,
+            context,
+            remaining,
+            ceilings: Ceilings::new(),
+            proven: false,
+            taking_turns,
+            probes,
+            output,
+        }
+    }
+}
+
 impl Measuring<'_, '_, '_> {
     fn go(mut self) -> Result<Ended, RunError> {
         let mut losses = 0;
         while !self.remaining.is_empty() {
-            let opened = self.open();
-            if let Err(Halt::All(outcome)) = &opened {
-                let skipped = matches!(outcome, Outcome::Skipped { .. });
-                self.output.count(|summary| summary.unverified += usize::from(!skipped));
-                self.output.event(Event::Note(reason(outcome)));
-            }
-            let halt = match opened.and_then(|child| self.cells(child)) {
+            let halt = match self.open_or_tell().and_then(|child| self.cells(child)) {
                 Ok(None) => break,
                 Ok(Some(loss)) => {
                     losses += 1;
@@ -139,9 +175,7 @@ impl Measuring<'_, '_, '_> {
                         self.output.event(Event::Note("the worker was lost; the next one goes on"));
                         continue;
                     }
-                    let message =
-                        format!("{losses} workers of this launch were lost: {}", loss.message);
-                    Halt::All(failed(Loss { kind: loss.kind, message }))
+                    Halt::All(too_many(losses, loss))
                 }
                 Err(halt) => halt,
             };
@@ -160,7 +194,10 @@ impl Measuring<'_, '_, '_> {
             return Ok(Ended::Done);
         }
         for test in std::mem::take(&mut self.remaining) {
-            let nothing = Measured::nothing("not measured: see the outcome");
+            let nothing = Measured {
+                pairing: self.pairing(test),
+                ..Measured::nothing("not measured: see the outcome")
+            };
             self.output.record(self.run, &self.context, test, nothing, outcome.clone())?;
         }
         Ok(Ended::Done)
@@ -168,6 +205,17 @@ impl Measuring<'_, '_, '_> {
 
     fn phase(&mut self, phase: Phase, test: Option<Test>) {
         self.output.event(Event::Phase { phase, test });
+    }
+
+    /// Starts a worker, loads, verifies; tells why it could not.
+    fn open_or_tell(&mut self) -> Result<Child, Halt> {
+        let opened = self.open();
+        if let Err(Halt::All(outcome)) = &opened {
+            let skipped = matches!(outcome, Outcome::Skipped { .. });
+            self.output.count(|summary| summary.unverified += usize::from(!skipped));
+            self.output.event(Event::Note(reason(outcome)));
+        }
+        opened
     }
 
     /// Starts a worker, loads, verifies.

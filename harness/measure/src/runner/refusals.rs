@@ -17,7 +17,6 @@ pub(super) struct Asked {
     /// The outcome of its cells if its backend refuses it.
     pub(super) refusal: Option<Outcome>,
     /// The memory it would take, where that is known.
-    #[allow(dead_code, reason = "read where launches are to be resident together")]
     pub(super) footprint: Option<Footprint>,
 }
 

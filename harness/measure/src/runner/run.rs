@@ -1,11 +1,12 @@
 //! The run as a table of contents: models, refusals, skipped cells, launches.
 
 use yardstick_api::Known;
-use yardstick_record::{FailureKind, ModelRef, Outcome, Verification};
+use yardstick_probes::Probe;
+use yardstick_record::{FailureKind, ModelRef, Outcome, Turn, Verification};
 
-use super::launch::{self, Ended};
+use super::launch::{self, Ended, TakingTurns};
 use super::output::{Context, Measured, Output};
-use super::refusals::refusals;
+use super::refusals::{Asked, refusals};
 use super::{Event, Prepared, Run, RunError, Sink, Stage, Summary, Worker};
 use crate::plan::{Launch, Skipped};
 
@@ -26,30 +27,85 @@ pub fn run(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Summary, RunError> {
             skip(run, &output, cell, &models)?;
         }
     }
-    for (index, launch) in run.plan.launches.iter().enumerate() {
-        if run.cancelled() {
-            output.count(|summary| summary.interrupted = true);
-            break;
-        }
-        let (request, of) = (&run.plan.models[launch.model], run.plan.launches.len());
-        output.event(Event::Launch {
-            index,
-            of,
-            device: &launch.member(),
-            model: &request.name,
-            options: &launch.options,
-        });
-        let ended = match (&asked[index].refusal, &models[launch.model]) {
-            (Some(outcome), ready) => refuse(run, &output, launch, outcome, ready)?,
-            (None, Err(outcome)) => refuse(run, &output, launch, outcome, &models[launch.model])?,
-            (None, Ok(model)) => launch::measure(run, launch, model, &mut probes, &output)?,
+    let mut index = 0;
+    let of = run.plan.launches.len();
+    for bunch in run.plan.launches.chunk_by(|a, b| a.pair.is_some() && a.pair == b.pair) {
+        let asked = &asked[index..index + bunch.len()];
+        let ended = match run.cancelled() {
+            true => Ended::Interrupted,
+            false => together(run, bunch, asked, &models, (index, of), &mut probes, &output)?,
         };
+        index += bunch.len();
         if let Ended::Interrupted = ended {
             output.count(|summary| summary.interrupted = true);
             break;
         }
     }
     Ok(output.summary())
+}
+
+/// One launch, or several that take turns. Those that are refused are recorded as such.
+fn together(
+    run: &Run<'_>,
+    bunch: &[Launch],
+    asked: &[Asked],
+    models: &[Ready],
+    place: (usize, usize),
+    probes: &mut [Box<dyn Probe>],
+    output: &Output<'_>,
+) -> Result<Ended, RunError> {
+    let mut able = Vec::new();
+    for (launch, asked) in bunch.iter().zip(asked) {
+        let ready = &models[launch.model];
+        let refusal = asked.refusal.as_ref().or_else(|| ready.as_ref().err());
+        match (refusal, ready) {
+            (None, Ok(model)) => able.push((launch, asked.footprint, model)),
+            (refusal, _) => {
+                let outcome = refusal.expect("a model that is not ready has an outcome");
+                begin(run, output, &[launch], place);
+                if let Ended::Interrupted = refuse(run, output, launch, outcome, ready)? {
+                    return Ok(Ended::Interrupted);
+                }
+            }
+        }
+    }
+    let with: Vec<&Launch> = able.iter().map(|(launch, ..)| *launch).collect();
+    let mut turns = None;
+    if let (Some((_, _, model)), 2..) = (able.first(), able.len()) {
+        let footprints: Vec<_> = able.iter().map(|(launch, size, _)| (*launch, *size)).collect();
+        let apart = launch::fits(&footprints, &(run.environment)()).err();
+        if let Some(why) = &apart {
+            output.event(Event::Note(why));
+        }
+        let unit = if apart.is_none() { Turn::Samples } else { Turn::Launches };
+        let taking = TakingTurns { with: with.clone(), unit, apart };
+        if unit == Turn::Samples && run.stage == Stage::Measure {
+            begin(run, output, &with, place);
+            return launch::measure_pair(run, &taking, model, output);
+        }
+        turns = Some(taking);
+    }
+    for (launch, _, model) in able {
+        begin(run, output, &[launch], place);
+        let ended = launch::measure(run, launch, model, turns.clone(), probes, output)?;
+        if let Ended::Interrupted = ended {
+            return Ok(ended);
+        }
+    }
+    Ok(Ended::Done)
+}
+
+/// Tells that launches begin.
+fn begin(run: &Run<'_>, output: &Output<'_>, launches: &[&Launch], (index, of): (usize, usize)) {
+    let Some(first) = launches.first() else { return };
+    let members: Vec<String> = launches.iter().map(|launch| launch.member()).collect();
+    output.event(Event::Launch {
+        index,
+        of,
+        device: &members.join(" | "),
+        model: &run.plan.models[first.model].name,
+        options: &first.options,
+    });
 }
 
 impl Run<'_> {

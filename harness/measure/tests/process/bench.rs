@@ -20,6 +20,8 @@ pub(crate) struct Bench {
     pub(crate) others: Vec<Worker>,
     pub(crate) overrides: Overrides,
     pub(crate) seed: u64,
+    /// Memory the environment says is free.
+    pub(crate) memory_bytes: Option<u64>,
     pub(crate) oracle: Option<String>,
     pub(crate) done: HashSet<(String, u32)>,
     pub(crate) cancel: AtomicBool,
@@ -103,6 +105,7 @@ impl Bench {
             others: Vec::new(),
             overrides: Overrides::default(),
             seed: 7,
+            memory_bytes: None,
             oracle: Some("null:ok".to_owned()),
             done: HashSet::new(),
             cancel: AtomicBool::new(false),
@@ -172,7 +175,13 @@ impl Bench {
             cache: &self.cache(),
             info: &info,
             tool: &tool,
-            environment: &Environment::default,
+            environment: &|| {
+                let mut environment = Environment::default();
+                if let Some(bytes) = self.memory_bytes {
+                    environment.set("memory.available_bytes", bytes);
+                }
+                environment
+            },
             rerun: &|cell, model, _| format!("{} {} {}", cell.device, model.argument(), cell.test),
             probes: &yardstick_probes::all,
             prepare: &|request, progress| {

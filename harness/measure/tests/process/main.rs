@@ -6,6 +6,7 @@ mod bench;
 mod liar;
 mod misbehaviour;
 mod orphans;
+mod pairs;
 mod python;
 mod verification;
 mod workers;
@@ -35,6 +36,12 @@ const TESTS: &[(&str, fn())] = &[
     ("a_worker_that_cannot_be_asked_is_a_missing_device", workers::missing),
     ("a_device_of_two_workers_is_an_error_naming_both", workers::claimed),
     ("what_another_program_says_is_checked", workers::untrusted),
+    ("members_of_a_pair_take_turns_in_an_order_of_the_seed", pairs::alternate),
+    ("a_lost_member_costs_its_own_cells", pairs::lost),
+    ("a_member_that_lies_is_found_out_in_its_turn", pairs::liars),
+    ("a_cancelled_pair_keeps_whole_rounds", pairs::cancelled),
+    ("noise_is_every_device_against_itself", pairs::noise),
+    ("members_that_do_not_fit_together_take_turns_by_launches", pairs::apart),
     ("a_device_without_logits_is_measured_unverified", python::unverifiable),
 ];
 

@@ -14,7 +14,7 @@ fn build(label: &str, command: WorkerCommand) -> Worker {
     Worker::new(Role::Build(label.to_owned()), command, None)
 }
 
-fn external(name: &str, command: WorkerCommand) -> Worker {
+pub(crate) fn external(name: &str, command: WorkerCommand) -> Worker {
     Worker::new(Role::External(name.to_owned()), command, Some("install it".to_owned()))
 }
 

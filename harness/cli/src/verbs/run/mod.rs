@@ -163,3 +163,19 @@ fn code(summary: &Summary) -> u8 {
         DONE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_whose_answers_were_not_proven_does_not_end_well() {
+        let good =
+            Summary { ok: 1, verified: 1, skipped: 3, without_logits: 1, ..Summary::default() };
+        assert_eq!(code(&good), DONE);
+        assert_eq!(code(&Summary { unverified: 1, ..good }), FAILED, "the reference crashed");
+        assert_eq!(code(&Summary { failed: 1, ..good }), FAILED);
+        assert_eq!(code(&Summary { invalid: 1, ..good }), FAILED);
+        assert_eq!(code(&Summary { interrupted: true, ..good }), INTERRUPTED);
+    }
+}

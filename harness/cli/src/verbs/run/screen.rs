@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 
-use yardstick_measure::plan::Plan;
+use yardstick_measure::plan::{Plan, member};
 use yardstick_measure::runner::{Event, Sink, Summary};
 use yardstick_record::{FailureKind, Outcome, Phase, Record, Test, VerificationStatus};
 use yardstick_store::Store;
@@ -92,7 +92,7 @@ impl Sink for Screen<'_> {
                 };
                 self.progress.line(&format!("{device} {model}: {verdict}"));
             }
-            Event::Progress { .. } => {}
+            Event::Progress { .. } | Event::Turn { .. } => {}
             Event::Note(text) => self.progress.line(&format!("note: {text}")),
         }
     }
@@ -100,7 +100,8 @@ impl Sink for Screen<'_> {
 
 /// A line about a cell that was not measured; skipped cells are left to the report.
 fn trouble(record: &Record) -> Option<String> {
-    let cell = format!("{} {} {}", record.cell.device, record.cell.model.name, record.cell.test);
+    let member = member(&record.cell.device, record.cell.build.as_deref());
+    let cell = format!("{member} {} {}", record.cell.model.name, record.cell.test);
     match &record.outcome {
         Outcome::Ok | Outcome::Skipped { .. } => None,
         Outcome::Failed { kind: FailureKind::Verify, .. } => None,
@@ -111,8 +112,10 @@ fn trouble(record: &Record) -> Option<String> {
 
 /// The plan as text.
 pub(crate) fn plan(plan: &Plan) -> String {
+    let pairs = plan.launches.iter().filter_map(|launch| launch.pair).max().map_or(0, |n| n + 1);
+    let pairs = if pairs > 0 { format!(" in {pairs} pairs") } else { String::new() };
     let mut text = format!(
-        "suite {}, seed {}: {} launches, {} cells, {} skipped\n",
+        "suite {}, seed {}: {} launches{pairs}, {} cells, {} skipped\n",
         plan.suite,
         plan.seed,
         plan.launches.len(),
@@ -122,11 +125,13 @@ pub(crate) fn plan(plan: &Plan) -> String {
     for launch in &plan.launches {
         let options = &launch.options;
         let tests: Vec<String> = launch.tests.iter().map(ToString::to_string).collect();
+        // Those of one number take turns, sample by sample.
+        let pair = launch.pair.map(|n| format!("pair {n}: ")).unwrap_or_default();
         let threads = options.threads.map_or("all".to_owned(), |n| n.to_string());
         let _ = writeln!(
             text,
-            "  {} {} launch {}, threads {threads}, kv {}, sequences {}, chunk {}: {}",
-            launch.device.id,
+            "  {pair}{} {} launch {}, threads {threads}, kv {}, sequences {}, chunk {}: {}",
+            launch.member(),
             plan.models[launch.model].name,
             launch.number,
             options.kv.name(),
@@ -141,7 +146,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
         let _ = writeln!(
             text,
             "  skipped {} {model} {}: {}{fix}",
-            cell.device_id, cell.test, cell.reason
+            member(&cell.device_id, cell.build.as_deref()),
+            cell.test,
+            cell.reason
         );
     }
     text
@@ -166,8 +173,12 @@ pub(crate) fn summary(summary: &Summary) -> String {
 
 /// What verification found, in launches.
 pub(crate) fn verdict(summary: &Summary) -> String {
-    match summary.unverified {
-        0 => format!("{} launches verified", summary.verified),
-        not => format!("{} launches verified, {not} not", summary.verified),
+    let mut text = format!("{} launches verified", summary.verified);
+    if summary.unverified > 0 {
+        let _ = write!(text, ", {} not", summary.unverified);
     }
+    if summary.without_logits > 0 {
+        let _ = write!(text, ", {} without logits to verify", summary.without_logits);
+    }
+    text
 }

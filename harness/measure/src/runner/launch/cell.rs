@@ -22,17 +22,41 @@ const MARKS: [Mark; 3] = [
 ];
 
 /// How a cell's calls ended.
-enum End {
+pub(super) enum End {
+    /// All of it: the parent's time around the calls, and what really ran.
     Sampled(Duration, Box<Facts>),
+    /// A call failed.
     Error(CallError),
+    /// What the worker says cannot be true.
+    Flaw(String),
 }
 
 impl Measuring<'_, '_, '_> {
     /// Measures and records one cell. Tells how the worker was lost, if it was.
     pub(super) fn cell(&mut self, child: &mut Child, test: Test) -> Result<Option<Loss>, Halt> {
-        let mut measured = Measured::nothing("not reached");
-        measured.started = now();
+        let mut measured = self.begun(test);
         let end = self.calls(child, test, &mut measured);
+        self.conclude(child, test, measured, end)
+    }
+
+    /// Nothing yet, from now on.
+    pub(super) fn begun(&self, test: Test) -> Measured {
+        Measured {
+            started: now(),
+            pairing: self.pairing(test),
+            readings: self.apart().into_iter().collect(),
+            ..Measured::nothing("not reached")
+        }
+    }
+
+    /// Judges, measures the ceiling and records.
+    pub(super) fn conclude(
+        &mut self,
+        child: &mut Child,
+        test: Test,
+        mut measured: Measured,
+        end: End,
+    ) -> Result<Option<Loss>, Halt> {
         let (outcome, loss) = match end {
             End::Sampled(elapsed, facts) => (self.judge(test, &measured, elapsed, *facts), None),
             End::Error(CallError::Interrupted) => {
@@ -42,6 +66,7 @@ impl Measuring<'_, '_, '_> {
                 self.output.record(self.run, &self.context, test, measured, outcome)?;
                 return Err(Halt::Interrupted);
             }
+            End::Flaw(reason) => (Outcome::Invalid { reason }, None),
             End::Error(CallError::Lost(loss)) => (failed(loss.clone()), Some(loss)),
             End::Error(CallError::Fault { kind, message, fix }) => {
                 let outcome = fault(kind, message, fix);
@@ -69,11 +94,7 @@ impl Measuring<'_, '_, '_> {
             Err(error) => return End::Error(error),
         }
         self.phase(Phase::Sample, Some(test));
-        let problems: Vec<String> = self
-            .probes
-            .iter_mut()
-            .filter_map(|probe| probe.start(child.id()).err().map(|error| error.to_string()))
-            .collect();
+        self.start_probes(child);
         let call = Call::Sample { test, sampling: self.run.plan.sampling };
         let start = Instant::now();
         let samples = &mut measured.samples;
@@ -83,7 +104,8 @@ impl Measuring<'_, '_, '_> {
             }
         });
         let elapsed = start.elapsed();
-        self.stop_probes(measured, problems);
+        self.stop_probes(measured);
+        mark(&mut measured.samples, &measured.readings);
         match answer {
             Ok(Answer::Sampled { repetitions, facts })
                 if repetitions as usize == measured.samples.len() =>
@@ -95,7 +117,11 @@ impl Measuring<'_, '_, '_> {
         }
     }
 
-    fn prepare_and_warm_up(&mut self, child: &mut Child, test: Test) -> Result<WarmUp, CallError> {
+    pub(super) fn prepare_and_warm_up(
+        &mut self,
+        child: &mut Child,
+        test: Test,
+    ) -> Result<WarmUp, CallError> {
         self.phase(Phase::Prepare, Some(test));
         let cancel = self.run.cancel;
         let output = self.output;
@@ -117,9 +143,16 @@ impl Measuring<'_, '_, '_> {
         }
     }
 
-    fn stop_probes(&mut self, measured: &mut Measured, problems: Vec<String>) {
-        let mut problems = problems;
-        let mut readings = Vec::new();
+    pub(super) fn start_probes(&mut self, child: &Child) {
+        for probe in self.probes.iter_mut() {
+            if let Err(error) = probe.start(child.id()) {
+                self.output.event(Event::Note(&error.to_string()));
+            }
+        }
+    }
+
+    pub(super) fn stop_probes(&mut self, measured: &mut Measured) {
+        let (mut readings, mut problems) = (Vec::new(), Vec::new());
         // What started last stops first: its readings hold the least besides the samples.
         for probe in self.probes.iter_mut().rev() {
             match probe.stop() {
@@ -131,7 +164,6 @@ impl Measuring<'_, '_, '_> {
         for problem in problems {
             self.output.event(Event::Note(&problem));
         }
-        mark(&mut measured.samples, &measured.readings);
     }
 
     fn judge(
@@ -198,7 +230,7 @@ fn lost(error: CallError) -> Option<Loss> {
 }
 
 /// Marks every sample of a test during which others had the machine or heat slowed it. Samples are never dropped for it.
-fn mark(samples: &mut [Sample], readings: &[Reading]) {
+pub(super) fn mark(samples: &mut [Sample], readings: &[Reading]) {
     for (name, limit, words) in MARKS {
         let reading = readings.iter().find(|reading| reading.name == name);
         let Some(&value) = reading.and_then(|reading| reading.value.value()) else { continue };

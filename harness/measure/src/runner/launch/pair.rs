@@ -1,0 +1,348 @@
+//! A pair: several launches whose workers are resident at once and take turns, one repetition at a time. Every round each
+//! member makes one, in an order shuffled anew, so that whatever drifts hits all alike. A lost member costs its own cells.
+
+use std::time::{Duration, Instant};
+
+use yardstick_api::{Facts, Known};
+use yardstick_record::{FailureKind, Outcome, Phase, Sample, Test};
+
+use super::cell::{End, mark};
+use super::together::{IDLE, TakingTurns, idle_reading};
+use super::{Ended, Halt, MOST_LOSSES, Measuring, context, too_many};
+use crate::child::{CallError, Child, Loss, Partial};
+use crate::plan::Shuffle;
+use crate::protocol::{Answer, Call};
+use crate::runner::output::{Measured, Output};
+use crate::runner::{Event, Prepared, Run, RunError};
+use crate::steady;
+use crate::suite::Sampling;
+
+/// Rest between two turns: thread pools that spin after their work have gone to sleep by then. Ours spins 50 us, GNU
+/// OpenMP's some milliseconds.
+const SETTLE: Duration = Duration::from_millis(5);
+/// Share of a core that an idle member may use before the samples of the others are marked, percent.
+const RESTLESS: f64 = 10.0;
+
+/// One launch of the pair.
+struct Member<'r, 'o, 's> {
+    measuring: Measuring<'r, 'o, 's>,
+    child: Option<Child>,
+    losses: usize,
+}
+
+/// What a member has of the test under way.
+struct Turns {
+    member: usize,
+    measured: Measured,
+    /// Parent's time around its calls.
+    busy: Duration,
+    facts: Option<Box<Facts>>,
+    end: Option<End>,
+}
+
+/// Measures launches side by side.
+pub(in crate::runner) fn measure_pair(
+    run: &Run<'_>,
+    turns: &TakingTurns<'_>,
+    model: &Prepared,
+    output: &Output<'_>,
+) -> Result<Ended, RunError> {
+    let mut meters: Vec<_> = turns.with.iter().map(|_| (run.probes)()).collect();
+    let members = turns.with.iter().zip(&mut meters).map(|(launch, probes)| {
+        let (context, turns) = (context(run, launch, model), Some(turns.clone()));
+        let measuring = Measuring::new(run, launch, model, context, turns, probes, output);
+        Member { measuring, child: None, losses: 0 }
+    });
+    let number = turns.with.first().map_or(0, |launch| launch.pair.unwrap_or(0));
+    let seed = run.plan.seed ^ (number as u64 + 1).wrapping_mul(0xA076_1D64_78BD_642F);
+    let members = members.collect();
+    let mut pair = Pair { run, members, output, shuffle: Shuffle::new(seed) };
+    match pair.go() {
+        Ok(()) | Err(Halt::All(_)) => Ok(Ended::Done),
+        Err(Halt::Interrupted) => Ok(Ended::Interrupted),
+        Err(Halt::Stop(error)) => Err(error),
+    }
+}
+
+struct Pair<'r, 'o, 's> {
+    run: &'r Run<'r>,
+    members: Vec<Member<'r, 'o, 's>>,
+    output: &'o Output<'s>,
+    shuffle: Shuffle,
+}
+
+impl Pair<'_, '_, '_> {
+    fn go(&mut self) -> Result<(), Halt> {
+        for member in &mut self.members {
+            member.open()?;
+        }
+        for test in self.tests() {
+            if self.run.cancelled() {
+                return Err(Halt::Interrupted);
+            }
+            self.test(test)?;
+        }
+        for member in &mut self.members {
+            member.child.take().into_iter().for_each(Child::stop);
+        }
+        Ok(())
+    }
+
+    /// Every test left of any member, in the plan's order.
+    fn tests(&self) -> Vec<Test> {
+        let mut tests: Vec<Test> = Vec::new();
+        for test in self.members.iter().flat_map(|member| &member.measuring.launch.tests) {
+            if !tests.contains(test) {
+                tests.push(*test);
+            }
+        }
+        tests
+    }
+
+    fn test(&mut self, test: Test) -> Result<(), Halt> {
+        let mut turns = self.prepare(test)?;
+        if turns.is_empty() {
+            return Ok(());
+        }
+        self.output.event(Event::Phase { phase: Phase::Sample, test: Some(test) });
+        for turn in turns.iter().filter(|turn| turn.end.is_none()) {
+            let Member { measuring, child, .. } = &mut self.members[turn.member];
+            child.iter().for_each(|child| measuring.start_probes(child));
+        }
+        let watched: Vec<bool> = turns.iter().map(|turn| turn.end.is_none()).collect();
+        let start = Instant::now();
+        let interrupted = self.alternate(test, &mut turns);
+        let window = start.elapsed();
+        for (turn, _) in turns.iter_mut().zip(watched).filter(|(_, watched)| *watched) {
+            self.members[turn.member].measuring.stop_probes(&mut turn.measured);
+        }
+        self.tell_apart(&mut turns, window);
+        self.conclude(test, turns, interrupted)
+    }
+
+    /// Brings every member to the test's depth and warms it up, in shuffled order.
+    fn prepare(&mut self, test: Test) -> Result<Vec<Turns>, Halt> {
+        let mut order: Vec<usize> = (0..self.members.len()).collect();
+        self.shuffle.shuffle(&mut order);
+        let mut turns = Vec::new();
+        for index in order {
+            let member = &mut self.members[index];
+            if !member.measuring.remaining.contains(&test) {
+                continue;
+            }
+            member.open()?;
+            let Some(child) = &mut member.child else { continue };
+            let mut measured = member.measuring.begun(test);
+            let end = match member.measuring.prepare_and_warm_up(child, test) {
+                Ok(warm_up) => {
+                    measured.warm_up = Known::Value(warm_up);
+                    None
+                }
+                Err(CallError::Interrupted) => return Err(Halt::Interrupted),
+                Err(error) => Some(End::Error(error)),
+            };
+            turns.push(Turns { member: index, measured, busy: Duration::ZERO, facts: None, end });
+        }
+        Ok(turns)
+    }
+
+    /// Rounds until the group has enough; true when the run was cancelled, with whole rounds kept.
+    fn alternate(&mut self, test: Test, turns: &mut [Turns]) -> bool {
+        let sampling = self.run.plan.sampling;
+        let mut rounds = 0;
+        while !enough(turns, &sampling) {
+            let mut order: Vec<usize> =
+                (0..turns.len()).filter(|&index| turns[index].end.is_none()).collect();
+            self.shuffle.shuffle(&mut order);
+            for index in order {
+                let turn = &mut turns[index];
+                std::thread::sleep(SETTLE);
+                let Some(child) = &mut self.members[turn.member].child else { continue };
+                if let Err(CallError::Interrupted) = turn.take(child, test, self.run) {
+                    turns.iter_mut().for_each(|turn| turn.measured.samples.truncate(rounds));
+                    return true;
+                }
+                let member = self.members[turn.member].measuring.launch.member();
+                self.output.event(Event::Turn { member: &member, round: rounds });
+            }
+            rounds += 1;
+        }
+        false
+    }
+
+    /// Tells what was a member's own: CPU time of the others is not foreign, energy is nobody's alone, and a member that
+    /// computed while it was idle disturbed the others.
+    fn tell_apart(&mut self, turns: &mut [Turns], window: Duration) {
+        let spent: Vec<Known<f64>> = turns.iter().map(|turn| cpu_ns(&turn.measured)).collect();
+        let cores = self.members.first().and_then(|m| m.measuring.cores());
+        for index in 0..turns.len() {
+            let others = spent.iter().enumerate().filter(|(other, _)| *other != index);
+            let others =
+                others.map(|(_, spent)| spent.value().copied().unwrap_or(0.0)).sum::<f64>();
+            let turn = &mut turns[index];
+            turn.correct(cores, window, others);
+            let idle = turn.idle_percent(&spent[index], window);
+            turn.measured.readings.push(idle_reading(idle));
+        }
+        let restless: Vec<(usize, String)> = turns
+            .iter()
+            .filter_map(|turn| {
+                let percent =
+                    *turn.measured.readings.iter().find(|r| r.name == IDLE)?.value.value()?;
+                let member = self.members[turn.member].measuring.launch.member();
+                let words = format!("disturbed: {member} used {percent:.0} % of a core while idle");
+                (percent > RESTLESS).then_some((turn.member, words))
+            })
+            .collect();
+        for turn in turns {
+            mark(&mut turn.measured.samples, &turn.measured.readings);
+            for (_, words) in restless.iter().filter(|(member, _)| *member != turn.member) {
+                turn.measured.samples.iter_mut().for_each(|s| s.marks.push(words.clone()));
+            }
+        }
+    }
+
+    fn conclude(&mut self, test: Test, turns: Vec<Turns>, interrupted: bool) -> Result<(), Halt> {
+        for turn in turns {
+            let member = &mut self.members[turn.member];
+            let end = match (turn.end, turn.facts) {
+                (Some(end), _) => end,
+                (None, _) if interrupted => {
+                    let n = turn.measured.samples.len();
+                    let message = format!("interrupted after {n} whole rounds");
+                    let outcome = Outcome::Failed { kind: FailureKind::Interrupted, message };
+                    let Measuring { run, context, .. } = &member.measuring;
+                    self.output.record(run, context, test, turn.measured, outcome)?;
+                    continue;
+                }
+                (None, Some(facts)) => End::Sampled(turn.busy, facts),
+                (None, None) => End::Flaw("it made no repetition".to_owned()),
+            };
+            member.conclude(test, turn.measured, end)?;
+        }
+        if interrupted { Err(Halt::Interrupted) } else { Ok(()) }
+    }
+}
+
+impl Member<'_, '_, '_> {
+    /// Starts a worker if there is work and none is there. A launch that cannot be opened gives its cells up.
+    fn open(&mut self) -> Result<(), Halt> {
+        if self.child.is_some() || self.measuring.remaining.is_empty() {
+            return Ok(());
+        }
+        match self.measuring.open_or_tell() {
+            Ok(child) => self.child = Some(child),
+            Err(Halt::All(outcome)) => {
+                self.measuring.give_up(&outcome)?;
+            }
+            Err(halt) => return Err(halt),
+        }
+        Ok(())
+    }
+
+    fn conclude(&mut self, test: Test, measured: Measured, end: End) -> Result<(), Halt> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let loss = self.measuring.conclude(&mut child, test, measured, end)?;
+        self.measuring.remaining.retain(|other| *other != test);
+        match loss {
+            None => self.child = Some(child),
+            Some(loss) => self.lost(loss)?,
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, loss: Loss) -> Result<(), Halt> {
+        self.losses += 1;
+        if self.losses >= MOST_LOSSES && !self.measuring.remaining.is_empty() {
+            self.measuring.give_up(&too_many(self.losses, loss))?;
+        }
+        Ok(())
+    }
+}
+
+impl Turns {
+    /// One repetition.
+    fn take(&mut self, child: &mut Child, test: Test, run: &Run<'_>) -> Result<(), CallError> {
+        let once = Sampling { min_repetitions: 1, max_repetitions: 1, ..run.plan.sampling };
+        let mut new: Vec<Sample> = Vec::new();
+        let start = Instant::now();
+        let call = Call::Sample { test, sampling: once };
+        let answer = child.call(call, Phase::Sample, run.cancel, &mut |partial| {
+            if let Partial::Samples(samples) = partial {
+                new.extend(samples);
+            }
+        });
+        let elapsed = start.elapsed();
+        self.busy += elapsed;
+        let end = match answer {
+            Ok(Answer::Sampled { repetitions: 1, facts }) if new.len() == 1 => {
+                self.facts = Some(Box::new(facts));
+                let taken = Duration::from_nanos(new[0].nanoseconds);
+                let flaw = format!("a sample says it took {taken:?}, its call took {elapsed:?}");
+                self.measured.samples.append(&mut new);
+                (taken > elapsed).then_some(End::Flaw(flaw))
+            }
+            Ok(other) => Some(End::Error(child.unexpected(Phase::Sample, &other))),
+            Err(CallError::Interrupted) => return Err(CallError::Interrupted),
+            Err(error) => Some(End::Error(error)),
+        };
+        self.end = end;
+        Ok(())
+    }
+
+    /// Takes what the other members did out of what "others" did.
+    fn correct(&mut self, cores: Option<f64>, window: Duration, others_ns: f64) {
+        for reading in &mut self.measured.readings {
+            if reading.name == "foreign_cpu_percent" {
+                reading.source.push_str(", less the other members of the pair");
+                reading.value = match (reading.value.value(), cores) {
+                    (Some(percent), Some(cores)) => {
+                        let share = others_ns / (window.as_nanos() as f64 * cores) * 100.0;
+                        Known::Value((percent - share).max(0.0))
+                    }
+                    (None, _) => continue,
+                    (_, None) => Known::unavailable("the number of cores is not known"),
+                };
+            } else if matches!(reading.unit.as_str(), "J" | "W") {
+                let why = "members of a pair took turns: energy of the machine is nobody's alone";
+                reading.value = Known::unavailable(why);
+            }
+        }
+    }
+
+    /// CPU time outside of its own timed regions, of one core, over the time in which others were measured.
+    fn idle_percent(&self, spent_ns: &Known<f64>, window: Duration) -> Known<f64> {
+        let idle = window.saturating_sub(self.busy).as_nanos() as f64;
+        let own = self.measured.samples.iter().map(|sample| sample.cpu_ns).sum::<Option<u64>>();
+        match (spent_ns, own) {
+            (Known::Unavailable { unavailable }, _) => Known::unavailable(unavailable.clone()),
+            (_, None) => Known::unavailable("the worker does not tell its CPU time"),
+            _ if idle <= 0.0 => Known::unavailable("no other member was measured"),
+            (Known::Value(spent), Some(own)) => {
+                Known::Value((spent - own as f64).max(0.0) / idle * 100.0)
+            }
+        }
+    }
+}
+
+/// CPU time of a member's process between the first round and the last.
+fn cpu_ns(measured: &Measured) -> Known<f64> {
+    let value = |name: &str| match measured.readings.iter().find(|r| r.name == name) {
+        Some(reading) => reading.value.clone(),
+        None => Known::unavailable("no probe reads the CPU time of a process"),
+    };
+    match (value("cpu_user_ns"), value("cpu_system_ns")) {
+        (Known::Value(user), Known::Value(system)) => Known::Value(user + system),
+        (Known::Value(_), missing) | (missing, _) => missing,
+    }
+}
+
+/// The group has enough when each member alone would: all make the same number of repetitions.
+fn enough(turns: &[Turns], sampling: &Sampling) -> bool {
+    let times: Vec<Vec<u64>> = turns
+        .iter()
+        .filter(|turn| turn.end.is_none())
+        .map(|turn| turn.measured.samples.iter().map(|sample| sample.nanoseconds).collect())
+        .collect();
+    times.is_empty() || steady::enough_together(&times, sampling)
+}
