@@ -38,6 +38,7 @@ impl Root {
 
     /// The same tree, in which nobody may read this file.
     #[cfg(test)]
+    #[cfg(unix)]
     pub(crate) fn denying(mut self, path: &str) -> Root {
         self.denied.push(path.to_owned());
         self

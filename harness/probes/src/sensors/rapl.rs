@@ -202,5 +202,6 @@ impl Zone {
 }
 
 // Zones have colons in their names, which only Unix files may have.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -222,7 +222,7 @@ fn throttling_counts_the_cpu_with_the_most_and_0_is_an_answer() {
 }
 
 #[test]
-#[cfg(unix)]
+#[cfg_attr(not(unix), ignore = "names with colons")]
 fn garbage_in_any_file_never_panics_and_is_never_0() {
     let huge = "9".repeat(400);
     let garbage = ["", "\0\0", "-1", "nan", "0x10", "1e3", huge.as_str(), "18446744073709551615"];
