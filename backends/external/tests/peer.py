@@ -35,6 +35,8 @@ class Peer:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env={**os.environ, **(environment or {})})
         self.lines, self.id, self.samples, self.beats = queue.Queue(), 0, [], 0
+        # Called when samples arrive.
+        self.at_samples = lambda: None
         # Both are drained, so that a talkative engine never blocks.
         self.errors = []
         self.readers = [threading.Thread(target=self.read, daemon=True),
@@ -92,6 +94,7 @@ class Peer:
                 raise Fault(body)
             if kind == "samples":
                 self.samples += body["samples"]
+                self.at_samples()
             else:
                 assert kind == "progress" and set(body) == {"id", "done", "total"}, message
 

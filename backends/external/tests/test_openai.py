@@ -14,7 +14,7 @@ DEVICE = "openai:endpoint"
 
 
 def start(url, *more, **environment):
-    return Peer([sys.executable, SCRIPT, "--url", url, "--seconds", "1", *more], environment)
+    return Peer([sys.executable, SCRIPT, "--url", url, "--seconds", "2", *more], environment)
 
 
 class OpenAi(unittest.TestCase):
@@ -124,7 +124,7 @@ class OpenAi(unittest.TestCase):
                         peer.call({"warm_up": {"test": "tg4", "seconds": 0.01}})
                     self.assertEqual(broken.exception.kind, "device")
                     self.assertIn(why, str(broken.exception))
-                    self.assertLess(time.monotonic() - begun, 5)
+                    self.assertLess(time.monotonic() - begun, 15)
                     server.mode = "good"
                     self.assertEqual(peer.measure("tg4")[0]["tokens"], 4)
 
