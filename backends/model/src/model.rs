@@ -3,6 +3,7 @@
 mod check;
 mod error;
 mod info;
+mod operations;
 
 use std::path::Path;
 

@@ -83,8 +83,8 @@ impl Work {
         session.synchronize()?;
         match self.test {
             Test::Load => Err(Error::Invalid("load is timed with the model closed".to_owned())),
-            Test::Foreign(_) => {
-                Err(Error::Invalid(format!("{} is measured by another program", self.test)))
+            Test::Foreign(_) | Test::Limit(_) => {
+                Err(Error::Invalid(format!("{} is not run on a model", self.test)))
             }
             Test::Prefill { tokens, .. } => self.prefill(session, epoch, tokens),
             Test::FirstToken { tokens, .. } => self.first_token(session, epoch, tokens),

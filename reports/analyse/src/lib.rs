@@ -1,13 +1,13 @@
 //! Statistics and comparisons: pure functions of records. Reads nothing, measures nothing, prints nothing.
 #![forbid(unsafe_code)]
 
-mod bandwidth;
 mod comparison;
 mod drift;
 mod estimate;
 mod group;
 mod interval;
 mod latency;
+mod limit;
 mod metrics;
 mod noise;
 mod outcome;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use yardstick_api::Known;
 use yardstick_record::{Metric, Record, Sample, Test};
 
-use crate::{Estimate, bandwidth, estimate, latency};
+use crate::{Estimate, estimate, latency, limit};
 
 /// Every metric that applies to the records' test, estimated over the records (a launch each) or missing with its reason.
 /// `not_ok` is the reason when the cell has no valid numbers at all.
@@ -23,11 +23,17 @@ pub(crate) fn metrics(
 
 fn applies(metric: Metric, test: Test) -> bool {
     let generates = matches!(test, Test::Generate { .. });
+    let unit = match test {
+        Test::Limit(limit) => limit.unit(),
+        _ => "",
+    };
     match metric {
         Metric::TokensPerSecond => test.tokens().is_some(),
-        Metric::TimeNs => test.tokens().is_none(),
-        Metric::TokenLatencyNs | Metric::PercentOfBandwidth => generates,
-        Metric::PeakRssBytes | Metric::CpuCores => true,
+        Metric::TimeNs => test.tokens().is_none() && matches!(unit, "" | "ns"),
+        Metric::BytesPerSecond | Metric::OperationsPerSecond => unit == metric.unit(),
+        Metric::TokenLatencyNs => generates,
+        Metric::PercentOfLimit => generates || matches!(test, Test::Prefill { .. }),
+        Metric::PeakRssBytes | Metric::CpuCores => unit.is_empty(),
     }
 }
 
@@ -54,10 +60,13 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
             no_samples(record, "ts", "tokens/s")
         }
         Metric::TimeNs if record.samples.is_empty() => no_samples(record, "ns", "ns"),
-        Metric::TimeNs if matches!(record.cell.test, Test::Foreign(_)) => {
+        Metric::TimeNs if matches!(record.cell.test, Test::Foreign(_) | Test::Limit(_)) => {
             each(&|s| s.nanoseconds as f64 / s.tokens as f64)
         }
-        Metric::TokensPerSecond => each(&|s| s.tokens as f64 * 1e9 / s.nanoseconds as f64),
+        // A limit's sample counts bytes or operations in place of tokens.
+        Metric::TokensPerSecond | Metric::BytesPerSecond | Metric::OperationsPerSecond => {
+            each(&|s| s.tokens as f64 * 1e9 / s.nanoseconds as f64)
+        }
         Metric::TimeNs => each(&|s| s.nanoseconds as f64),
         Metric::TokenLatencyNs => token_latency(record),
         Metric::PeakRssBytes => match record.reading("peak_rss_bytes") {
@@ -65,7 +74,7 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
             None => Known::unavailable("the peak resident memory was not read"),
         },
         Metric::CpuCores => cpu_cores(record),
-        Metric::PercentOfBandwidth => bandwidth::percent(record),
+        Metric::PercentOfLimit => limit::percent(record),
     }
 }
 

@@ -10,7 +10,7 @@ use yardstick_record::{
 use crate::estimate::sorted;
 use crate::latency::latency;
 use crate::metrics::metrics;
-use crate::{Drift, Estimate, Latency, LaunchValue, Versus, describe, drift, median};
+use crate::{Drift, Estimate, Latency, LaunchValue, Versus, describe, drift, limit, median};
 
 /// One line of every table: a cell, whatever became of it.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Row {
     pub measured: usize,
     /// Samples used.
     pub samples: usize,
+    /// What [`Metric::PercentOfLimit`] is a percentage of: `read 712 MiB`, `int8 VNNI peak`.
+    pub limit: Option<String>,
     /// Metrics that apply to the test.
     pub metrics: BTreeMap<Metric, Known<Estimate>>,
     /// The headline metric of each launch that ended well, in the order of time.
@@ -66,7 +68,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The metric the test is about: tokens/s, or the time itself.
+    /// The metric the test is about: tokens/s, what a limit counts per second, or the time itself.
     pub fn headline(&self) -> Metric {
         headline(self.cell.test)
     }
@@ -110,6 +112,7 @@ impl Row {
             launches: records.len(),
             measured: used.len(),
             samples: used.iter().map(|record| record.samples.len()).sum(),
+            limit: used.iter().find_map(|record| limit::name(record)),
             metrics: metrics(decisive.cell.test, &used, not_ok.as_deref()),
             drift: drift(&series),
             by_launch,
@@ -132,9 +135,14 @@ impl Row {
 }
 
 fn headline(test: Test) -> Metric {
-    match test.tokens() {
-        Some(_) => Metric::TokensPerSecond,
-        None => Metric::TimeNs,
+    let rates = [Metric::BytesPerSecond, Metric::OperationsPerSecond];
+    match test {
+        Test::Limit(limit) => {
+            let rate = rates.into_iter().find(|metric| metric.unit() == limit.unit());
+            rate.unwrap_or(Metric::TimeNs)
+        }
+        _ if test.tokens().is_some() => Metric::TokensPerSecond,
+        _ => Metric::TimeNs,
     }
 }
 

@@ -5,7 +5,7 @@ mod build;
 use build::{cell, launches};
 use yardstick_analyse::{Comparison, Method, UnitOfStatistics};
 use yardstick_api::{DeviceClass, Known, KvType};
-use yardstick_record::{FailureKind, Metric, Outcome, Phase, Record, Verification};
+use yardstick_record::{FailureKind, Metric, Outcome, Peak, Phase, Record, Test, Verification};
 
 const MODEL: &str = "smollm-135m:Q4_0";
 
@@ -79,19 +79,64 @@ fn the_share_of_bandwidth_is_weights_and_half_way_cache_over_the_ceiling() {
         })
         .done()]);
     // 1000 bytes a position; each sequence holds 105 positions on average: (1e6 + 2 * 105 * 1000) * 1000 / 1e9.
-    let share = row.estimate(Metric::PercentOfBandwidth).unwrap().median;
+    let share = row.estimate(Metric::PercentOfLimit).unwrap().median;
     assert!((share - 121.0).abs() < 1e-9, "{share}");
     assert_eq!(row.estimate(Metric::TokensPerSecond).unwrap().median, 2000.0);
+}
+
+#[test]
+fn the_share_of_the_peak_is_operations_per_second_over_it_and_limits_are_named() {
+    let peak = Peak {
+        operations_per_second: 2e12,
+        operations_per_token: 2.5e9,
+        class: "int8 VNNI".into(),
+        threads: Known::Value(2),
+        how: None,
+    };
+    let prefill = only(&[cell("cpu:a", MODEL, "pp64")
+        .with(|r| {
+            r.peak = Some(Known::Value(peak));
+            // 64 tokens in 160 ms: 400 tokens/s.
+            r.samples = vec![build::sample(64, 160_000_000, 1); 6];
+        })
+        .done()]);
+    let share = prefill.estimate(Metric::PercentOfLimit).unwrap().median;
+    assert!((share - 50.0).abs() < 1e-9, "{share}");
+    assert_eq!(prefill.limit.as_deref(), Some("int8 VNNI peak"));
+    let decode = only(&[cell("cpu:a", MODEL, "tg8").speed(50.0, 6).done()]);
+    assert_eq!(decode.limit.as_deref(), Some("read 87 MiB"));
+}
+
+#[test]
+fn a_limit_as_a_test_has_its_own_unit() {
+    let limit = |name: &str| Test::try_from(name.to_owned()).unwrap();
+    for (name, metric, value) in [
+        ("read@64MiB", Metric::BytesPerSecond, 64e9),
+        ("peak-int8", Metric::OperationsPerSecond, 64e9),
+        ("barrier", Metric::TimeNs, 1e6 / 64e6),
+    ] {
+        let row = only(&[cell("cpu:a", "no model", "load")
+            .with(|r| {
+                r.cell.test = limit(name);
+                r.samples = vec![build::sample(64_000_000, 1_000_000, 0); 6];
+            })
+            .done()]);
+        assert_eq!(row.headline(), metric, "{name}");
+        let found = row.estimate(metric).unwrap().median;
+        assert!((found / value - 1.0).abs() < 1e-9, "{name}: {found}");
+        assert_eq!(row.metrics.len(), 1, "{name}: {:?}", row.metrics.keys());
+    }
 }
 
 #[test]
 fn what_does_not_apply_is_absent_and_what_is_missing_has_a_reason() {
     let no_ceiling = |r: &mut Record| r.ceiling = Known::unavailable("not measured");
     let prefill = only(&[cell("cpu:a", MODEL, "pp8").speed(50.0, 6).done()]);
-    assert!(!prefill.metrics.contains_key(&Metric::PercentOfBandwidth));
+    let share = &prefill.metrics[&Metric::PercentOfLimit];
+    assert_eq!(share.reason(), Some("the arithmetic peak was not measured"));
     assert!(!prefill.metrics.contains_key(&Metric::TimeNs));
     let decode = only(&[cell("cpu:a", MODEL, "tg8").speed(50.0, 6).with(no_ceiling).done()]);
-    assert_eq!(decode.metrics[&Metric::PercentOfBandwidth].reason(), Some("not measured"));
+    assert_eq!(decode.metrics[&Metric::PercentOfLimit].reason(), Some("not measured"));
     let load = only(&[cell("cpu:a", MODEL, "load").time(90.0, 6).done()]);
     assert!(!load.metrics.contains_key(&Metric::TokensPerSecond));
     assert!((load.estimate(Metric::TimeNs).unwrap().median - 90e6).abs() < 2e6);

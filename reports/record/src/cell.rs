@@ -57,6 +57,11 @@ pub struct ModelRef {
 }
 
 impl ModelRef {
+    /// Of a test that needs no model: a limit of the device.
+    pub fn none() -> ModelRef {
+        ModelRef::unopened("no model", "a limit of the device, no model takes part")
+    }
+
     /// A model that could not be opened: everything but the name is missing for this reason.
     pub fn unopened(name: impl Into<String>, reason: &str) -> ModelRef {
         ModelRef {

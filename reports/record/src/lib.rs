@@ -4,6 +4,7 @@
 mod cell;
 mod environment;
 mod foreign;
+mod limits;
 mod metric;
 mod origin;
 mod outcome;

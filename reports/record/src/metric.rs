@@ -29,19 +29,25 @@ pub enum Metric {
     PeakRssBytes,
     /// CPU time per wall time, cores.
     CpuCores,
-    /// Share of the measured read bandwidth, percent.
-    PercentOfBandwidth,
+    /// Share of the measured limit, percent: of the read bandwidth for `tg`, of the arithmetic peak for `pp`.
+    PercentOfLimit,
+    /// Bytes read per second (`read@`).
+    BytesPerSecond,
+    /// Multiplications and additions per second (`peak-`).
+    OperationsPerSecond,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 6] = [
+    pub const ALL: [Metric; 8] = [
         Metric::TokensPerSecond,
         Metric::TimeNs,
         Metric::TokenLatencyNs,
         Metric::PeakRssBytes,
         Metric::CpuCores,
-        Metric::PercentOfBandwidth,
+        Metric::PercentOfLimit,
+        Metric::BytesPerSecond,
+        Metric::OperationsPerSecond,
     ];
 
     /// The name used in suites, CSV and JSON.
@@ -52,7 +58,9 @@ impl Metric {
             Metric::TokenLatencyNs => "token_latency_ns",
             Metric::PeakRssBytes => "peak_rss_bytes",
             Metric::CpuCores => "cpu_cores",
-            Metric::PercentOfBandwidth => "percent_of_bandwidth",
+            Metric::PercentOfLimit => "percent_of_limit",
+            Metric::BytesPerSecond => "bytes_per_second",
+            Metric::OperationsPerSecond => "operations_per_second",
         }
     }
 
@@ -63,14 +71,19 @@ impl Metric {
             Metric::TimeNs | Metric::TokenLatencyNs => "ns",
             Metric::PeakRssBytes => "bytes",
             Metric::CpuCores => "cores",
-            Metric::PercentOfBandwidth => "%",
+            Metric::PercentOfLimit => "%",
+            Metric::BytesPerSecond => "bytes/s",
+            Metric::OperationsPerSecond => "operations/s",
         }
     }
 
     /// Which way is better.
     pub fn direction(self) -> Direction {
         match self {
-            Metric::TokensPerSecond | Metric::PercentOfBandwidth => Direction::Higher,
+            Metric::TokensPerSecond
+            | Metric::PercentOfLimit
+            | Metric::BytesPerSecond
+            | Metric::OperationsPerSecond => Direction::Higher,
             Metric::TimeNs | Metric::TokenLatencyNs | Metric::PeakRssBytes | Metric::CpuCores => {
                 Direction::Lower
             }

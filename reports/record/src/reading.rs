@@ -53,4 +53,7 @@ pub struct Peak {
     pub class: String,
     /// Threads that computed.
     pub threads: Known<usize>,
+    /// By which instructions, and by which device where it is not the record's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<String>,
 }

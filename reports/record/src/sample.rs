@@ -12,7 +12,7 @@ pub struct Sample {
     pub started_ns: u64,
     /// Length of the timed region, nanoseconds.
     pub nanoseconds: u64,
-    /// Tokens processed over all sequences; for a foreign test the repetitions that `nanoseconds` covers.
+    /// Tokens processed over all sequences; bytes, operations or meetings where the test is a limit; for a foreign test the repetitions that `nanoseconds` covers.
     pub tokens: u64,
     /// Process CPU time within the timed region, nanoseconds; absent where the platform has none.
     pub cpu_ns: Option<u64>,

@@ -5,12 +5,14 @@ use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use yardstick_api::Limit;
 
-use crate::ForeignTest;
+use crate::{ForeignTest, limits};
 
-/// One test. Written `load`, `pp512`, `tg128@d2048`, `ttft`, `ttft64`; a foreign one `criterion:name`.
+/// One test. Written `load`, `pp512`, `tg128@d2048`, `ttft`, `ttft64`; a limit `read@64MiB`, `peak-int8`, `barrier`, `wake`;
+/// a foreign one `criterion:name`.
 ///
-/// [`FromStr`] reads what can be asked for: a foreign test is read from records only.
+/// [`FromStr`] reads what can be asked of a model: limits and foreign tests are read from records only.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -40,6 +42,8 @@ pub enum Test {
         /// Positions already held.
         depth: usize,
     },
+    /// A limit of the device; no model takes part.
+    Limit(Limit),
     /// What another program measured and we have no test for. Its time is its result; it is never run here.
     Foreign(ForeignTest),
 }
@@ -54,7 +58,7 @@ impl Test {
     pub fn positions(self) -> usize {
         match self {
             Test::Load => 1,
-            Test::Foreign(_) => 0,
+            Test::Foreign(_) | Test::Limit(_) => 0,
             Test::Prefill { tokens, depth } | Test::Generate { tokens, depth } => tokens + depth,
             Test::FirstToken { tokens, depth } => tokens + depth + 1,
         }
@@ -64,14 +68,14 @@ impl Test {
     pub fn tokens(self) -> Option<usize> {
         match self {
             Test::Prefill { tokens, .. } | Test::Generate { tokens, .. } => Some(tokens),
-            Test::Load | Test::FirstToken { .. } | Test::Foreign(_) => None,
+            Test::Load | Test::FirstToken { .. } | Test::Foreign(_) | Test::Limit(_) => None,
         }
     }
 
     /// Context depth at the start.
     pub fn depth(self) -> usize {
         match self {
-            Test::Load | Test::Foreign(_) => 0,
+            Test::Load | Test::Foreign(_) | Test::Limit(_) => 0,
             Test::Prefill { depth, .. }
             | Test::Generate { depth, .. }
             | Test::FirstToken { depth, .. } => depth,
@@ -81,7 +85,7 @@ impl Test {
     /// The same test at another depth.
     pub fn at_depth(self, new: usize) -> Test {
         match self {
-            Test::Load | Test::Foreign(_) => self,
+            Test::Load | Test::Foreign(_) | Test::Limit(_) => self,
             Test::Prefill { tokens, .. } => Test::Prefill { tokens, depth: new },
             Test::Generate { tokens, .. } => Test::Generate { tokens, depth: new },
             Test::FirstToken { tokens, .. } => Test::FirstToken { tokens, depth: new },
@@ -98,6 +102,7 @@ impl fmt::Display for Test {
             Test::FirstToken { tokens: TTFT_TOKENS, .. } => write!(f, "ttft")?,
             Test::FirstToken { tokens, .. } => write!(f, "ttft{tokens}")?,
             Test::Foreign(name) => write!(f, "{name}")?,
+            Test::Limit(limit) => write!(f, "{}", limits::name(limit))?,
         }
         match self.depth() {
             0 => Ok(()),
@@ -156,9 +161,10 @@ fn count(digits: &str, least: usize) -> Option<usize> {
 impl TryFrom<String> for Test {
     type Error = ParseTestError;
     fn try_from(text: String) -> Result<Test, ParseTestError> {
-        match ForeignTest::parse(&text) {
-            Some(name) => Ok(Test::Foreign(name)),
-            None => text.parse(),
+        match (ForeignTest::parse(&text), limits::parse(&text)) {
+            (Some(name), _) => Ok(Test::Foreign(name)),
+            (None, Some(limit)) => Ok(Test::Limit(limit)),
+            (None, None) => text.parse(),
         }
     }
 }
@@ -193,6 +199,16 @@ mod tests {
         let long = format!("x:{}", "y".repeat(200));
         for name in ["X:y", ":y", "x:", "x:\u{1b}", long.as_str()] {
             assert!(Test::try_from(name.to_owned()).is_err(), "{name:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn limits_are_read_from_records_and_cannot_be_asked_of_a_model() {
+        for name in ["read@64MiB", "peak-int8", "barrier", "wake"] {
+            let test = Test::try_from(name.to_owned()).unwrap();
+            assert_eq!((test.to_string().as_str(), test.tokens()), (name, None));
+            assert!(matches!(test, Test::Limit(_)));
+            assert!(name.parse::<Test>().is_err(), "{name:?} was accepted");
         }
     }
 

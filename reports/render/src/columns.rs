@@ -74,6 +74,12 @@ pub(crate) const COLUMNS: &[Column] = &[
         quantity(row, Metric::TokensPerSecond)
     }),
     metric(Metric::TimeNs, "time_ns", "time", Never, |row| quantity(row, Metric::TimeNs)),
+    metric(Metric::BytesPerSecond, "bytes_per_second", "bytes/s", Never, |row| {
+        quantity(row, Metric::BytesPerSecond)
+    }),
+    metric(Metric::OperationsPerSecond, "operations_per_second", "operations/s", Never, |row| {
+        quantity(row, Metric::OperationsPerSecond)
+    }),
     metric(Metric::TokenLatencyNs, "token_latency_ns", "token latency", IfApplies(9), |row| {
         quantity(row, Metric::TokenLatencyNs)
     }),
@@ -95,8 +101,12 @@ pub(crate) const COLUMNS: &[Column] = &[
         Some(check) => Value::Number(check.limit, String::new()),
         None => Value::Blank,
     }),
-    metric(Metric::PercentOfBandwidth, "percent_of_bandwidth", "% bw", IfApplies(3), |row| {
-        quantity(row, Metric::PercentOfBandwidth)
+    metric(Metric::PercentOfLimit, "percent_of_limit", "% of limit", IfApplies(3), |row| {
+        quantity(row, Metric::PercentOfLimit)
+    }),
+    column("limit", "limit", Text, IfApplies(3), |row| match &row.limit {
+        Some(limit) => plain(limit),
+        None => Value::Blank,
     }),
     column("launches", "launches", Number, Never, |row| count(row.launches)),
     column("samples", "samples", Number, Never, |row| count(row.samples)),

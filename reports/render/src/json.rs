@@ -38,6 +38,7 @@ fn row(row: &Row) -> Value {
         "launches": row.launches,
         "measured": row.measured,
         "samples": row.samples,
+        "limit": row.limit,
         "metrics": metrics,
         "latency": row.latency,
         "verification": row.verification,

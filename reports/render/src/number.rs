@@ -61,13 +61,13 @@ pub(crate) fn scientific(value: f64) -> String {
 /// Median ± the farther end of its interval.
 pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
     let (divisor, unit) = scale(metric, estimate.median);
-    if metric == Metric::PercentOfBandwidth {
+    if metric == Metric::PercentOfLimit {
         return format!("{:.1}", estimate.median);
     }
     let mut text = digits(estimate.median / divisor);
     // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.
     let spread =
-        !matches!(metric, Metric::PeakRssBytes | Metric::CpuCores | Metric::PercentOfBandwidth);
+        !matches!(metric, Metric::PeakRssBytes | Metric::CpuCores | Metric::PercentOfLimit);
     if let (Some(interval), true) = (estimate.interval.value(), spread) {
         let places = decimals(estimate.median / divisor);
         text = format!("{text} ± {:.places$}", reach(estimate.median, interval) / divisor);
@@ -98,7 +98,9 @@ fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
     match metric {
         Metric::PeakRssBytes => byte_scale(value),
         Metric::TimeNs | Metric::TokenLatencyNs => time_scale(value),
-        Metric::TokensPerSecond | Metric::CpuCores | Metric::PercentOfBandwidth => (1.0, ""),
+        Metric::TokensPerSecond | Metric::CpuCores | Metric::PercentOfLimit => (1.0, ""),
+        Metric::BytesPerSecond => (1e9, "GB/s"),
+        Metric::OperationsPerSecond => (1e9, "GOP/s"),
     }
 }
 

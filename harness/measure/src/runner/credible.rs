@@ -68,7 +68,7 @@ pub(super) fn impossible(
         return Some(format!("its samples add up to {total:?}, the call took {elapsed:?}"));
     }
     let due = match test {
-        Test::Load | Test::Foreign(_) => 1,
+        Test::Load | Test::Foreign(_) | Test::Limit(_) => 1,
         Test::Prefill { tokens, .. }
         | Test::Generate { tokens, .. }
         | Test::FirstToken { tokens, .. } => (tokens * sequences) as u64,

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
-    Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Reading, Record, SCHEMA, Sample, Test,
-    Tool, Verification, WarmUp,
+    Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Peak, Reading, Record, SCHEMA, Sample,
+    Test, Tool, Verification, WarmUp,
 };
 
 use super::{Event, Run, RunError, Sink, Summary};
@@ -34,6 +34,7 @@ pub(super) struct Measured {
     pub(super) samples: Vec<Sample>,
     pub(super) readings: Vec<Reading>,
     pub(super) ceiling: Known<Ceiling>,
+    pub(super) peak: Option<Known<Peak>>,
     pub(super) pairing: Option<Pairing>,
 }
 
@@ -46,6 +47,7 @@ impl Measured {
             samples: Vec::new(),
             readings: Vec::new(),
             ceiling: Known::unavailable(reason),
+            peak: None,
             pairing: None,
         }
     }
@@ -117,7 +119,7 @@ impl<'s> Output<'s> {
             samples: measured.samples,
             readings: measured.readings,
             ceiling: measured.ceiling,
-            peak: None,
+            peak: measured.peak,
             pairing: measured.pairing,
             origin: None,
             verification: known.verification.clone(),

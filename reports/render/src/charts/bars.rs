@@ -83,7 +83,7 @@ impl Bars<'_> {
             (metric, _) => (1.0, metric.unit()),
         };
         let whole =
-            if self.metric == Metric::PercentOfBandwidth { longest.max(100.0) } else { longest };
+            if self.metric == Metric::PercentOfLimit { longest.max(100.0) } else { longest };
         (Scale::linear(whole / divisor, LEFT, RIGHT), divisor, unit)
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn charts(comparison: &Comparison) -> Vec<Chart> {
         if asked { section("Time", of(Metric::TimeNs)) } else { Vec::new() },
         section("Memory", memory(comparison, &colours)),
         section("Latency of each token", courses(comparison, &colours)),
-        section("Share of the read bandwidth", of(Metric::PercentOfBandwidth)),
+        section("Share of the limit", of(Metric::PercentOfLimit)),
     ]
     .into_iter()
     .flatten()
@@ -118,13 +118,17 @@ fn words(metric: Metric) -> &'static str {
         Metric::TokenLatencyNs => "time between tokens",
         Metric::PeakRssBytes => "peak resident memory",
         Metric::CpuCores => "processor cores used",
-        Metric::PercentOfBandwidth => "share of the measured read bandwidth",
+        Metric::PercentOfLimit => "share of the measured limit",
+        Metric::BytesPerSecond => "bytes read per second",
+        Metric::OperationsPerSecond => "operations per second",
     }
 }
 
 fn reading(metric: Metric) -> &'static str {
     match metric {
-        Metric::PercentOfBandwidth => "The line at 100 % is what the machine reads at best.",
+        Metric::PercentOfLimit => {
+            "The line at 100 % is what the machine reaches at best: reading for tg, arithmetic for pp."
+        }
         Metric::TimeNs => "Shorter is better; whiskers are 95 % intervals.",
         _ => "Longer is better; whiskers are 95 % intervals. Pale bars are not ranked.",
     }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use yardstick_api::{Device, DeviceClass, DeviceStatus, Known, Limit, Reached};
-use yardstick_record::{Phase, Test};
+use yardstick_api::{Device, DeviceClass, DeviceStatus, Facts, Known, Limit, Numerics, Reached};
+use yardstick_model::Model;
+use yardstick_record::{Ceiling, Peak, Phase, Test};
 
+use super::super::output::Measured;
 use super::Measuring;
 use crate::child::{CallError, Child};
 use crate::protocol::{Answer, Call};
@@ -14,6 +16,80 @@ use crate::protocol::{Answer, Call};
 pub(super) type Ceilings = BTreeMap<(Limit, Option<usize>), Known<Reached>>;
 
 impl Measuring<'_, '_, '_> {
+    /// Measures what a test is held against: for a decode the read bandwidth at the bytes one token streams, for a prefill the
+    /// arithmetic peak.
+    pub(super) fn hold(
+        &mut self,
+        child: &mut Child,
+        test: Test,
+        measured: &mut Measured,
+    ) -> Result<(), CallError> {
+        measured.ceiling = Known::unavailable("read bandwidth is measured beside tg tests only");
+        let Some(facts) = self.context.facts.value().cloned() else { return Ok(()) };
+        let lost = "the worker was lost measuring it";
+        match test {
+            Test::Generate { tokens, depth } => {
+                measured.ceiling = Known::unavailable(lost);
+                measured.ceiling = self.bandwidth(child, test, &facts, (tokens, depth))?;
+            }
+            Test::Prefill { tokens, depth } => {
+                measured.peak = Some(Known::unavailable(lost));
+                measured.peak = Some(self.peak(child, test, &facts, (tokens, depth))?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn bandwidth(
+        &mut self,
+        child: &mut Child,
+        test: Test,
+        facts: &Facts,
+        (tokens, depth): (usize, usize),
+    ) -> Result<Known<Ceiling>, CallError> {
+        if facts.streamed_bytes == 0 {
+            return Ok(Known::unavailable("the device streams no weights"));
+        }
+        let bytes = working_set(facts, self.launch.options.sequences, tokens, depth);
+        let threads = facts.threads.value().copied();
+        let reached = self.limit(child, test, Limit::Read { bytes }, threads)?;
+        Ok(reached.map(|reached| Ceiling {
+            bytes_per_second: reached.value,
+            working_set_bytes: bytes,
+            threads: reached.threads,
+            how: Some(reached.how),
+        }))
+    }
+
+    fn peak(
+        &mut self,
+        child: &mut Child,
+        test: Test,
+        facts: &Facts,
+        (tokens, depth): (usize, usize),
+    ) -> Result<Known<Peak>, CallError> {
+        let operations_per_token = match Model::open(&self.model.path) {
+            Ok(model) => model.operations_per_token(tokens, depth),
+            Err(error) => return Ok(Known::unavailable(error.to_string())),
+        };
+        let threads = facts.threads.value().copied();
+        let mut reached = Known::unavailable("no arithmetic fits the numerics that ran");
+        for &limit in arithmetic(facts.numerics) {
+            reached = self.limit(child, test, limit, threads)?;
+            if reached.value().is_some() {
+                break;
+            }
+        }
+        Ok(reached.map(|reached| Peak {
+            operations_per_second: reached.value,
+            operations_per_token,
+            class: reached.label,
+            threads: reached.threads,
+            how: Some(reached.how),
+        }))
+    }
+
     /// What the launch's device reaches at a limit. A lost worker is an error only where it is the launch's own.
     pub(super) fn limit(
         &mut self,
@@ -80,6 +156,25 @@ impl Measuring<'_, '_, '_> {
     }
 }
 
+/// The bytes one decode step streams: the weights once, and the keys and values of the mean depth.
+fn working_set(facts: &Facts, sequences: usize, tokens: usize, depth: usize) -> u64 {
+    let positions = depth as u128 + tokens as u128 / 2;
+    let held = (facts.context as u128 * facts.sequences as u128).max(1);
+    let kv = (u128::from(facts.kv_bytes) * positions).saturating_mul(sequences as u128) / held;
+    facts.streamed_bytes.saturating_add(u64::try_from(kv).unwrap_or(u64::MAX))
+}
+
+/// The arithmetic that a numerics class may run, first choice first. A device that has no units for halves computes them in
+/// f32; so does one whose class is `f16` only because its KV cache is.
+fn arithmetic(numerics: Numerics) -> &'static [Limit] {
+    match numerics {
+        Numerics::A8 => &[Limit::Int8],
+        Numerics::F32 => &[Limit::F32],
+        Numerics::F16 => &[Limit::F16, Limit::F32],
+        Numerics::Bf16 => &[Limit::Bf16, Limit::F32],
+    }
+}
+
 /// Those that may stand in for a device, each backend's best first.
 fn candidates(device: &Device, found: Vec<DeviceStatus>) -> Vec<Device> {
     let mut devices: Vec<Device> = found
@@ -89,7 +184,7 @@ fn candidates(device: &Device, found: Vec<DeviceStatus>) -> Vec<Device> {
             DeviceStatus::Missing { .. } => None,
         })
         .filter(|other| other.kind == device.kind && other.class == device.class)
-        .filter(|other| other.backend() != device.backend())
+        .filter(|other| other.id != device.id)
         .collect();
     devices.sort_by_key(|other| !other.preferred);
     devices
@@ -136,7 +231,7 @@ mod tests {
         let found = found.into_iter().map(DeviceStatus::Ready).collect();
         let own = device("candle:avx2", DeviceKind::Cpu, hardware, true);
         let ids: Vec<_> = candidates(&own, found).into_iter().map(|device| device.id).collect();
-        assert_eq!(ids, ["cpu:avx512", "cpu:avx2"]);
+        assert_eq!(ids, ["cpu:avx512", "cpu:avx2"], "never itself");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use yardstick_api::{Facts, Known, Limit};
-use yardstick_record::{Ceiling, FailureKind, Outcome, Phase, Reading, Sample, Test, WarmUp};
+use yardstick_api::{Facts, Known};
+use yardstick_record::{FailureKind, Outcome, Phase, Reading, Sample, Test, WarmUp};
 
 use super::super::Event;
 use super::super::credible::{impossible, misplaced};
@@ -75,14 +75,10 @@ impl Measuring<'_, '_, '_> {
             }
         };
         let mut loss = loss;
-        if outcome.is_ok() {
-            match self.ceiling(child, test) {
-                Ok(ceiling) => measured.ceiling = ceiling,
-                Err(error) => {
-                    measured.ceiling = Known::unavailable("the worker was lost measuring it");
-                    loss = lost(error);
-                }
-            }
+        if outcome.is_ok()
+            && let Err(error) = self.hold(child, test, &mut measured)
+        {
+            loss = lost(error);
         }
         self.output.record(self.run, &self.context, test, measured, outcome)?;
         Ok(loss)
@@ -182,35 +178,6 @@ impl Measuring<'_, '_, '_> {
             Some(reason) => Outcome::Invalid { reason },
             None => Outcome::Ok,
         }
-    }
-
-    /// The read bandwidth at the bytes one token of the test streams: the weights once, and the keys and values of
-    /// the mean depth.
-    fn ceiling(&mut self, child: &mut Child, test: Test) -> Result<Known<Ceiling>, CallError> {
-        let Test::Generate { tokens, depth } = test else {
-            return Ok(Known::unavailable("a ceiling is measured for generation only"));
-        };
-        let Some(facts) = self.context.facts.value() else {
-            return Ok(Known::unavailable("the facts are not known"));
-        };
-        let positions = depth as u64 + tokens as u64 / 2;
-        let held = (facts.context as u64).saturating_mul(facts.sequences as u64).max(1);
-        let kv = u128::from(facts.kv_bytes)
-            * u128::from(positions)
-            * self.launch.options.sequences as u128
-            / u128::from(held);
-        let bytes = facts.streamed_bytes.saturating_add(u64::try_from(kv).unwrap_or(u64::MAX));
-        if facts.streamed_bytes == 0 {
-            return Ok(Known::unavailable("the device streams no weights"));
-        }
-        let threads = facts.threads.value().copied();
-        let reached = self.limit(child, test, Limit::Read { bytes }, threads)?;
-        Ok(reached.map(|reached| Ceiling {
-            bytes_per_second: reached.value,
-            working_set_bytes: bytes,
-            threads: reached.threads,
-            how: Some(reached.how),
-        }))
     }
 }
 

@@ -1,0 +1,84 @@
+//! Shares of measured limits: of the read bandwidth for a decode, of the arithmetic peak for a prefill.
+
+use yardstick_api::{Facts, Known};
+use yardstick_record::{Record, Sample, Test};
+
+/// Percent of its limit each sample reached, for a `tg` or `pp` record.
+pub(crate) fn percent(record: &Record) -> Known<Vec<f64>> {
+    match record.cell.test {
+        Test::Generate { tokens, depth } => of_bandwidth(record, tokens, depth),
+        Test::Prefill { .. } => of_peak(record),
+        _ => Known::unavailable("only tg and pp tests are held against a limit"),
+    }
+}
+
+/// What the percentage is of, in words: `read 712 MiB`, `int8 VNNI peak`.
+pub(crate) fn name(record: &Record) -> Option<String> {
+    match record.cell.test {
+        Test::Generate { .. } => {
+            let bytes = record.ceiling.value()?.working_set_bytes as f64;
+            let (size, unit) = match bytes {
+                b if b >= 10.0 * 1024.0 * 1024.0 * 1024.0 => (b / 1024.0 / 1024.0 / 1024.0, "GiB"),
+                b if b >= 1024.0 * 1024.0 => (b / 1024.0 / 1024.0, "MiB"),
+                b => (b / 1024.0, "KiB"),
+            };
+            Some(format!("read {size:.0} {unit}"))
+        }
+        Test::Prefill { .. } => {
+            let peak = record.peak.as_ref()?.value()?;
+            Some(format!("{} peak", peak.class))
+        }
+        _ => None,
+    }
+}
+
+/// Operations per token × tokens per second ÷ peak.
+fn of_peak(record: &Record) -> Known<Vec<f64>> {
+    let peak = match &record.peak {
+        None => return Known::unavailable("the arithmetic peak was not measured"),
+        Some(Known::Unavailable { unavailable }) => return Known::unavailable(unavailable),
+        Some(Known::Value(peak)) => peak,
+    };
+    let share = |sample: &Sample| {
+        let tokens_per_second = sample.tokens as f64 * 1e9 / sample.nanoseconds as f64;
+        100.0 * peak.operations_per_token * tokens_per_second / peak.operations_per_second
+    };
+    Known::Value(record.samples.iter().map(share).collect())
+}
+
+/// A decode step of all sequences reads the streamed weights once and every position each sequence holds. Averaged
+/// over the `n` steps from depth `d` a sequence holds `d + (n + 1) / 2` positions, so
+///
+/// ```text
+/// bytes per step = streamed_bytes + sequences × (d + (n + 1) / 2) × kv_bytes / (context × resident sequences)
+/// percent        = 100 × bytes per step × steps per second / ceiling
+/// ```
+fn of_bandwidth(record: &Record, tokens: usize, depth: usize) -> Known<Vec<f64>> {
+    let (facts, ceiling) = match (&record.facts, &record.ceiling) {
+        (Known::Value(facts), Known::Value(ceiling)) => (facts, ceiling),
+        (Known::Unavailable { unavailable }, _) | (_, Known::Unavailable { unavailable }) => {
+            return Known::unavailable(unavailable);
+        }
+    };
+    if facts.streamed_bytes == 0 {
+        return Known::unavailable("the backend does not say how many weight bytes a token reads");
+    }
+    let positions = depth as f64 + (tokens as f64 + 1.0) / 2.0;
+    let Some(kv) = kv_bytes_per_position(facts) else {
+        return Known::unavailable(
+            "the size of the KV cache is unknown: context or sequences is 0",
+        );
+    };
+    let share = |sample: &Sample| {
+        let sequences = sample.tokens as f64 / tokens as f64;
+        let bytes = facts.streamed_bytes as f64 + sequences * positions * kv;
+        let steps_per_ns = tokens as f64 / sample.nanoseconds as f64;
+        100.0 * bytes * steps_per_ns * 1e9 / ceiling.bytes_per_second
+    };
+    Known::Value(record.samples.iter().map(share).collect())
+}
+
+fn kv_bytes_per_position(facts: &Facts) -> Option<f64> {
+    let positions = facts.context as f64 * facts.sequences as f64;
+    (positions > 0.0).then(|| facts.kv_bytes as f64 / positions)
+}
