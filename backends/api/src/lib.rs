@@ -2,6 +2,7 @@
 //! conformance suite every backend passes. Runs nothing itself.
 #![forbid(unsafe_code)]
 
+mod architecture;
 mod backend;
 mod batch;
 pub mod conformance;
@@ -12,6 +13,7 @@ mod limit;
 mod options;
 pub mod verify;
 
+pub use architecture::{experts_note, unfit_heads};
 pub use backend::{Backend, Emit, Error, Footprint, Session, Unsupported};
 pub use batch::{Batch, Logits, Rows, Sequence, Span, Token};
 pub use device::{Device, DeviceClass, DeviceKind, DeviceStatus};

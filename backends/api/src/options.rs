@@ -17,6 +17,10 @@ pub struct Options {
     pub chunk: usize,
     /// Storage of keys and values.
     pub kv: KvType,
+    /// The context by which long or short rotary factors are chosen; `None`: `context`, as anyone would. For the
+    /// reference, which answers for devices loaded with a longer context than it needs itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotary_context: Option<usize>,
     /// Numerics class asked for; `None` is the device's default.
     pub numerics: Option<Numerics>,
     /// Weights may be re-laid in memory for speed.
@@ -33,6 +37,7 @@ impl Default for Options {
             sequences: 1,
             chunk: 512,
             kv: KvType::F16,
+            rotary_context: None,
             numerics: None,
             repack: true,
             profile: false,
@@ -43,20 +48,29 @@ impl Default for Options {
 /// Storage of keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[allow(non_camel_case_types, reason = "the field writes the names this way")]
 pub enum KvType {
     /// 4 bytes an element.
     F32,
     /// 2 bytes an element.
     F16,
+    /// 34 bytes per 32 elements of a head: 8 bits each and a scale in f16, GGUF's Q8_0.
+    Q8_0,
 }
 
 impl KvType {
-    /// Bytes an element.
-    pub fn bytes(self) -> usize {
-        match self {
-            KvType::F32 => 4,
-            KvType::F16 => 2,
-        }
+    /// Every one, most exact first.
+    pub const ALL: [KvType; 3] = [KvType::F32, KvType::F16, KvType::Q8_0];
+
+    /// Elements that are stored together; the width of a head must be a multiple.
+    pub fn block_len(self) -> usize {
+        self.block().0
+    }
+
+    /// Bytes of so many elements, in whole blocks.
+    pub fn bytes_of(self, elements: u64) -> u64 {
+        let (length, bytes) = self.block();
+        elements.div_ceil(length as u64).saturating_mul(bytes)
     }
 
     /// The name used in suites and tables.
@@ -64,6 +78,16 @@ impl KvType {
         match self {
             KvType::F32 => "f32",
             KvType::F16 => "f16",
+            KvType::Q8_0 => "q8_0",
+        }
+    }
+
+    /// Elements and bytes of a block.
+    fn block(self) -> (usize, u64) {
+        match self {
+            KvType::F32 => (1, 4),
+            KvType::F16 => (1, 2),
+            KvType::Q8_0 => (32, 34),
         }
     }
 }
@@ -93,10 +117,12 @@ impl Numerics {
         }
     }
 
-    /// The class that covers this arithmetic together with this KV storage: an f16 cache makes f32 arithmetic f16.
+    /// The class that covers this arithmetic together with this KV storage: an f16 cache makes f32 arithmetic f16,
+    /// one in 8 bits is as coarse as activations in 8 bits.
     pub fn with_kv(self, kv: KvType) -> Numerics {
         match (self, kv) {
             (Numerics::F32, KvType::F16) => Numerics::F16,
+            (_, KvType::Q8_0) => Numerics::A8,
             _ => self,
         }
     }

@@ -1,8 +1,10 @@
 //! Attention of some rows of one key-value head: scores, softmax and weighted values over blocks of keys,
 //! with running maxima, so that memory does not grow with the context.
 
+use std::ops::Range;
+
 use crate::kernels::Isa;
-use crate::kernels::elementwise::{exponentials, largest, scale};
+use crate::kernels::elementwise::{exponentials, largest, scale, soft_cap};
 use crate::kernels::float::{Columns, LINE, Lines, accumulate};
 use crate::kv::{LayerKv, value_width};
 
@@ -15,7 +17,7 @@ const COLUMNS: usize = 8;
 
 /// One thread's work space.
 pub(crate) struct Scratch {
-    /// Rotated queries, scaled by 1 / sqrt(key_dim): (ROWS, key_dim)
+    /// Rotated and scaled queries: (ROWS, key_dim)
     pub(crate) queries: Vec<f32>,
     /// (ROWS, KEYS)
     scores: Vec<f32>,
@@ -58,9 +60,11 @@ pub(crate) struct Head<'a> {
     pub(crate) head: usize,
     pub(crate) key_dim: usize,
     pub(crate) value_dim: usize,
+    /// Scores become `cap * tanh(score / cap)`.
+    pub(crate) softcap: Option<f32>,
 }
 
-/// Row i of `scratch.queries` (`rows` of them) attends to positions `first .. end(i)`, `end` not falling;
+/// Row i of `scratch.queries` (`rows` of them) attends to the positions `sees(i)`, not none, neither end falling with i;
 /// its result is row i of `scratch.sums`.
 ///
 /// # Safety
@@ -69,22 +73,23 @@ pub(crate) unsafe fn attend(
     isa: Isa,
     at: Head<'_>,
     rows: usize,
-    first: usize,
-    end: impl Fn(usize) -> usize,
+    sees: impl Fn(usize) -> Range<usize>,
     scratch: &mut Scratch,
 ) {
     let width = value_width(at.value_dim);
     scratch.sums[..rows * width].fill(0.0);
     scratch.best = [f32::NEG_INFINITY; ROWS];
     scratch.total = [0.0; ROWS];
-    let last = end(rows - 1);
-    for block in (0..last).step_by(KEYS) {
+    let (first, last) = (sees(0).start, sees(rows - 1).end);
+    // What nobody sees is not read.
+    for block in (first / KEYS * KEYS..last).step_by(KEYS) {
         let count = (last - block).min(KEYS);
         // SAFETY: not written (the caller).
         unsafe { scores(isa, at, rows, block, count, scratch) };
         for row in 0..rows {
-            let from = first.saturating_sub(block).min(count);
-            let to = end(row).saturating_sub(block).min(count);
+            let Range { start, end } = sees(row);
+            let from = start.saturating_sub(block).min(count);
+            let to = end.saturating_sub(block).min(count);
             weigh(isa, row, from, to, count, width, scratch);
         }
         let Scratch { scores, sums, values, .. } = scratch;
@@ -130,6 +135,9 @@ unsafe fn scores(
             let out = &mut scores[tile * KEYS + sixteen..];
             accumulate(isa, at.key_dim, columns, w, x, out, KEYS);
         }
+    }
+    if let Some(cap) = at.softcap {
+        soft_cap(isa, &mut scores[..rows * KEYS], cap);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use yardstick_api::{
     Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Limit,
-    Numerics, Options, Reached, Session, Unsupported,
+    Numerics, Options, Reached, Session, Unsupported, unfit_heads,
 };
 use yardstick_model::{Architecture, Model, ModelInfo};
 
@@ -55,6 +55,7 @@ impl Backend for Cpu {
     ) -> Result<Footprint, Unsupported> {
         let (isa, _) = find(device)?;
         check_options(options)?;
+        check_model(&model.architecture, options)?;
         let footprint = footprint(model, options, isa);
         match memory::available() {
             Known::Value(limit) if footprint.total() > limit => {
@@ -83,7 +84,8 @@ impl Backend for Cpu {
         let numerics = if network.forms().int8 { Numerics::A8 } else { Numerics::F32 };
         let cache = (options.sequences, context, options.kv);
         let rows = rows(options, context);
-        let engine = Engine::new(network, isa, mutation, cache, rows, threads)?;
+        let chosen_by = options.rotary_context.unwrap_or(context);
+        let engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
         let pool = Pool::new(threads)
             .map_err(|error| Error::Device(format!("cannot start {threads} threads: {error}")))?;
         Ok(Box::new(CpuSession {
@@ -160,6 +162,20 @@ fn check_options(options: &Options) -> Result<(), Unsupported> {
     ];
     match counts.into_iter().find(|&(_, count)| count == 0) {
         Some((name, _)) => refuse(format!("{name} is 0"), "use at least 1"),
+        None => Ok(()),
+    }
+}
+
+/// What only the model and the options together say.
+fn check_model(architecture: &Architecture, options: &Options) -> Result<(), Unsupported> {
+    let refuse = |reason: String, fix: &str| Err(Unsupported { reason, fix: Some(fix.into()) });
+    let context = context(architecture, options);
+    if let Some(longest) = architecture.longest().filter(|&longest| longest < context) {
+        let reason = format!("a context of {context}, the model has learned {longest} positions");
+        return refuse(reason, "ask for a shorter context");
+    }
+    match unfit_heads(architecture, options.kv) {
+        Some(reason) => refuse(reason, "use an f16 or f32 cache"),
         None => Ok(()),
     }
 }

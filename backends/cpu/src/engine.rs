@@ -15,6 +15,7 @@ use crate::kernels::{FEW, Isa, TILE};
 use crate::kv::Kv;
 use crate::mutants::Mutation;
 use crate::rotary::Rotation;
+use crate::touched::Touched;
 use crate::weights::Network;
 
 /// Tokens of one sequence in a chunk.
@@ -54,7 +55,7 @@ pub(crate) struct Sizes {
     pub(crate) inner: usize,
     /// Longest row of any matrix.
     pub(crate) cols: usize,
-    /// Most experts.
+    /// Most experts; 0 without any.
     pub(crate) experts: usize,
     pub(crate) key_dim: usize,
     pub(crate) value_dim: usize,
@@ -67,25 +68,27 @@ impl Sizes {
     pub(crate) fn new(architecture: &Architecture, rows: usize) -> Sizes {
         let most =
             |of: &dyn Fn(&Layer) -> usize| architecture.layers.iter().map(of).max().unwrap_or(0);
-        let (experts, inner) = (most(&|l| ffn(l).0), most(&|l| ffn(l).1));
+        let shared = |l: &Layer| l.ffn.experts.and_then(|e| e.shared).unwrap_or(0);
+        let inner = most(&|l| l.ffn.width.max(shared(l)));
+        let experts = most(&|l| l.ffn.experts.map_or(0, |e| e.count));
         let attended = most(&|l| l.heads * l.value_dim);
         Sizes {
             rows,
             embedding: architecture.embedding,
-            qkv: most(&|l| qkv(l).iter().sum()),
+            qkv: most(&|l| l.qkv_rows().iter().sum()),
             attended,
             inner,
             cols: architecture.embedding.max(attended).max(inner),
             experts,
             key_dim: most(&|l| l.key_dim),
             value_dim: most(&|l| l.value_dim),
-            angles: architecture.rotary.dims,
+            angles: architecture.rotary.iter().map(|rotary| rotary.dims).sum(),
         }
     }
 
     /// Bytes of buffers, inputs and the threads' work space; saturates.
     pub(crate) fn scratch_bytes(&self, threads: usize, forms: Forms, isa: Isa) -> u64 {
-        let mixture = if self.experts > 1 { self.embedding + self.experts } else { 0 };
+        let mixture = if self.experts > 0 { self.embedding + self.experts } else { 0 };
         let widths = 2 * self.embedding + self.qkv + self.attended + 2 * self.inner + self.angles;
         let buffers = (self.rows as u64).saturating_mul((widths + mixture) as u64 * 4);
         let own = Rows::bytes(FEW, self.cols)
@@ -98,25 +101,14 @@ impl Sizes {
     }
 }
 
-/// Rows of Q, K and V.
-pub(crate) fn qkv(layer: &Layer) -> [usize; 3] {
-    [layer.heads * layer.key_dim, layer.kv_heads * layer.key_dim, layer.kv_heads * layer.value_dim]
-}
-
-/// Experts and inner width.
-fn ffn(layer: &Layer) -> (usize, usize) {
-    match layer.ffn {
-        yardstick_model::arch::Ffn::Dense { width } => (1, width),
-        yardstick_model::arch::Ffn::Experts { experts, width, .. } => (experts, width),
-    }
-}
-
 /// Everything a forward pass touches; buffers are (rows, width).
 pub(crate) struct Engine {
     pub(crate) isa: Isa,
     pub(crate) network: Network,
     pub(crate) kv: Kv,
-    pub(crate) rotation: Rotation,
+    /// One a rotary embedding of the model.
+    pub(crate) rotations: Vec<Rotation>,
+    pub(crate) touched: Touched,
     pub(crate) mutation: Mutation,
     pub(crate) sizes: Sizes,
     /// The residual stream.
@@ -151,19 +143,20 @@ pub(crate) struct Scratch {
 }
 
 impl Engine {
-    /// Allocates everything.
+    /// Allocates everything. `rotary_context` chooses long or short rotary factors.
     pub(crate) fn new(
         network: Network,
         isa: Isa,
         mutation: Mutation,
         (sequences, context, kv): (usize, usize, KvType),
+        rotary_context: usize,
         rows: usize,
         threads: usize,
     ) -> Result<Engine, Error> {
         let architecture = network.model().architecture();
         let sizes = Sizes::new(architecture, rows);
         let forms = network.forms();
-        let mixed = if sizes.experts > 1 { rows } else { 0 };
+        let mixed = if sizes.experts > 0 { rows } else { 0 };
         let scratch = (0..threads).map(|_| {
             Ok(Mutex::new(Scratch {
                 rows: Rows::new(FEW, sizes.cols)?,
@@ -176,7 +169,8 @@ impl Engine {
             isa,
             mutation,
             kv: Kv::new(&architecture.layers, sequences, context, kv)?,
-            rotation: Rotation::new(&architecture.rotary),
+            rotations: Rotation::all(architecture, rotary_context),
+            touched: Touched::new(&architecture.layers),
             x: Buffer::zeroed(rows * sizes.embedding)?,
             qkv: Buffer::zeroed(rows * sizes.qkv)?,
             attended: Buffer::zeroed(rows * sizes.attended)?,

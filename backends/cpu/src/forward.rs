@@ -1,22 +1,22 @@
 //! The forward pass, run by every thread of the crew at once: each phase shares its tasks and ends at a barrier.
 //!
-//! Why the `unsafe` blocks below are sound: within a phase a task writes only rows, columns or tiles of its own, and
-//! what a phase reads was written in an earlier one.
+//! Why the `unsafe` blocks below and in the other parts of [`Pass`] are sound: within a phase a task writes only rows,
+//! columns or tiles of its own, and what a phase reads was written in an earlier one.
 
 use std::ops::Range;
 
-use yardstick_model::arch::Layer;
+use yardstick_model::arch::NormKind;
 
-use crate::attention::{self, Head, attend};
 use crate::buffer::Buffer;
-use crate::engine::{Engine, Piece, Scratch, Step, qkv};
-use crate::kernels::activations::Forms;
-use crate::kernels::elementwise::{add, rms_norm, silu_times};
-use crate::kernels::{FEW, Input, Out, TILE, decode, multiply, task_rows};
-use crate::kv::value_width;
+use crate::engine::{Engine, Scratch, Step};
+use crate::kernels::decode;
+use crate::kernels::elementwise::{
+    add, add_scaled, layer_norm, norm_in_place, rms_norm, scale, soft_cap,
+};
 use crate::mutants::Mutant;
 use crate::pool::Member;
-use crate::weights::{LayerWeights, Matrix};
+use crate::product::Job;
+use crate::weights::{Matrix, NormWeights};
 
 /// One thread in one forward pass.
 pub(crate) struct Pass<'a> {
@@ -25,33 +25,7 @@ pub(crate) struct Pass<'a> {
     pub(crate) member: &'a Member<'a>,
 }
 
-/// A matrix (or the part that is one expert) and the buffer its product goes to, at an offset in each row.
-#[derive(Clone, Copy)]
-pub(crate) struct Job<'a> {
-    pub(crate) matrix: &'a Matrix,
-    pub(crate) first_row: usize,
-    pub(crate) rows: usize,
-    pub(crate) to: &'a Buffer<f32>,
-    /// Row length of `to`.
-    pub(crate) stride: usize,
-    /// Where in it.
-    pub(crate) offset: usize,
-}
-
-impl<'a> Job<'a> {
-    /// All of a matrix, into rows of its own.
-    pub(crate) fn whole(matrix: &'a Matrix, to: &'a Buffer<f32>) -> Job<'a> {
-        Job { matrix, first_row: 0, rows: matrix.rows, to, stride: matrix.rows, offset: 0 }
-    }
-
-    /// The expert'th part of a matrix of experts.
-    pub(crate) fn part(self, expert: usize, experts: usize) -> Job<'a> {
-        let rows = self.matrix.rows / experts;
-        Job { first_row: expert * rows, rows, stride: rows, ..self }
-    }
-}
-
-impl<'a> Pass<'a> {
+impl Pass<'_> {
     /// Runs the whole pass; every thread of the crew calls it.
     pub(crate) fn run(&self) {
         let scratch = &mut *self.engine.scratch(self.member.index);
@@ -63,9 +37,17 @@ impl<'a> Pass<'a> {
             }
             let weights = &self.engine.network.layers[i];
             self.queries_keys_values(weights, shape, scratch);
-            self.attention(i, shape, scratch);
+            if shape.parallel {
+                // Reads the stream, so it goes before attention changes that.
+                self.inner(weights, scratch);
+            }
+            self.attention(i, weights, shape, scratch);
             self.attention_output(weights, shape, scratch);
-            self.feed_forward(weights, scratch);
+            if !shape.parallel {
+                self.feed_forward(i, weights, scratch);
+            } else {
+                self.outer(weights, scratch);
+            }
         }
         self.head(scratch);
     }
@@ -77,306 +59,125 @@ impl<'a> Pass<'a> {
 
     /// The tokens' embeddings into the stream, and the angles of their positions.
     fn embed(&self) {
-        let Engine { network, sizes, x, angles, .. } = self.engine;
-        let table = network.weights(&network.embedding, 0, network.embedding.rows);
-        let (width, stride) = (sizes.embedding, network.embedding.row_bytes());
+        let Engine { isa, network, sizes, x, angles, rotations, .. } = self.engine;
+        let (width, by) = (sizes.embedding, network.model().architecture().embedding_scale);
         self.member.share(self.step.pieces.len(), |piece| {
             let piece = &self.step.pieces[piece];
+            let mut place = network.positions.as_ref().map(|_| vec![0.0; width]);
             for (i, row) in piece.rows.clone().enumerate() {
                 let token = self.step.tokens[row] as usize;
-                let bytes = &table.bytes[token * stride..(token + 1) * stride];
                 let further = self.engine.mutation.is(Mutant::Position) && piece.span == 1;
                 let position = piece.position + i + usize::from(further);
                 // SAFETY: rows of this piece are this task's.
-                unsafe {
-                    let x = x.write(row * width..(row + 1) * width);
-                    decode(self.engine.isa, table.format, bytes, x);
+                let (x, angles) = unsafe {
                     let angles = angles.write(row * sizes.angles..(row + 1) * sizes.angles);
-                    self.engine.rotation.angles(position, angles);
+                    (x.write(row * width..(row + 1) * width), angles)
+                };
+                self.table_row(&network.embedding, token, x);
+                if by != 1.0 {
+                    scale(*isa, x, by);
                 }
-            }
-        });
-    }
-
-    /// Makes the input of a product from `count` rows that `fill` writes: few are made by each thread for itself,
-    /// many are shared and end at a barrier.
-    pub(crate) fn input<'s>(
-        &self,
-        scratch: &'s mut Scratch,
-        (count, cols): (usize, usize),
-        forms: Forms,
-        fill: impl Fn(usize, &mut [f32]),
-    ) -> (Input<'s>, &'s mut crate::kernels::integer::Panel)
-    where
-        'a: 's,
-    {
-        let isa = self.engine.isa;
-        let Scratch { rows, panel, lines, .. } = scratch;
-        if count <= FEW {
-            rows.reset(cols);
-            for row in 0..count {
-                fill(row, &mut lines[..cols]);
-                rows.fill(isa, row, &lines[..cols], forms);
-            }
-            return (Input::Rows(rows, count), panel);
-        }
-        let tiles = &self.engine.tiles;
-        self.member.share(count.div_ceil(TILE), |tile| {
-            let columns = (count - tile * TILE).min(TILE);
-            for (i, line) in lines.chunks_exact_mut(cols).take(columns).enumerate() {
-                fill(tile * TILE + i, line);
-            }
-            // SAFETY: the tile is this task's.
-            unsafe { tiles.fill(isa, tile, &lines[..columns * cols], cols, forms) };
-        });
-        (Input::Tiles(tiles, count), panel)
-    }
-
-    /// Shares a product's rows among the crew. `done` runs after each task with the rows it finished.
-    pub(crate) fn products(
-        &self,
-        jobs: &[&[Job<'_>]],
-        input: Input<'_>,
-        panel: &mut crate::kernels::integer::Panel,
-        done: impl Fn(usize, Range<usize>),
-    ) {
-        // Each entry of `jobs` is one job, or two of equally many rows done together.
-        let few = matches!(input, Input::Rows(..));
-        let bytes =
-            |jobs: &[Job<'_>]| jobs.iter().map(|j| j.rows * j.matrix.row_bytes()).sum::<usize>();
-        let total: usize = jobs.iter().map(|jobs| bytes(jobs)).sum();
-        let each = |jobs: &[Job<'_>]| {
-            let row = jobs.iter().map(|job| job.matrix.row_bytes()).sum();
-            task_rows(row, few, total / self.member.threads())
-        };
-        let tasks = |jobs: &[Job<'_>]| jobs[0].rows.div_ceil(each(jobs));
-        self.member.share(jobs.iter().map(|jobs| tasks(jobs)).sum(), |mut task| {
-            for (i, jobs) in jobs.iter().enumerate() {
-                let count = tasks(jobs);
-                if task >= count {
-                    task -= count;
-                    continue;
+                if let (Some(table), Some(place)) = (&network.positions, &mut place) {
+                    self.table_row(table, position.min(table.rows - 1), place);
+                    add(*isa, x, place);
                 }
-                let first = task * each(jobs);
-                let rows = first..(first + each(jobs)).min(jobs[0].rows);
-                jobs.iter().for_each(|job| self.product(job, rows.clone(), input, panel));
-                done(i, rows);
-                break;
+                rotations.iter().for_each(|rotation| rotation.angles(position, angles));
             }
         });
     }
 
-    fn product(
-        &self,
-        job: &Job<'_>,
-        rows: Range<usize>,
-        input: Input<'_>,
-        panel: &mut crate::kernels::integer::Panel,
-    ) {
-        let weights = self.engine.network.weights(job.matrix, job.first_row, job.rows);
-        // SAFETY: the rows are this task's.
-        let out = unsafe { Out::new(job.to, job.offset, job.stride) };
-        multiply(self.engine.isa, &weights, rows, input, &out, panel);
-    }
-
-    /// Stream to Q, K and V, biases added.
-    fn queries_keys_values(&self, weights: &LayerWeights, shape: &Layer, scratch: &mut Scratch) {
-        let [q, k, v] = qkv(shape);
-        let stride = q + k + v;
-        let offsets = [0, q, q + k];
-        let forms = weights.qkv.iter().fold(Forms::default(), |f, matrix| f.and(matrix.forms()));
-        let (input, panel) = self.normalised(&weights.attn_norm, scratch, forms);
-        let job = |i: usize| Job {
-            stride,
-            offset: offsets[i],
-            ..Job::whole(&weights.qkv[i], &self.engine.qkv)
-        };
-        let jobs = [[job(0)], [job(1)], [job(2)]];
-        self.products(&[&jobs[0], &jobs[1], &jobs[2]], input, panel, |i, rows| {
-            let Some(biases) = &weights.qkv_bias else { return };
-            for row in 0..self.rows() {
-                let at = row * stride + offsets[i];
-                // SAFETY: the columns are this task's.
-                let out = unsafe { self.engine.qkv.write(at + rows.start..at + rows.end) };
-                add(self.engine.isa, out, &biases[i][rows.clone()]);
-            }
-        });
-    }
-
-    /// The stream, normalised, as input of a product.
-    pub(crate) fn normalised<'s>(
-        &self,
-        norm: &[f32],
-        scratch: &'s mut Scratch,
-        forms: Forms,
-    ) -> (Input<'s>, &'s mut crate::kernels::integer::Panel)
-    where
-        'a: 's,
-    {
-        let width = self.engine.sizes.embedding;
-        self.input(scratch, (self.rows(), width), forms, |row, out| self.norm_row(row, norm, out))
+    /// A row of a table.
+    fn table_row(&self, table: &Matrix, row: usize, out: &mut [f32]) {
+        let weights = self.engine.network.weights(table, row, 1);
+        decode(self.engine.isa, weights.format, weights.bytes, out);
     }
 
     /// One row of the stream, normalised.
-    pub(crate) fn norm_row(&self, row: usize, norm: &[f32], out: &mut [f32]) {
+    pub(crate) fn norm_row(&self, row: usize, norm: &NormWeights, out: &mut [f32]) {
         let Engine { isa, network, sizes, x, .. } = self.engine;
         let width = sizes.embedding;
         // SAFETY: written in an earlier phase.
         let x = unsafe { x.read(row * width..(row + 1) * width) };
-        rms_norm(*isa, x, norm, network.model().architecture().norm_eps, out);
-    }
-
-    /// Rotates and stores keys and values, then every query attends.
-    fn attention(&self, layer: usize, shape: &Layer, scratch: &mut Scratch) {
-        let group = shape.heads / shape.kv_heads;
-        // Single tokens: one task stores a head's key and value and attends at once, without a barrier in between.
-        let single =
-            self.step.pieces.iter().all(|piece| piece.rows.len() == 1) && group <= attention::ROWS;
-        if !single {
-            self.member.share(self.rows().div_ceil(TILE), |tile| {
-                let rows = tile * TILE..((tile + 1) * TILE).min(self.rows());
-                for piece in &self.step.pieces {
-                    let from = rows.start.max(piece.rows.start);
-                    for row in from..rows.end.min(piece.rows.end) {
-                        (0..shape.kv_heads).for_each(|h| self.store(layer, shape, piece, row, h));
-                    }
-                }
-            });
-        }
-        // Tokens of a task, so that its rows fit; a wider group is cut in several.
-        let tokens = (attention::ROWS / group).max(1);
-        let parts = group.div_ceil(attention::ROWS);
-        let tasks = |piece: &Piece| piece.rows.len().div_ceil(tokens) * shape.kv_heads * parts;
-        self.member.share(self.step.pieces.iter().map(tasks).sum(), |mut task| {
-            for piece in &self.step.pieces {
-                let count = tasks(piece);
-                if task >= count {
-                    task -= count;
-                    continue;
-                }
-                let (part, task) = (task % parts, task / parts);
-                let (head, task) = (task % shape.kv_heads, task / shape.kv_heads);
-                // The last tokens see most: they go first.
-                let from = (piece.rows.len().div_ceil(tokens) - 1 - task) * tokens;
-                let rows = from..(from + tokens).min(piece.rows.len());
-                if single {
-                    self.store(layer, shape, piece, piece.rows.start, head);
-                }
-                let heads = part * attention::ROWS..((part + 1) * attention::ROWS).min(group);
-                self.attend(layer, shape, piece, rows, head, heads, &mut scratch.attention);
-                break;
+        let formula = network.model().architecture().norm;
+        match formula.kind {
+            NormKind::Rms => rms_norm(*isa, x, &norm.weight, formula.eps, out),
+            NormKind::Layer => {
+                layer_norm(*isa, x, &norm.weight, &norm.bias, formula.eps, out);
             }
-        });
-    }
-
-    /// Rotates one head's key of a row and stores it with its value.
-    fn store(&self, layer: usize, shape: &Layer, piece: &Piece, row: usize, head: usize) {
-        let Engine { sizes, mutation, rotation, kv, .. } = self.engine;
-        let [q, k, v] = qkv(shape);
-        let position = piece.position + row - piece.rows.start;
-        let key = row * (q + k + v) + q + head * shape.key_dim;
-        let value = row * (q + k + v) + q + k + head * shape.value_dim;
-        let stale = mutation.is(Mutant::StaleKv)
-            && piece.span == 1
-            && layer == self.engine.network.layers.len() / 2;
-        // SAFETY: this head of this row is this task's; the angles were written in an earlier phase.
-        unsafe {
-            let key = self.engine.qkv.write(key..key + shape.key_dim);
-            let value = self.engine.qkv.read(value..value + shape.value_dim);
-            let angles = self.engine.angles.read(row * sizes.angles..(row + 1) * sizes.angles);
-            rotation.rotate(angles, key, mutation.is(Mutant::Rotary));
-            if !stale {
-                kv.layer(layer).put_key(piece.sequence, head, position, key);
-            }
-            kv.layer(layer).put_value(piece.sequence, head, position, value);
         }
     }
 
-    /// `tokens` of a piece and the query `heads` of one group against the cache.
-    #[allow(clippy::too_many_arguments, reason = "a task is that many coordinates")]
-    fn attend(
+    /// Some values normalised where they are, without bias.
+    pub(crate) fn norm_here(&self, values: &mut [f32], weight: &[f32]) {
+        let formula = self.engine.network.model().architecture().norm;
+        let centred = formula.kind == NormKind::Layer;
+        norm_in_place(self.engine.isa, values, weight, centred, formula.eps);
+    }
+
+    /// Adds a block's result, the rows of `sum`, to the stream in whole rows, normalised first where the model does;
+    /// with `empty` it is zero afterwards.
+    pub(crate) fn rows_to_stream(
         &self,
-        layer: usize,
-        shape: &Layer,
-        piece: &Piece,
-        tokens: Range<usize>,
-        kv_head: usize,
-        heads: Range<usize>,
-        scratch: &mut attention::Scratch,
+        sum: &Buffer<f32>,
+        norm: Option<&NormWeights>,
+        empty: bool,
     ) {
-        let Engine { isa, sizes, mutation, rotation, kv, .. } = self.engine;
-        let stride: usize = qkv(shape).iter().sum();
-        let (key_dim, value_dim) = (shape.key_dim, shape.value_dim);
-        let first_head = kv_head * (shape.heads / shape.kv_heads) + heads.start;
-        let factor = (1.0 / (key_dim as f64).sqrt()) as f32;
-        let rows = || tokens.clone().flat_map(|token| heads.clone().map(move |g| (token, g)));
-        for (i, (token, g)) in rows().enumerate() {
-            let row = piece.rows.start + token;
-            let at = row * stride + (first_head + g - heads.start) * key_dim;
-            let query = &mut scratch.queries[i * key_dim..(i + 1) * key_dim];
-            // SAFETY: written in earlier phases.
-            unsafe {
-                query.copy_from_slice(self.engine.qkv.read(at..at + key_dim));
-                let angles = self.engine.angles.read(row * sizes.angles..(row + 1) * sizes.angles);
-                rotation.rotate(angles, query, mutation.is(Mutant::Rotary));
+        let width = self.engine.sizes.embedding;
+        self.member.share(self.rows(), |row| {
+            let at = row * width..(row + 1) * width;
+            // SAFETY: the row is this task's in both buffers.
+            let (x, sum) = unsafe { (self.engine.x.write(at.clone()), sum.write(at)) };
+            if let Some(norm) = norm {
+                self.norm_here(sum, &norm.weight);
+                if !norm.bias.is_empty() {
+                    add(self.engine.isa, sum, &norm.bias);
+                }
             }
-            query.iter_mut().for_each(|q| *q *= factor);
-        }
-        let at = Head {
-            kv: kv.layer(layer),
-            sequence: piece.sequence,
-            head: kv_head,
-            key_dim,
-            value_dim,
-        };
-        let newest = piece.position + piece.rows.len();
-        let oldest = usize::from(mutation.is(Mutant::WindowOldest) && newest > 1);
-        let end = |i: usize| {
-            let own = piece.position + tokens.start + i / heads.len() + 1;
-            if mutation.is(Mutant::WindowNewest) { (own + 1).min(newest) } else { own }
-        };
-        // A row with nothing to see would divide by 0: the first position always sees itself.
-        let oldest = if end(0) <= oldest { 0 } else { oldest };
-        // SAFETY: this head's keys and values were stored in an earlier phase, or by this task.
-        unsafe { attend(*isa, at, rows().count(), oldest, end, scratch) };
-        let width = value_width(value_dim);
-        for (i, (token, g)) in rows().enumerate() {
-            let row = piece.rows.start + token;
-            let at = row * shape.heads * value_dim + (first_head + g - heads.start) * value_dim;
-            // SAFETY: this head of this row is this task's.
-            let out = unsafe { self.engine.attended.write(at..at + value_dim) };
-            out.copy_from_slice(&scratch.sums[i * width..i * width + value_dim]);
-        }
+            self.add_block(x, sum);
+            if empty {
+                sum.fill(0.0);
+            }
+        });
     }
 
-    /// Attention's result back into the stream.
-    fn attention_output(&self, weights: &LayerWeights, shape: &Layer, scratch: &mut Scratch) {
-        let width = shape.heads * shape.value_dim;
-        let forms = weights.output.forms();
-        let (input, panel) = self.input(scratch, (self.rows(), width), forms, |row, out| {
-            // SAFETY: written in an earlier phase.
-            out.copy_from_slice(unsafe {
-                self.engine.attended.read(row * width..(row + 1) * width)
-            });
-        });
+    /// A block's last product, into the stream.
+    pub(crate) fn block_end(
+        &self,
+        matrix: &Matrix,
+        norm: Option<&NormWeights>,
+        input: crate::kernels::Input<'_>,
+        panel: &mut crate::kernels::integer::Panel,
+    ) {
         let product = &self.engine.product;
-        let job = Job::whole(&weights.output, product);
-        self.products(&[&[job]], input, panel, |_, rows| self.add_to_stream(product, rows));
+        let job = Job::whole(matrix, product);
+        if norm.is_none() {
+            return self
+                .products(&[&[job]], input, panel, |_, rows| self.add_to_stream(product, rows));
+        }
+        self.products(&[&[job]], input, panel, |_, _| {});
+        self.rows_to_stream(product, norm, false);
     }
 
     /// Adds some columns of a product to the stream.
-    pub(crate) fn add_to_stream(&self, product: &Buffer<f32>, columns: Range<usize>) {
+    fn add_to_stream(&self, product: &Buffer<f32>, columns: Range<usize>) {
         let width = self.engine.sizes.embedding;
         for row in 0..self.rows() {
             let at = row * width + columns.start..row * width + columns.end;
             // SAFETY: the columns are this task's in both buffers.
-            unsafe { add(self.engine.isa, self.engine.x.write(at.clone()), product.read(at)) };
+            unsafe { self.add_block(self.engine.x.write(at.clone()), product.read(at)) };
+        }
+    }
+
+    fn add_block(&self, x: &mut [f32], y: &[f32]) {
+        match self.engine.network.model().architecture().residual_scale {
+            1.0 => add(self.engine.isa, x, y),
+            by => add_scaled(self.engine.isa, x, y, by),
         }
     }
 
     /// Logits of the wanted rows.
     fn head(&self, scratch: &mut Scratch) {
-        let Engine { network, sizes, .. } = self.engine;
+        let Engine { network, sizes, logits, .. } = self.engine;
         let (wanted, head) = (&self.step.wanted, &network.head);
         if wanted.is_empty() {
             return;
@@ -386,19 +187,22 @@ impl<'a> Pass<'a> {
             self.norm_row(wanted[row], &network.output_norm, out);
         });
         let offset = self.step.logits_before * head.rows;
-        let job = Job { offset, ..Job::whole(head, &self.engine.logits) };
-        self.products(&[&[job]], input, panel, |_, _| {});
-    }
-
-    /// `silu(gate) * up` in the columns of a task, `rows` rows of `width`.
-    pub(crate) fn silu(&self, rows: usize, width: usize, columns: Range<usize>) {
-        for row in 0..rows {
-            let at = row * width + columns.start..row * width + columns.end;
-            // SAFETY: the columns are this task's in both buffers.
-            unsafe {
-                let (gate, up) = (self.engine.gate.write(at.clone()), self.engine.up.read(at));
-                silu_times(self.engine.isa, gate, up);
+        let job = Job { offset, ..Job::whole(head, logits) };
+        let architecture = network.model().architecture();
+        let (by, cap) = (architecture.logit_scale, architecture.logit_softcap);
+        self.products(&[&[job]], input, panel, |_, columns| {
+            if by == 1.0 && cap.is_none() {
+                return;
             }
-        }
+            for row in 0..wanted.len() {
+                let at = offset + row * head.rows;
+                // SAFETY: the columns are this task's.
+                let logits = unsafe { logits.write(at + columns.start..at + columns.end) };
+                scale(self.engine.isa, logits, by);
+                if let Some(cap) = cap {
+                    soft_cap(self.engine.isa, logits, cap);
+                }
+            }
+        });
     }
 }

@@ -2,11 +2,12 @@
 //! values lie as rows, (position, value_dim).
 
 use yardstick_api::{Error, KvType};
+use yardstick_model::Format;
 use yardstick_model::arch::Layer;
 
 use crate::buffer::Buffer;
 use crate::kernels::Isa;
-use crate::kernels::float::{LINE, widen};
+use crate::kernels::float::{LINE, widen, widen_columns, widen_rows};
 
 /// Keys and values of all layers.
 pub(crate) struct Kv {
@@ -31,6 +32,25 @@ pub(crate) struct LayerKv {
 enum Store {
     F32(Buffer<f32>),
     F16(Buffer<u16>),
+    /// Q8_0, taken apart: the 8-bit values where the others have theirs, and the scales of each 32 of a head (f16):
+    /// of keys (.., room / 16, key_dim / 32, 16), of values (.., room, value_dim / 32).
+    Q8_0 {
+        values: Buffer<i8>,
+        scales: Buffer<u16>,
+    },
+}
+
+/// Elements of a head that share a scale.
+const BLOCK: usize = 32;
+
+/// Encodes 32 elements as GGUF's Q8_0: scale (f16 bits) and values.
+fn encode(x: &[f32]) -> (u16, [i8; BLOCK]) {
+    let mut bytes = [0; 34];
+    if let Some(encode) = Format::Q8_0.layout().encode {
+        encode(x, &mut bytes);
+    }
+    let scale = u16::from_le_bytes([bytes[0], bytes[1]]);
+    (scale, std::array::from_fn(|i| bytes[2 + i] as i8))
 }
 
 /// Row length of values: whole vectors.
@@ -67,8 +87,7 @@ impl Kv {
             .saturating_mul(context.checked_next_multiple_of(LINE).unwrap_or(usize::MAX) as u64);
         layers.iter().fold(0_u64, |sum, layer| {
             let width = layer.key_dim.saturating_add(value_width(layer.value_dim)) as u64;
-            let each =
-                width.saturating_mul(layer.kv_heads as u64).saturating_mul(kind.bytes() as u64);
+            let each = kind.bytes_of(width.saturating_mul(layer.kv_heads as u64));
             sum.saturating_add(positions.saturating_mul(each))
         })
     }
@@ -117,10 +136,8 @@ impl LayerKv {
         assert!(position < self.room && head < self.kv_heads && key.len() == self.key_dim);
         let first = (sequence * self.kv_heads + head) * self.room + position / LINE * LINE;
         let at = first * self.key_dim + position % LINE;
-        for (d, &value) in key.iter().enumerate() {
-            // SAFETY: the element is this key's (the caller).
-            unsafe { self.keys.set(at + d * LINE, value) };
-        }
+        // SAFETY: the elements are this key's (the caller).
+        unsafe { self.keys.put(at, LINE, key, first * self.key_dim / BLOCK + position % LINE) };
     }
 
     /// Stores one head's value of a position.
@@ -137,10 +154,8 @@ impl LayerKv {
         assert!(position < self.room && head < self.kv_heads && value.len() == self.value_dim);
         let row = (sequence * self.kv_heads + head) * self.room + position;
         let at = row * value_width(self.value_dim);
-        for (d, &value) in value.iter().enumerate() {
-            // SAFETY: the element is this value's (the caller).
-            unsafe { self.values.set(at + d, value) };
-        }
+        // SAFETY: the elements are this value's (the caller).
+        unsafe { self.values.put(at, 1, value, at / BLOCK) };
     }
 
     /// Keys of the block of 16 positions that starts at `position`, as (key_dim, 16).
@@ -157,7 +172,7 @@ impl LayerKv {
     ) -> &'a [f32] {
         let first = (sequence * self.kv_heads + head) * self.room + position;
         // SAFETY: not written (the caller).
-        unsafe { self.keys.read(isa, first * self.key_dim, self.key_dim * LINE, scratch) }
+        unsafe { self.keys.read(isa, first * self.key_dim, self.key_dim * LINE, true, scratch) }
     }
 
     /// Values of `count` positions from `position`, as (count, value_width).
@@ -176,7 +191,7 @@ impl LayerKv {
         let width = value_width(self.value_dim);
         let first = (sequence * self.kv_heads + head) * self.room + position;
         // SAFETY: not written (the caller).
-        unsafe { self.values.read(isa, first * width, count * width, scratch) }
+        unsafe { self.values.read(isa, first * width, count * width, false, scratch) }
     }
 }
 
@@ -185,6 +200,10 @@ impl Store {
         Ok(match kind {
             KvType::F32 => Store::F32(Buffer::zeroed(len)?),
             KvType::F16 => Store::F16(Buffer::zeroed(len)?),
+            KvType::Q8_0 => {
+                let scales = Buffer::zeroed(len / BLOCK)?;
+                Store::Q8_0 { values: Buffer::zeroed(len)?, scales }
+            }
         })
     }
 
@@ -192,6 +211,7 @@ impl Store {
         match self {
             Store::F32(buffer) => buffer.bytes(),
             Store::F16(buffer) => buffer.bytes(),
+            Store::Q8_0 { values, scales } => values.bytes() + scales.bytes(),
         }
     }
 
@@ -199,21 +219,43 @@ impl Store {
         match self {
             Store::F32(buffer) => buffer.all_mut().copy_within(from..from + len, to),
             Store::F16(buffer) => buffer.all_mut().copy_within(from..from + len, to),
-        }
-    }
-
-    /// # Safety
-    /// Nobody else reads or writes the element meanwhile.
-    unsafe fn set(&self, at: usize, value: f32) {
-        // SAFETY: the element is the caller's.
-        unsafe {
-            match self {
-                Store::F32(buffer) => buffer.set(at, value),
-                Store::F16(buffer) => buffer.set(at, half::f16::from_f32(value).to_bits()),
+            Store::Q8_0 { values, scales } => {
+                values.all_mut().copy_within(from..from + len, to);
+                let blocks = from / BLOCK..(from + len) / BLOCK;
+                scales.all_mut().copy_within(blocks, to / BLOCK);
             }
         }
     }
 
+    /// Stores a head's elements from `at` on, `step` apart; the scales of its blocks from `scale_at` on, `step` apart too.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these elements meanwhile.
+    unsafe fn put(&self, at: usize, step: usize, head: &[f32], scale_at: usize) {
+        // SAFETY: the elements are the caller's.
+        unsafe {
+            match self {
+                Store::F32(buffer) => {
+                    head.iter().enumerate().for_each(|(d, &x)| buffer.set(at + d * step, x));
+                }
+                Store::F16(buffer) => head.iter().enumerate().for_each(|(d, &x)| {
+                    buffer.set(at + d * step, half::f16::from_f32(x).to_bits());
+                }),
+                Store::Q8_0 { values, scales } => {
+                    for (b, block) in head.chunks_exact(BLOCK).enumerate() {
+                        let (scale, q) = encode(block);
+                        scales.set(scale_at + b * step, scale);
+                        for (i, &q) in q.iter().enumerate() {
+                            values.set(at + (b * BLOCK + i) * step, q);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// `len` elements from `at` on as f32: whole blocks of 16 keys (`columns`), or whole rows of values.
+    ///
     /// # Safety
     /// Nobody writes the elements meanwhile.
     unsafe fn read<'a>(
@@ -221,6 +263,7 @@ impl Store {
         isa: Isa,
         at: usize,
         len: usize,
+        columns: bool,
         scratch: &'a mut [f32],
     ) -> &'a [f32] {
         // SAFETY: not written (the caller).
@@ -230,6 +273,16 @@ impl Store {
                 Store::F16(buffer) => {
                     let scratch = &mut scratch[..len];
                     widen(isa, buffer.read(at..at + len), scratch);
+                    scratch
+                }
+                Store::Q8_0 { values, scales } => {
+                    let scratch = &mut scratch[..len];
+                    let values = values.read(at..at + len);
+                    let scales = scales.read(at / BLOCK..(at + len) / BLOCK);
+                    match columns {
+                        true => widen_columns(isa, values, scales, scratch),
+                        false => widen_rows(isa, values, scales, scratch),
+                    }
                     scratch
                 }
             }

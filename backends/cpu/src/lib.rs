@@ -8,6 +8,7 @@
 //! Read `forward.rs` first, then `kernels/table.rs`.
 
 mod affinity;
+mod attend;
 mod attention;
 mod backend;
 mod buffer;
@@ -20,8 +21,10 @@ mod kv;
 mod memory;
 mod mutants;
 mod pool;
+mod product;
 mod rotary;
 mod session;
+mod touched;
 mod weights;
 
 pub use backend::Cpu;

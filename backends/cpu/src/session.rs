@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use yardstick_api::{
-    Batch, Error, Facts, Known, KvType, Logits, Numerics, Rows, Sequence, Session,
+    Batch, Error, Facts, Known, KvType, Logits, Numerics, Rows, Sequence, Session, experts_note,
 };
 
 use crate::buffer::Buffer;
@@ -29,6 +29,20 @@ pub(crate) struct CpuSession {
 }
 
 impl CpuSession {
+    /// How threads are placed, keys of the file that count for nothing, and how many experts ran.
+    fn notes(&self, affinity: Known<String>) -> BTreeMap<String, Known<String>> {
+        let architecture = self.engine.network.model().architecture();
+        let ignored = architecture.ignored.iter().enumerate();
+        let ignored = ignored.map(|(i, text)| (format!("ignored key {}", i + 1), text.clone()));
+        let experts = experts_note(self.engine.touched.counts(&architecture.layers));
+        let experts = experts.map(|text| ("experts".to_owned(), text));
+        let mut notes: BTreeMap<String, Known<String>> =
+            ignored.chain(experts).map(|(name, text)| (name, Known::Value(text))).collect();
+        notes.insert("affinity".to_owned(), affinity);
+        notes.insert("cache_level".to_owned(), Known::Value(self.cache_level()));
+        notes
+    }
+
     fn vocab(&self) -> usize {
         self.engine.network.model().architecture().vocab
     }
@@ -201,10 +215,7 @@ impl Session for CpuSession {
             scratch_bytes: self.scratch_bytes + self.engine.logits.bytes(),
             streamed_bytes: info.streamed_bytes,
             kernels: network.kernels(self.engine.isa),
-            notes: BTreeMap::from([
-                ("affinity".to_owned(), affinity),
-                ("cache_level".to_owned(), Known::Value(self.cache_level())),
-            ]),
+            notes: self.notes(affinity),
         }
     }
 }

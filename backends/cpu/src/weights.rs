@@ -1,10 +1,11 @@
 //! The model's matrices with the kernels chosen for them; their bytes stay in the mapped file.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use yardstick_api::{Error, Numerics};
-use yardstick_model::arch::Ffn;
+use yardstick_model::arch::{Activation, Experts, Ffn, Gate, Layer};
 use yardstick_model::gguf::TensorInfo;
 use yardstick_model::{Architecture, Model};
 
@@ -15,48 +16,69 @@ use crate::kernels::{Isa, Kernel, Weights};
 pub(crate) struct Network {
     model: Arc<Model>,
     pub(crate) embedding: Matrix,
+    /// (positions, embedding), where positions are learned.
+    pub(crate) positions: Option<Matrix>,
     pub(crate) head: Matrix,
-    /// (embedding)
-    pub(crate) output_norm: Vec<f32>,
+    pub(crate) output_norm: NormWeights,
     pub(crate) layers: Vec<LayerWeights>,
 }
 
 /// One layer.
 pub(crate) struct LayerWeights {
-    /// (embedding)
-    pub(crate) attn_norm: Vec<f32>,
-    /// (embedding)
-    pub(crate) ffn_norm: Vec<f32>,
+    pub(crate) attn_norm: NormWeights,
+    /// `None`: the feed-forward block reads what attention reads.
+    pub(crate) ffn_norm: Option<NormWeights>,
+    /// Of what attention computed, before it is added to the stream.
+    pub(crate) post_attention: Option<NormWeights>,
+    /// Of what the feed-forward block computed.
+    pub(crate) post_ffn: Option<NormWeights>,
     /// Q, K, V: (heads * key_dim, embedding), (kv_heads * key_dim, ..), (kv_heads * value_dim, ..)
     pub(crate) qkv: [Matrix; 3],
-    /// Their biases.
-    pub(crate) qkv_bias: Option<[Vec<f32>; 3]>,
+    /// Norms of queries and keys, as [`yardstick_model::arch::QkNorm`] says.
+    pub(crate) qk_norm: Option<[Vec<f32>; 2]>,
     /// (embedding, heads * value_dim)
     pub(crate) output: Matrix,
     pub(crate) ffn: FfnWeights,
 }
 
-/// A gated block, or several and their router.
+/// A norm of the stream, (embedding); without a bias it is empty.
+pub(crate) struct NormWeights {
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+/// A feed-forward block, or the experts of one.
 pub(crate) struct FfnWeights {
-    /// (experts, embedding); `None`: dense, one expert.
-    pub(crate) router: Option<Matrix>,
+    pub(crate) mixture: Option<Mixture>,
     /// (experts * width, embedding)
-    pub(crate) gate: Matrix,
+    pub(crate) gate: Option<Matrix>,
     /// (experts * width, embedding)
     pub(crate) up: Matrix,
     /// (experts * embedding, width)
     pub(crate) down: Matrix,
+    pub(crate) activation: Activation,
     pub(crate) width: usize,
-    pub(crate) experts: usize,
-    pub(crate) used: usize,
 }
 
-/// One matrix: where it is and how it is multiplied.
+/// What a mixture has beside its experts.
+pub(crate) struct Mixture {
+    pub(crate) experts: Experts,
+    /// (experts, embedding)
+    pub(crate) router: Matrix,
+    /// What every token passes.
+    pub(crate) shared: Option<Box<FfnWeights>>,
+}
+
+/// One matrix, or some rows of a tensor: where it is and how it is multiplied.
 pub(crate) struct Matrix {
     tensor: TensorInfo,
+    /// Its first row in the tensor.
+    first: usize,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     pub(crate) kernel: Kernel,
+    /// (rows), or empty; added to every product.
+    pub(crate) bias: Vec<f32>,
 }
 
 impl Matrix {
@@ -69,6 +91,29 @@ impl Matrix {
     pub(crate) fn forms(&self) -> Forms {
         self.kernel.forms()
     }
+
+    /// Some of its rows as a matrix of their own.
+    fn part(&self, rows: Range<usize>) -> Matrix {
+        let bias = self.bias.get(rows.clone()).unwrap_or_default().to_vec();
+        let (first, tensor) = (self.first + rows.start, self.tensor.clone());
+        Matrix { tensor, first, rows: rows.len(), cols: self.cols, kernel: self.kernel, bias }
+    }
+}
+
+impl FfnWeights {
+    /// What the kernels of gate and up read.
+    pub(crate) fn forms(&self) -> Forms {
+        self.gate.iter().fold(self.up.forms(), |forms, gate| forms.and(gate.forms()))
+    }
+
+    fn matrices(&self) -> Vec<&Matrix> {
+        let mut all: Vec<&Matrix> = self.gate.iter().chain([&self.up, &self.down]).collect();
+        if let Some(mixture) = &self.mixture {
+            all.push(&mixture.router);
+            all.extend(mixture.shared.iter().flat_map(|shared| shared.matrices()));
+        }
+        all
+    }
 }
 
 impl Network {
@@ -76,15 +121,14 @@ impl Network {
     pub(crate) fn new(model: Arc<Model>, isa: Isa, numerics: Numerics) -> Result<Network, Error> {
         let find = Find { model: &model, isa, numerics };
         let architecture = model.architecture();
-        let embedding = find.matrix("token_embd.weight")?;
-        let head = match architecture.tied_head {
-            true => find.matrix("token_embd.weight")?,
-            false => find.matrix("output.weight")?,
-        };
-        let output_norm = find.vector("output_norm.weight")?;
+        let embedding = find.matrix("token_embd")?;
+        let positions = architecture.positions.map(|_| find.matrix("position_embd")).transpose()?;
+        let mut head = find.matrix(if architecture.tied_head { "token_embd" } else { "output" })?;
+        head.bias = model.vector("output.bias").unwrap_or_default();
+        let output_norm = find.norm("output_norm")?;
         let layers = (0..architecture.layers.len()).map(|i| find.layer(architecture, i));
         let layers = layers.collect::<Result<_, Error>>()?;
-        Ok(Network { embedding, head, output_norm, layers, model })
+        Ok(Network { embedding, positions, head, output_norm, layers, model })
     }
 
     /// The model underneath.
@@ -94,7 +138,7 @@ impl Network {
 
     /// A matrix's rows from `first` on, `rows` of them, as the kernels take them.
     pub(crate) fn weights(&self, matrix: &Matrix, first: usize, rows: usize) -> Weights<'_> {
-        let stride = matrix.row_bytes();
+        let (stride, first) = (matrix.row_bytes(), matrix.first + first);
         let bytes = self.model.gguf().bytes(&matrix.tensor);
         Weights {
             kernel: matrix.kernel,
@@ -105,11 +149,10 @@ impl Network {
     }
 
     fn matrices(&self) -> impl Iterator<Item = &Matrix> {
-        let layers = self.layers.iter().flat_map(|layer| {
-            let ffn = &layer.ffn;
-            let own = layer.qkv.iter().chain([&layer.output, &ffn.gate, &ffn.up, &ffn.down]);
-            own.chain(&ffn.router)
-        });
+        let layers = self
+            .layers
+            .iter()
+            .flat_map(|layer| layer.qkv.iter().chain([&layer.output]).chain(layer.ffn.matrices()));
         layers.chain([&self.head])
     }
 
@@ -126,12 +169,15 @@ impl Network {
 
     /// Bytes of the norms and biases, which are decoded copies.
     pub(crate) fn copied_bytes(&self) -> u64 {
+        let norm = |norm: &NormWeights| norm.weight.len() + norm.bias.len();
         let layer = |layer: &LayerWeights| {
-            let biases = layer.qkv_bias.iter().flatten().map(Vec::len).sum::<usize>();
-            layer.attn_norm.len() + layer.ffn_norm.len() + biases
+            let norms = [&layer.ffn_norm, &layer.post_attention, &layer.post_ffn];
+            let norms = norms.into_iter().flatten().chain([&layer.attn_norm]).map(norm);
+            norms.chain(layer.qk_norm.iter().flatten().map(Vec::len)).sum::<usize>()
         };
-        let vectors = self.output_norm.len() + self.layers.iter().map(layer).sum::<usize>();
-        (vectors * size_of::<f32>()) as u64
+        let biases = self.matrices().map(|matrix| matrix.bias.len()).sum::<usize>();
+        let norms = norm(&self.output_norm) + self.layers.iter().map(layer).sum::<usize>();
+        ((norms + biases) * size_of::<f32>()) as u64
     }
 }
 
@@ -147,51 +193,71 @@ impl Find<'_> {
         Error::Device(format!("{}: no tensor {name}", self.model.gguf().path().display()))
     }
 
+    /// A matrix with its bias, where there is one; `name` without `.weight`.
     fn matrix(&self, name: &str) -> Result<Matrix, Error> {
-        let tensor = self.model.gguf().tensor(name).ok_or_else(|| self.absent(name))?.clone();
+        let weight = format!("{name}.weight");
+        let tensor = self.model.gguf().tensor(&weight).ok_or_else(|| self.absent(&weight))?.clone();
         let (cols, rows) = (tensor.shape[0], tensor.shape[1..].iter().product());
         let kernel = Kernel::choose(tensor.format, self.isa, self.numerics);
-        Ok(Matrix { tensor, rows, cols, kernel })
+        let bias = self.model.vector(&format!("{name}.bias")).unwrap_or_default();
+        Ok(Matrix { tensor, first: 0, rows, cols, kernel, bias })
     }
 
-    fn vector(&self, name: &str) -> Result<Vec<f32>, Error> {
-        self.model.vector(name).ok_or_else(|| self.absent(name))
+    fn values(&self, name: &str) -> Result<Vec<f32>, Error> {
+        self.model.values(name).ok_or_else(|| self.absent(name))
+    }
+
+    fn norm(&self, name: &str) -> Result<NormWeights, Error> {
+        let bias = self.model.vector(&format!("{name}.bias")).unwrap_or_default();
+        Ok(NormWeights { weight: self.values(&format!("{name}.weight"))?, bias })
     }
 
     fn layer(&self, architecture: &Architecture, i: usize) -> Result<LayerWeights, Error> {
-        let matrix = |part: &str| self.matrix(&format!("blk.{i}.{part}.weight"));
-        let vector = |part: &str| self.vector(&format!("blk.{i}.{part}"));
         let shape = &architecture.layers[i];
-        let bias = || {
-            Ok::<_, Error>([vector("attn_q.bias")?, vector("attn_k.bias")?, vector("attn_v.bias")?])
-        };
-        let ffn = match shape.ffn {
-            Ffn::Dense { width } => FfnWeights {
-                router: None,
-                gate: matrix("ffn_gate")?,
-                up: matrix("ffn_up")?,
-                down: matrix("ffn_down")?,
-                width,
-                experts: 1,
-                used: 1,
-            },
-            Ffn::Experts { experts, used, width } => FfnWeights {
-                router: Some(matrix("ffn_gate_inp")?),
-                gate: matrix("ffn_gate_exps")?,
-                up: matrix("ffn_up_exps")?,
-                down: matrix("ffn_down_exps")?,
-                width,
-                experts,
-                used,
-            },
+        let name = |part: &str| format!("blk.{i}.{part}");
+        let norm = |wanted: bool, part: &str| wanted.then(|| self.norm(&name(part))).transpose();
+        let qk_norm = |_| {
+            let [q, k] = ["attn_q_norm.weight", "attn_k_norm.weight"].map(name);
+            Ok::<_, Error>([self.values(&q)?, self.values(&k)?])
         };
         Ok(LayerWeights {
-            attn_norm: vector("attn_norm.weight")?,
-            ffn_norm: vector("ffn_norm.weight")?,
-            qkv: [matrix("attn_q")?, matrix("attn_k")?, matrix("attn_v")?],
-            qkv_bias: if shape.qkv_bias { Some(bias()?) } else { None },
-            output: matrix("attn_output")?,
-            ffn,
+            attn_norm: self.norm(&name("attn_norm"))?,
+            ffn_norm: norm(!shape.parallel, "ffn_norm")?,
+            post_attention: norm(shape.post_norms, "post_attention_norm")?,
+            post_ffn: norm(shape.post_norms, "post_ffw_norm")?,
+            qkv: self.qkv(shape, i)?,
+            qk_norm: shape.qk_norm.map(qk_norm).transpose()?,
+            output: self.matrix(&name("attn_output"))?,
+            ffn: self.ffn(&shape.ffn, i)?,
         })
+    }
+
+    fn qkv(&self, shape: &Layer, i: usize) -> Result<[Matrix; 3], Error> {
+        let matrix = |part: &str| self.matrix(&format!("blk.{i}.{part}"));
+        if !shape.fused_qkv {
+            return Ok([matrix("attn_q")?, matrix("attn_k")?, matrix("attn_v")?]);
+        }
+        let ([q, k, v], fused) = (shape.qkv_rows(), matrix("attn_qkv")?);
+        Ok([fused.part(0..q), fused.part(q..q + k), fused.part(q + k..q + k + v)])
+    }
+
+    fn ffn(&self, ffn: &Ffn, i: usize) -> Result<FfnWeights, Error> {
+        let (width, activation) = (ffn.width, ffn.activation);
+        let block = |end: &str, mixture| {
+            let matrix = |part: &str| self.matrix(&format!("blk.{i}.{part}{end}"));
+            let (up, down) = (matrix("ffn_up")?, matrix("ffn_down")?);
+            let (gate, up) = match ffn.gate {
+                Gate::None => (None, up),
+                Gate::Separate => (Some(matrix("ffn_gate")?), up),
+                Gate::Fused => (Some(up.part(0..width)), up.part(width..2 * width)),
+            };
+            Ok::<_, Error>(FfnWeights { mixture, gate, up, down, activation, width })
+        };
+        let Some(experts) = ffn.experts else { return block("", None) };
+        let router = self.matrix(&format!("blk.{i}.ffn_gate_inp"))?;
+        let shared =
+            |width| Ok::<_, Error>(Box::new(FfnWeights { width, ..block("_shexp", None)? }));
+        let shared = experts.shared.map(shared).transpose()?;
+        block("_exps", Some(Mixture { experts, router, shared }))
     }
 }

@@ -10,12 +10,12 @@ use yardstick_model::Model;
 use yardstick_reference::Reference;
 
 /// Verification of a device on a model.
-fn verify(device: &Device, model: &Arc<Model>) -> Vec<Check> {
+fn verify(device: &Device, model: &Arc<Model>, kv: KvType) -> Vec<Check> {
     let vocab = model.architecture().vocab;
     let options = Options {
         context: Some(yardstick_api::verify::CONTEXT),
         sequences: 2,
-        kv: KvType::F16,
+        kv,
         ..Options::default()
     };
     let mut session = Cpu.load(device, model, &options).expect("a golden model loads");
@@ -43,7 +43,7 @@ fn verification_passes_the_devices_and_catches_every_mutant() {
         let DeviceStatus::Ready(device) = &status else { continue };
         let mutant = device.id.starts_with("cpu:mutant");
         for case in &cases {
-            let checks = verify(device, &case.model);
+            let checks = verify(device, &case.model, KvType::F16);
             let failed: Vec<String> = checks
                 .iter()
                 .filter(|check| !check.passed())
@@ -56,4 +56,23 @@ fn verification_passes_the_devices_and_catches_every_mutant() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+#[cfg_attr(feature = "mutants", ignore = "mutants fail, and are meant to")]
+fn verification_passes_a_cache_in_8_bits() {
+    let models = yardstick_api::conformance::synthetic::models().expect("made-up models open");
+    let fits =
+        |model: &Model| yardstick_api::unfit_heads(model.architecture(), KvType::Q8_0).is_none();
+    let mut verified = 0;
+    for status in Cpu.devices() {
+        let DeviceStatus::Ready(device) = &status else { continue };
+        for (name, model) in models.iter().filter(|(_, model)| fits(model)) {
+            for check in verify(device, model, KvType::Q8_0) {
+                assert!(check.passed(), "{} {name}: {check:?}", device.id);
+            }
+            verified += 1;
+        }
+    }
+    assert!(verified > 5, "only {verified}");
 }

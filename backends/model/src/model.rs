@@ -90,6 +90,11 @@ impl Model {
         Some(decode(&self.gguf, info))
     }
 
+    /// All weights of a small tensor decoded to f32, whatever its dimensions (norms with weights per head), by name.
+    pub fn values(&self, name: &str) -> Option<Vec<f32>> {
+        Some(decode(&self.gguf, self.gguf.tensor(name)?))
+    }
+
     /// An error when the file changed on disk since it was opened; see [`Gguf::check_unchanged`].
     pub fn check_unchanged(&self) -> Result<(), Error> {
         self.gguf.check_unchanged()

@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use yardstick_model::arch::{Ffn, RotaryStyle};
+use yardstick_model::arch::{Experts, Factors, Gate, QkNorm, Requirement, RotaryStyle};
 use yardstick_model::gguf::Header;
-use yardstick_model::{Error, Gguf, Model};
+use yardstick_model::{Gguf, Model};
 
 fn golden() -> Option<PathBuf> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden"));
@@ -28,12 +28,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-const OURS: &[&str] = &["llama", "llama-untied", "llama-moe", "llama3-rope", "mqa", "qwen2"];
-
 #[test]
 fn opens_every_model_of_a_supported_family() {
     let Some(golden) = golden() else { return };
-    let arch = OURS.iter().map(|name| golden.join(format!("arch/{name}.gguf")));
+    let arch = files(&golden.join("arch")).into_iter();
     let quantised = ["quant", "quant-fallback"].iter().flat_map(|f| files(&golden.join(f)));
     let mut opened = 0;
     for path in arch.chain(quantised) {
@@ -44,24 +42,6 @@ fn opens_every_model_of_a_supported_family() {
         opened += 1;
     }
     assert!(opened > 25, "only {opened} files");
-}
-
-#[test]
-fn names_every_family_that_is_not_supported_yet() {
-    let Some(golden) = golden() else { return };
-    for path in files(&golden.join("arch")) {
-        let stem = path.file_stem().unwrap().to_str().unwrap();
-        if OURS.contains(&stem) {
-            continue;
-        }
-        match Model::open(&path).map(|m| m.info().name.clone()) {
-            Err(Error::Unsupported { what, supported, .. }) => {
-                assert!(what.contains("architecture"), "{what}");
-                assert!(supported.contains("llama") && supported.contains("qwen2"), "{supported}");
-            }
-            other => panic!("{stem}: {other:?}"),
-        }
-    }
 }
 
 #[test]
@@ -91,25 +71,115 @@ fn architectures_are_read_as_their_files_say() {
     let arch = llama.architecture();
     assert_eq!((arch.vocab, arch.embedding, arch.context), (288, 64, 512));
     assert_eq!((arch.layers.len(), arch.tied_head), (2, true));
-    assert_eq!(arch.rotary.style, RotaryStyle::Interleaved);
+    assert_eq!(arch.rotary[0].style, RotaryStyle::Interleaved);
     assert_eq!((arch.layers[1].heads, arch.layers[1].kv_heads), (4, 2));
     assert_eq!(llama.info().quantisation, "F32");
     let moe = open("llama-moe");
-    let expected = Ffn::Experts { experts: 4, used: 2, width: 128 };
-    assert_eq!(moe.architecture().layers[0].ffn, expected);
+    let expected = Experts { count: 4, used: 2, normalised: true, scale: 1.0, shared: None };
+    assert_eq!(moe.architecture().layers[0].ffn.experts, Some(expected));
     // Two of four experts of three matrices in each of two layers are not read; nor is the embedding.
     let experts = 3 * 2 * (64 * 128 * 4) * 4u64;
     let embedding = 288 * 64 * 4;
     assert_eq!(moe.info().streamed_bytes, moe.info().tensor_bytes - experts / 2 - embedding);
     let qwen2 = open("qwen2");
-    assert_eq!(qwen2.architecture().rotary.style, RotaryStyle::Halves);
+    assert_eq!(qwen2.architecture().rotary[0].style, RotaryStyle::Halves);
     assert!(qwen2.architecture().layers.iter().all(|l| l.qkv_bias));
     let rope = open("llama3-rope");
-    let factors = rope.architecture().rotary.factors.as_ref().unwrap();
+    let factors = rope.architecture().rotary[0].factors.of(1).unwrap();
     assert_eq!(factors.len(), 8);
     assert!(factors.iter().all(|f| *f >= 1.0) && factors.iter().any(|f| *f > 1.0), "{factors:?}");
     assert!(!open("llama-untied").architecture().tied_head);
     assert_eq!(open("mqa").architecture().layers[0].kv_heads, 1);
+}
+
+#[test]
+fn every_family_is_told_apart_by_its_description() {
+    use Requirement as R;
+    let Some(golden) = golden() else { return };
+    let open = |name: &str| Model::open(&golden.join(format!("arch/{name}.gguf"))).unwrap();
+    let cases: &[(&str, &[Requirement])] = &[
+        ("llama", &[R::RotaryNeighbours]),
+        ("qwen3", &[R::RotaryHalves, R::HeadNorm]),
+        ("qwen3moe", &[R::RotaryHalves, R::HeadNorm, R::Experts]),
+        (
+            "gemma2",
+            &[
+                R::RotaryHalves,
+                R::PostNorms,
+                R::Gelu,
+                R::Window,
+                R::ScoreSoftcap,
+                R::LogitSoftcap,
+                R::Scales,
+            ],
+        ),
+        (
+            "gemma3",
+            &[
+                R::RotaryHalves,
+                R::SeveralRotaries,
+                R::PostNorms,
+                R::HeadNorm,
+                R::Gelu,
+                R::Window,
+                R::Scales,
+            ],
+        ),
+        (
+            "phi3-rope-long",
+            &[
+                R::RotaryHalves,
+                R::RotaryFactorsByContext,
+                R::RotaryMagnitude,
+                R::FusedQkv,
+                R::FusedGate,
+            ],
+        ),
+        ("stablelm", &[R::RotaryHalves, R::PartialRotary, R::LayerNorm, R::QkvBias]),
+        (
+            "stablelm-parallel",
+            &[R::RotaryHalves, R::PartialRotary, R::LayerNorm, R::EachHeadNorm, R::ParallelBlocks],
+        ),
+        (
+            "gpt2",
+            &[
+                R::LearnedPositions,
+                R::LayerNorm,
+                R::QkvBias,
+                R::OtherBias,
+                R::FusedQkv,
+                R::PlainFfn,
+                R::Gelu,
+            ],
+        ),
+        ("openelm", &[R::RotaryHalves, R::HeadNorm, R::FusedQkv, R::UnequalLayers]),
+        ("granite", &[R::RotaryNeighbours, R::Scales]),
+        ("smollm3", &[R::RotaryNeighbours, R::LayersWithoutRotary]),
+    ];
+    for (name, expected) in cases {
+        let model = open(name);
+        let found = model.architecture().requirements();
+        assert_eq!(found, *expected, "{name}");
+        let all: Vec<Requirement> = Requirement::all().collect();
+        assert_eq!(model.architecture().missing(&all), None);
+        let message = model.architecture().missing(&[]).unwrap();
+        assert!(message.contains(&expected[0].to_string()), "{message}");
+    }
+    let gemma3 = open("gemma3");
+    let windows: Vec<bool> =
+        gemma3.architecture().layers.iter().map(|layer| layer.window == Some(8)).collect();
+    assert_eq!(windows, [true, true, true, true, true, false]);
+    let bases: Vec<f32> = gemma3.architecture().rotary.iter().map(|rotary| rotary.base).collect();
+    assert_eq!(bases, [1e6, 1e4]);
+    let openelm = open("openelm");
+    let layer = &openelm.architecture().layers[1];
+    assert_eq!((layer.heads, layer.kv_heads, layer.ffn.width), (4, 2, 160));
+    assert_eq!(layer.qk_norm, Some(QkNorm::Head));
+    let phi3 = open("phi3-rope-short");
+    assert_eq!(phi3.architecture().layers[0].ffn.gate, Gate::Fused);
+    let factors = &phi3.architecture().rotary[0].factors;
+    assert!(matches!(factors, Factors::ByContext { .. }));
+    assert_ne!(factors.of(1), factors.of(1 << 30));
 }
 
 #[test]

@@ -53,9 +53,9 @@ fn accepts_a_llama_and_variants_as_models() {
     ];
     for (name, file, dims, scale) in files {
         let model = Model::from_gguf(gguf(&file)).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let rotary = &model.architecture().rotary;
+        let rotary = &model.architecture().rotary[0];
         assert_eq!((rotary.dims, rotary.scale), (dims, scale), "{name}");
-        assert_eq!(rotary.frequencies().len(), dims / 2);
+        assert_eq!(rotary.frequencies(1).len(), dims / 2);
     }
 }
 

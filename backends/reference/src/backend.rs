@@ -2,15 +2,17 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use yardstick_api::{
     Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Numerics, Options,
     Session, Unsupported,
 };
-use yardstick_model::arch::{Ffn, Layer};
+use yardstick_model::arch::Layer;
 use yardstick_model::{Architecture, Model, ModelInfo};
 
 use crate::cache::Cache;
+use crate::forward::State;
 use crate::memory;
 use crate::session::ReferenceSession;
 use crate::weights::Weights;
@@ -49,6 +51,7 @@ impl Backend for Reference {
         options: &Options,
     ) -> Result<Footprint, Unsupported> {
         check_options(device, options)?;
+        check_model(&model.architecture, options)?;
         let footprint = footprint(model, options);
         let available = memory::available();
         // The mapped file counts too: read over and over from disk it would take hours.
@@ -67,14 +70,18 @@ impl Backend for Reference {
     ) -> Result<Box<dyn Session>, Error> {
         let mut footprint = self.plan(device, model.info(), options)?;
         model.check_unchanged()?;
-        let weights = Weights::new(model.clone())?;
+        let weights = Weights::new(model.clone(), threads(options))?;
         footprint.copied_bytes = weights.decoded_bytes();
         let architecture = model.architecture();
-        let cache = Cache::new(architecture, options.sequences, context(architecture, options))?;
+        let context = context(architecture, options);
+        let cache = Cache::new(architecture, options.sequences, context, options.kv)?;
+        let chosen_by = options.rotary_context.unwrap_or(context);
+        let frequencies = architecture.rotary.iter().map(|r| r.frequencies(chosen_by)).collect();
+        let words = |layer: &Layer| layer.ffn.experts.map_or(0, |e| e.count.div_ceil(64));
+        let empty = |layer: &Layer| (0..words(layer)).map(|_| AtomicU64::new(0)).collect();
+        let touched = architecture.layers.iter().map(empty).collect();
         Ok(Box::new(ReferenceSession {
-            weights,
-            cache,
-            threads: threads(options),
+            state: State { weights, cache, frequencies, touched },
             chunk: options.chunk,
             footprint,
             logits: Vec::new(),
@@ -102,6 +109,20 @@ fn check_options(device: &Device, options: &Options) -> Result<(), Unsupported> 
     }
 }
 
+/// What only the model and the options together say.
+fn check_model(architecture: &Architecture, options: &Options) -> Result<(), Unsupported> {
+    let refuse = |reason: String, fix: &str| Err(Unsupported { reason, fix: Some(fix.into()) });
+    let context = context(architecture, options);
+    if let Some(longest) = architecture.longest().filter(|&longest| longest < context) {
+        let reason = format!("a context of {context}, the model has learned {longest} positions");
+        return refuse(reason, "ask for a shorter context");
+    }
+    if let Some(reason) = yardstick_api::unfit_heads(architecture, options.kv) {
+        return refuse(reason, "use an f16 or f32 cache");
+    }
+    Ok(())
+}
+
 /// Threads beyond the processors would only wait for each other.
 fn threads(options: &Options) -> usize {
     let usable = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -118,10 +139,9 @@ fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
     let positions = product(&[context(architecture, options), options.sequences]);
     let layers = &architecture.layers;
     let kv = layers.iter().fold(0_u64, |sum, layer| {
-        sum.saturating_add(product(&[
-            layer.kv_heads,
-            layer.key_dim.saturating_add(layer.value_dim),
-        ]))
+        let width = [layer.key_dim, layer.value_dim]
+            .map(|dim| options.kv.bytes_of(product(&[layer.kv_heads, dim])));
+        sum.saturating_add(width[0]).saturating_add(width[1])
     });
     let rows = positions.min(options.chunk as u64);
     let widest = layers.iter().map(|layer| width(architecture, layer)).max().unwrap_or(0);
@@ -130,7 +150,7 @@ fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
     Footprint {
         mapped_bytes: model.tensor_bytes,
         copied_bytes: product(&[4, architecture.embedding, vectors]),
-        kv_bytes: positions.saturating_mul(kv).saturating_mul(4),
+        kv_bytes: positions.saturating_mul(kv),
         scratch_bytes: rows.saturating_mul(widest).saturating_add(head).saturating_mul(4),
     }
 }
@@ -140,9 +160,7 @@ fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
 fn width(architecture: &Architecture, layer: &Layer) -> u64 {
     let attention = product(&[layer.heads, layer.key_dim.saturating_add(layer.value_dim)])
         .saturating_add(product(&[layer.kv_heads, layer.key_dim.saturating_add(layer.value_dim)]));
-    let inner = match layer.ffn {
-        Ffn::Dense { width } | Ffn::Experts { width, .. } => product(&[3, width]),
-    };
+    let inner = product(&[3, layer.ffn.width]);
     product(&[4, architecture.embedding]).saturating_add(attention.max(inner))
 }
 

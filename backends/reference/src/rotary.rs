@@ -18,11 +18,12 @@ impl Angles {
         frequencies: &[f64],
         positions: impl Iterator<Item = usize>,
     ) -> Angles {
+        let magnitude = f64::from(rotary.magnitude);
         let turns = positions
             .flat_map(|position| {
                 frequencies.iter().map(move |frequency| {
                     let (sin, cos) = (position as f64 * frequency).sin_cos();
-                    (cos as f32, sin as f32)
+                    ((cos * magnitude) as f32, (sin * magnitude) as f32)
                 })
             })
             .collect();
@@ -53,22 +54,24 @@ impl Angles {
 
 #[cfg(test)]
 mod tests {
+    use yardstick_model::arch::Factors;
+
     use super::*;
 
     #[test]
     fn pairs_turn_by_position_times_frequency_and_the_rest_stays() {
         let cases = [
-            (RotaryStyle::Interleaved, [0.0, 1.0, 0.0, 2.0]),
-            (RotaryStyle::Halves, [0.0, 0.0, 1.0, 2.0]),
+            (RotaryStyle::Interleaved, 1.0, [0.0, 1.0, 0.0, 2.0]),
+            (RotaryStyle::Halves, 1.0, [0.0, 0.0, 1.0, 2.0]),
+            (RotaryStyle::Halves, 3.0, [0.0, 0.0, 3.0, 6.0]),
         ];
-        for (style, expected) in cases {
-            let rotary = Rotary { style, dims: 4, base: 10_000.0, scale: 1.0, factors: None };
+        for (style, magnitude, expected) in cases {
+            let factors = Factors::None;
+            let (base, scale, yarn) = (10_000.0, 1.0, None);
+            let rotary = Rotary { style, dims: 4, base, scale, factors, magnitude, yarn };
             // A quarter turn of the first pair, none of the second.
             let angles = Angles::new(&rotary, &[std::f64::consts::FRAC_PI_2, 0.0], [1].into_iter());
-            let mut head = match style {
-                RotaryStyle::Interleaved => [1.0, 0.0, 0.0, 2.0, 9.0],
-                RotaryStyle::Halves => [1.0, 0.0, 0.0, 2.0, 9.0],
-            };
+            let mut head = [1.0, 0.0, 0.0, 2.0, 9.0];
             angles.rotate(&mut head, 1, 5);
             for (value, expected) in head.iter().zip(expected.iter().chain(&[9.0])) {
                 assert!((value - expected).abs() < 1e-6, "{style:?}: {head:?}");

@@ -1,21 +1,18 @@
 //! A model resident in the reference: checks calls, cuts them into chunks, keeps logits.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use yardstick_api::{
-    Batch, Error, Facts, Footprint, Known, KvType, Logits, Numerics, Rows, Sequence, Session, Span,
+    Batch, Error, Facts, Footprint, Known, Logits, Numerics, Rows, Sequence, Session, Span,
 };
 
 use crate::backend::DEVICE;
-use crate::cache::Cache;
-use crate::forward::{Row, forward};
+use crate::forward::{Row, State, forward};
 use crate::memory::zeros;
-use crate::weights::Weights;
 
 pub(crate) struct ReferenceSession {
-    pub(crate) weights: Weights,
-    pub(crate) cache: Cache,
-    pub(crate) threads: usize,
+    pub(crate) state: State,
     pub(crate) chunk: usize,
     pub(crate) footprint: Footprint,
     /// (rows asked for, vocab) of the last call.
@@ -48,8 +45,9 @@ impl ReferenceSession {
     }
 
     fn span_rows(&self, span: &Span<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
-        let (sequence, length) = self.cache.find(span.sequence)?;
-        let (vocab, context) = (self.weights.architecture().vocab, self.cache.context());
+        let (sequence, length) = self.state.cache.find(span.sequence)?;
+        let (vocab, context) =
+            (self.state.weights.architecture().vocab, self.state.cache.context());
         if span.tokens.is_empty() {
             return Err(Error::Invalid(format!("no tokens for sequence {sequence}")));
         }
@@ -74,17 +72,17 @@ impl Session for ReferenceSession {
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         let rows = self.rows(batch)?;
         let wanted = rows.iter().filter(|row| row.wanted).count();
-        let mut logits = zeros(wanted.saturating_mul(self.weights.architecture().vocab))?;
+        let mut logits = zeros(wanted.saturating_mul(self.state.weights.architecture().vocab))?;
         let mut rest = logits.as_mut_slice();
         for chunk in rows.chunks(self.chunk) {
-            let part = forward(&self.weights, &mut self.cache, self.threads, chunk)?;
+            let part = forward(&mut self.state, chunk)?;
             let (filled, left) = rest.split_at_mut(part.len());
             filled.copy_from_slice(&part);
             rest = left;
         }
         // Only now that nothing can fail do the sequences grow.
         for row in &rows {
-            self.cache.set_length(row.sequence, row.position + 1);
+            self.state.cache.set_length(row.sequence, row.position + 1);
         }
         self.logits = logits;
         Ok(())
@@ -95,31 +93,31 @@ impl Session for ReferenceSession {
     }
 
     fn logits(&mut self) -> Result<Logits<'_>, Error> {
-        Ok(Logits { vocab: self.weights.architecture().vocab, values: &self.logits })
+        Ok(Logits { vocab: self.state.weights.architecture().vocab, values: &self.logits })
     }
 
     fn truncate(&mut self, sequence: Sequence, length: usize) -> Result<(), Error> {
-        let (index, now) = self.cache.find(sequence)?;
+        let (index, now) = self.state.cache.find(sequence)?;
         if length > now {
             let reason = format!("sequence {index} holds {now} positions, cannot keep {length}");
             return Err(Error::Invalid(reason));
         }
-        self.cache.set_length(index, length);
+        self.state.cache.set_length(index, length);
         Ok(())
     }
 
     fn copy(&mut self, from: Sequence, to: Sequence) -> Result<(), Error> {
-        let ((from, _), (to, _)) = (self.cache.find(from)?, self.cache.find(to)?);
-        self.cache.copy(from, to);
+        let ((from, _), (to, _)) = (self.state.cache.find(from)?, self.state.cache.find(to)?);
+        self.state.cache.copy(from, to);
         Ok(())
     }
 
     fn length(&self, sequence: Sequence) -> usize {
-        self.cache.find(sequence).map_or(0, |(_, length)| length)
+        self.state.cache.find(sequence).map_or(0, |(_, length)| length)
     }
 
     fn facts(&self) -> Facts {
-        let info = self.weights.model().info();
+        let info = self.state.weights.model().info();
         let kernel = "row decoded to f32, f32 dot products".to_owned();
         let formats = info.formats.iter();
         Facts {
@@ -127,19 +125,33 @@ impl Session for ReferenceSession {
             isa: format!("{}, as compiled", std::env::consts::ARCH).into(),
             adapter: Known::unavailable("the reference does not ask which processor it runs on"),
             driver: Known::unavailable("a processor has none"),
-            threads: self.threads.into(),
-            context: self.cache.context(),
-            sequences: self.cache.sequences(),
+            threads: self.state.weights.threads.into(),
+            context: self.state.cache.context(),
+            sequences: self.state.cache.sequences(),
             chunk: self.chunk,
-            kv: KvType::F32,
-            numerics: Numerics::F32,
+            kv: self.state.cache.kind(),
+            numerics: Numerics::F32.with_kv(self.state.cache.kind()),
             mapped_bytes: self.footprint.mapped_bytes,
             copied_bytes: self.footprint.copied_bytes,
             kv_bytes: self.footprint.kv_bytes,
             scratch_bytes: self.footprint.scratch_bytes,
             streamed_bytes: info.streamed_bytes,
             kernels: formats.map(|(format, _)| (format.name().into(), kernel.clone())).collect(),
-            notes: BTreeMap::new(),
+            notes: notes(&self.state),
         }
     }
+}
+
+/// Keys of the file that count for nothing, and how many experts were run.
+fn notes(state: &State) -> BTreeMap<String, Known<String>> {
+    let architecture = state.weights.architecture();
+    let ignored = architecture.ignored.iter().enumerate();
+    let ignored = ignored.map(|(i, text)| (format!("ignored key {}", i + 1), text.clone()));
+    let touched = architecture.layers.iter().zip(&state.touched).filter_map(|(layer, touched)| {
+        let ran = touched.iter().map(|bits| bits.load(Ordering::Relaxed).count_ones() as usize);
+        Some((layer.ffn.experts?, ran.sum()))
+    });
+    let experts = yardstick_api::experts_note(touched);
+    let experts = experts.map(|text| ("experts".to_owned(), text));
+    ignored.chain(experts).map(|(name, text)| (name, Known::Value(text))).collect()
 }

@@ -1,44 +1,32 @@
 //! The weights as the forward pass names them: matrices stay in the file, norms and biases are decoded at load.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use yardstick_api::Error;
 use yardstick_model::{Architecture, Model, Tensor};
 
-/// A model with its small vectors decoded.
+use crate::matmul::matmul;
+
+/// A model with its small vectors decoded, and how many threads multiply.
 pub(crate) struct Weights {
     model: Arc<Model>,
-    /// (embedding)
-    pub(crate) output_norm: Vec<f32>,
-    /// One entry a layer.
-    pub(crate) layers: Vec<LayerVectors>,
-}
-
-/// Norms and biases of a layer.
-pub(crate) struct LayerVectors {
-    /// (embedding)
-    pub(crate) attn_norm: Vec<f32>,
-    /// (embedding)
-    pub(crate) ffn_norm: Vec<f32>,
-    /// Q (heads * key_dim), K (kv_heads * key_dim) and V (kv_heads * value_dim), where the architecture has them.
-    pub(crate) qkv_bias: Option<[Vec<f32>; 3]>,
+    /// Norms and biases by GGUF name.
+    vectors: HashMap<String, Vec<f32>>,
+    pub(crate) threads: usize,
 }
 
 impl Weights {
-    pub(crate) fn new(model: Arc<Model>) -> Result<Weights, Error> {
-        let vector = |name: &str| model.vector(name).ok_or_else(|| missing(name));
-        let layers = model.architecture().layers.iter().enumerate().map(|(i, layer)| {
-            let of = |name: &str| vector(&format!("blk.{i}.{name}"));
-            let qkv_bias = match layer.qkv_bias {
-                true => Some([of("attn_q.bias")?, of("attn_k.bias")?, of("attn_v.bias")?]),
-                false => None,
-            };
-            let (attn_norm, ffn_norm) = (of("attn_norm.weight")?, of("ffn_norm.weight")?);
-            Ok(LayerVectors { attn_norm, ffn_norm, qkv_bias })
+    pub(crate) fn new(model: Arc<Model>, threads: usize) -> Result<Weights, Error> {
+        let small = |part: &str| part.ends_with(".bias") || part.ends_with("_norm.weight");
+        let specs = model.architecture().tensors().into_iter().filter(|spec| small(spec.part));
+        let decoded = specs.map(|spec| {
+            let values = model.values(&spec.name).ok_or_else(|| missing(&spec.name))?;
+            Ok((spec.name, values))
         });
-        let layers = layers.collect::<Result<_, Error>>()?;
-        let output_norm = vector("output_norm.weight")?;
-        Ok(Weights { model, output_norm, layers })
+        let vectors = decoded.collect::<Result<_, Error>>()?;
+        Ok(Weights { model, vectors, threads })
     }
 
     pub(crate) fn model(&self) -> &Model {
@@ -49,36 +37,72 @@ impl Weights {
         self.model.architecture()
     }
 
+    /// `x` (tokens, cols) times a matrix of a layer, `attn_q`, plus its bias where it has one: (tokens, rows).
+    pub(crate) fn product(&self, layer: usize, name: &str, x: &[f32]) -> Result<Vec<f32>, Error> {
+        let tensor = self.matrix(layer, name)?;
+        self.product_of_rows(layer, name, 0..tensor.rows, x)
+    }
+
+    /// As [`Weights::product`], of some rows of a matrix: one of several that were put into one tensor.
+    pub(crate) fn product_of_rows(
+        &self,
+        layer: usize,
+        name: &str,
+        rows: Range<usize>,
+        x: &[f32],
+    ) -> Result<Vec<f32>, Error> {
+        let mut y = matmul(self.threads, part(self.matrix(layer, name)?, rows.clone()), x)?;
+        if let Some(bias) = self.vector(&format!("blk.{layer}.{name}.bias")) {
+            add_to_rows(&mut y, &bias[rows]);
+        }
+        Ok(y)
+    }
+
     /// A matrix of a layer, `attn_q`: (rows, cols).
     pub(crate) fn matrix(&self, layer: usize, name: &str) -> Result<Tensor<'_>, Error> {
         self.tensor(&format!("blk.{layer}.{name}.weight"))
     }
 
-    /// The token embedding, (vocab, embedding).
-    pub(crate) fn embedding(&self) -> Result<Tensor<'_>, Error> {
-        self.tensor("token_embd.weight")
+    /// A tensor by GGUF name.
+    pub(crate) fn tensor(&self, name: &str) -> Result<Tensor<'_>, Error> {
+        self.model.tensor(name).ok_or_else(|| missing(name))
     }
 
     /// The head, (vocab, embedding).
     pub(crate) fn head(&self) -> Result<Tensor<'_>, Error> {
         match self.architecture().tied_head {
-            true => self.embedding(),
+            true => self.tensor("token_embd.weight"),
             false => self.tensor("output.weight"),
         }
     }
 
-    fn tensor(&self, name: &str) -> Result<Tensor<'_>, Error> {
-        self.model.tensor(name).ok_or_else(|| missing(name))
+    /// A norm or bias by GGUF name.
+    pub(crate) fn vector(&self, name: &str) -> Option<&[f32]> {
+        self.vectors.get(name).map(Vec::as_slice)
+    }
+
+    /// A norm or bias that must be there.
+    pub(crate) fn needed(&self, name: &str) -> Result<&[f32], Error> {
+        self.vector(name).ok_or_else(|| missing(name))
     }
 
     /// Bytes of the decoded vectors.
     pub(crate) fn decoded_bytes(&self) -> u64 {
-        let of_layer = |layer: &LayerVectors| {
-            let biases = layer.qkv_bias.iter().flatten().map(Vec::len).sum::<usize>();
-            layer.attn_norm.len() + layer.ffn_norm.len() + biases
-        };
-        let values = self.output_norm.len() + self.layers.iter().map(of_layer).sum::<usize>();
-        values as u64 * 4
+        self.vectors.values().map(Vec::len).sum::<usize>() as u64 * 4
+    }
+}
+
+/// Some rows of a tensor.
+pub(crate) fn part(tensor: Tensor<'_>, rows: Range<usize>) -> Tensor<'_> {
+    let stride = tensor.format.row_bytes(tensor.cols);
+    let bytes = &tensor.bytes[rows.start * stride..rows.end * stride];
+    Tensor { rows: rows.len(), bytes, ..tensor }
+}
+
+/// Adds `bias` (width) to every row of `x` (rows, width).
+pub(crate) fn add_to_rows(x: &mut [f32], bias: &[f32]) {
+    for row in x.chunks_exact_mut(bias.len()) {
+        row.iter_mut().zip(bias).for_each(|(x, y)| *x += y);
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use yardstick_api::conformance::{self, Golden, golden, synthetic};
 use yardstick_api::verify::{compare, expect, observe, reference_options};
 use yardstick_api::{
-    Backend, Batch, Device, DeviceStatus, Numerics, Options, Rows, Sequence, Session, Span, Token,
+    Backend, Batch, Device, DeviceStatus, KvType, Numerics, Options, Rows, Sequence, Session, Span,
+    Token,
 };
 use yardstick_reference::Reference;
 
@@ -29,8 +30,9 @@ fn exact_answers_of_quantised_models_are_met_to_rounding() {
     let Golden::Cases(cases) = golden(golden_folder()) else {
         return println!("skipped: no golden answers");
     };
-    let options = Options { context: Some(24), ..Options::default() };
     for case in cases {
+        let context = Some(case.context.unwrap_or(24));
+        let options = Options { context, kv: KvType::F32, ..Options::default() };
         let mut session = Reference.load(&device(), &case.model, &options).expect("loads");
         let actual = run(&mut *session, &[(0, &case.tokens)]);
         let nmse =
@@ -42,7 +44,9 @@ fn exact_answers_of_quantised_models_are_met_to_rounding() {
 #[test]
 fn logits_do_not_depend_on_how_tokens_are_grouped_to_the_bit() {
     for case in synthetic::cases(&Reference).expect("made-up models run") {
-        let options = Options { context: Some(24), sequences: 2, chunk: 7, ..Options::default() };
+        let kv = KvType::F32;
+        let options =
+            Options { context: Some(24), sequences: 2, chunk: 7, kv, ..Options::default() };
         let mut session = Reference.load(&device(), &case.model, &options).expect("loads");
         let mut steps = Vec::new();
         for token in &case.tokens {
@@ -76,7 +80,7 @@ fn the_reference_passes_its_own_verification_and_a_neighbour_does_not() {
 #[test]
 fn a_plan_that_does_not_fit_says_the_numbers() {
     let (_, model) = synthetic::models().expect("made-up models open").swap_remove(0);
-    let options = Options { context: Some(1 << 50), ..Options::default() };
+    let options = Options { context: Some(1 << 50), kv: KvType::F32, ..Options::default() };
     let refusal = Reference.plan(&device(), model.info(), &options).expect_err("refused");
     // 2 layers, 1 KV head of 16 + 16, 4 bytes: 256 bytes a position.
     let kv = ((1_u64 << 50) * 256) >> 20;

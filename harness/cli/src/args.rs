@@ -108,7 +108,7 @@ pub(crate) struct Run {
     /// Threads: a list and ranges (1,2 or 1-8*2)
     #[arg(long, value_name = "LIST")]
     pub(crate) threads: Option<String>,
-    /// Key and value storage: f16, f32
+    /// Key and value storage: f16, f32, q8_0
     #[arg(long, value_name = "LIST")]
     pub(crate) kv: Option<String>,
     /// Positions a sequence can hold

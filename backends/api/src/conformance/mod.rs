@@ -39,6 +39,8 @@ pub struct Case {
     pub tokens: Vec<Token>,
     /// (tokens, vocab): logits of every position.
     pub expected: Vec<f32>,
+    /// The context a session must be loaded with to give these answers; `None`: any that has room.
+    pub context: Option<usize>,
     /// Largest absolute error of a logit in f32 arithmetic with an f32 KV cache; `None` judges by NMSE alone.
     pub tolerance: Option<f32>,
 }
@@ -195,18 +197,22 @@ fn run_checks(
     }
 }
 
-/// Options to try: every numerics class with both KV types and with and without repacking; the first two, which
-/// differ in chunk size, thoroughly.
+/// Options to try: every numerics class with every KV type and with and without repacking; the first two, which
+/// differ in chunk size, thoroughly, and KV blocks too.
 fn variants(device: &Device, case: &Case) -> Vec<(Options, bool)> {
     let base = Options {
-        context: Some(case.tokens.len() + bench::SPARE),
+        context: Some(case.context.unwrap_or(case.tokens.len() + bench::SPARE)),
         sequences: bench::SEQUENCES,
         kv: KvType::F32,
         ..Options::default()
     };
-    let mut all = vec![(base.clone(), true), (Options { chunk: 5, ..base.clone() }, true)];
+    let blocks = Options { kv: KvType::Q8_0, ..base.clone() };
+    let mut all =
+        vec![(base.clone(), true), (Options { chunk: 5, ..base.clone() }, true), (blocks, true)];
     for &numerics in &device.numerics {
-        for (kv, repack) in [(KvType::F32, false), (KvType::F16, true), (KvType::F16, false)] {
+        let kinds =
+            [(KvType::F32, false), (KvType::F16, true), (KvType::F16, false), (KvType::Q8_0, true)];
+        for (kv, repack) in kinds {
             let numerics = Some(numerics);
             all.push((Options { numerics, kv, repack, ..base.clone() }, false));
         }

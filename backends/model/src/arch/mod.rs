@@ -1,15 +1,25 @@
 //! Architectures as data: what a forward pass must know, read from a GGUF file's metadata.
 //!
-//! A new model family is one row in a table here and one golden test, not a new forward pass.
-//! Fields for families not in the table yet (gemma, phi, stablelm, ...) arrive with them.
+//! A new model family is one row in `families.rs` and one golden test, not a new forward pass. A backend reads
+//! [`Architecture`] and never the family's name; what it lacks it learns from [`Architecture::missing`].
 
+mod build;
 mod families;
+mod ffn;
+mod layer;
 mod read;
+mod requirements;
 mod rotary;
 mod tensors;
 
-pub(crate) use families::{Bias, FAMILIES, Family};
-pub use rotary::{Rotary, RotaryStyle};
+use crate::gguf::Gguf;
+
+pub(crate) use build::{Numbers, Scales};
+pub(crate) use families::{ExpertRule, FAMILIES, Family, WindowRule};
+pub use ffn::{Activation, Experts, Ffn, Gate};
+pub use layer::{Layer, QkNorm};
+pub use requirements::Requirement;
+pub use rotary::{Factors, Rotary, RotaryStyle, Yarn};
 pub use tensors::TensorSpec;
 
 /// Everything a forward pass needs to know beside the tensors themselves.
@@ -23,49 +33,97 @@ pub struct Architecture {
     pub embedding: usize,
     /// Context length the model was trained for.
     pub context: usize,
-    /// Epsilon of every RMS norm.
-    pub norm_eps: f32,
-    /// Rotary embedding.
-    pub rotary: Rotary,
+    /// Every norm of the stream, and the kind of the norms of queries and keys.
+    pub norm: Norm,
+    /// Rotary embeddings, which layers name by index; empty where no layer turns anything.
+    pub rotary: Vec<Rotary>,
+    /// Rows of `position_embd.weight`, (positions, embedding), added to the embedding: no sequence may be longer.
+    pub positions: Option<usize>,
+    /// The embedding's rows are multiplied by this before positions are added.
+    pub embedding_scale: f32,
+    /// What a block adds to the stream is multiplied by this.
+    pub residual_scale: f32,
+    /// The head's products are multiplied by this.
+    pub logit_scale: f32,
+    /// Then `cap * tanh(logit / cap)`.
+    pub logit_softcap: Option<f32>,
+    /// Queries far into a text grow.
+    pub temperature: Option<Temperature>,
     /// The head is the token embedding (no `output.weight`).
     pub tied_head: bool,
+    /// The head has a bias (`output.bias`).
+    pub head_bias: bool,
     /// One entry a layer.
     pub layers: Vec<Layer>,
+    /// Keys of the file that this family does not honour, and why, for the facts.
+    pub ignored: Vec<String>,
 }
 
-/// One transformer layer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads; divides `heads`.
-    pub kv_heads: usize,
-    /// Width of a query or key head.
-    pub key_dim: usize,
-    /// Width of a value head.
-    pub value_dim: usize,
-    /// Q, K and V carry biases (`attn_q.bias`, ...).
-    pub qkv_bias: bool,
-    /// Feed-forward block.
-    pub ffn: Ffn,
+/// The norms of a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norm {
+    /// Formula.
+    pub kind: NormKind,
+    /// Epsilon.
+    pub eps: f32,
+    /// Norms of the stream have a bias (`attn_norm.bias`, ...); those of queries and keys never do.
+    pub bias: bool,
 }
 
-/// A gated feed-forward block: `down(silu(gate(x)) * up(x))`, dense or a mixture of experts.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ffn {
-    /// `ffn_gate`, `ffn_up`: (width, embedding); `ffn_down`: (embedding, width).
-    Dense {
-        /// Inner width.
-        width: usize,
-    },
-    /// `ffn_gate_inp`: (experts, embedding); `ffn_{gate,up}_exps`: (experts, width, embedding);
-    /// `ffn_down_exps`: (experts, embedding, width). Softmax over all experts, the best `used` kept and renormalised (Mixtral).
-    Experts {
-        /// Experts stored.
-        experts: usize,
-        /// Experts run per token.
-        used: usize,
-        /// Inner width of one expert.
-        width: usize,
-    },
+/// How a norm scales its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormKind {
+    /// `x / sqrt(mean(x^2) + eps) * weight`
+    Rms,
+    /// `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight + bias`
+    Layer,
+}
+
+/// Queries at position p are multiplied by `1 + scale * ln(1 + floor(p / length))` (`attention.temperature_scale`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Temperature {
+    /// Strength.
+    pub scale: f32,
+    /// Positions of a step.
+    pub length: usize,
+}
+
+impl Temperature {
+    /// The factor of queries at a position.
+    pub fn at(&self, position: usize) -> f32 {
+        let steps = (position / self.length.max(1)) as f64;
+        (1.0 + f64::from(self.scale) * (1.0 + steps).ln()) as f32
+    }
+}
+
+impl Architecture {
+    /// The most positions a sequence may have; `None` where the architecture sets no end.
+    pub fn longest(&self) -> Option<usize> {
+        self.positions
+    }
+
+    /// Whether long or short rotary factors are used depends on the context a session is loaded with.
+    pub fn depends_on_context(&self) -> bool {
+        self.rotary.iter().any(|rotary| matches!(rotary.factors, Factors::ByContext { .. }))
+    }
+
+    /// The families that can be read, by GGUF's names.
+    pub fn supported() -> impl Iterator<Item = &'static str> {
+        FAMILIES.iter().map(|family| family.name)
+    }
+
+    /// Fills in rotary factors from their tensors, after the lengths were checked.
+    pub(crate) fn read_factors(&mut self, gguf: &Gguf) -> Result<(), crate::Error> {
+        for rotary in &mut self.rotary {
+            match &mut rotary.factors {
+                Factors::None => {}
+                Factors::Fixed(values) => *values = read::factors(gguf, "rope_freqs.weight")?,
+                Factors::ByContext { short, long, .. } => {
+                    *short = read::factors(gguf, "rope_factors_short.weight")?;
+                    *long = read::factors(gguf, "rope_factors_long.weight")?;
+                }
+            }
+        }
+        Ok(())
+    }
 }

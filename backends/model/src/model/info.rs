@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::arch::{Architecture, Ffn, TensorSpec};
+use crate::arch::{Architecture, TensorSpec};
 use crate::gguf::{TensorInfo, escape};
 use crate::{Error, Format, Gguf};
 
@@ -104,12 +104,14 @@ fn formats(tensors: &[TensorInfo]) -> Vec<(Format, u64)> {
 fn streamed(gguf: &Gguf, architecture: &Architecture, specs: &[TensorSpec]) -> u64 {
     let bytes_of = |spec: &TensorSpec| {
         let bytes = gguf.tensor(&spec.name).map_or(0, |t| t.bytes as u64);
-        match spec.layer.map(|i| &architecture.layers[i].ffn) {
+        match spec.layer.map(|i| architecture.layers[i].ffn.experts) {
             // The experts are the slowest dimension of three: each takes the same share.
-            Some(&Ffn::Experts { experts, used, .. }) if spec.shape.len() == 3 => {
-                bytes / experts as u64 * used as u64
+            Some(Some(experts)) if spec.shape.len() == 3 => {
+                bytes / experts.count as u64 * experts.used as u64
             }
             None if spec.part == "token_embd.weight" && !architecture.tied_head => 0,
+            // A row of it.
+            None if spec.part == "position_embd.weight" => 0,
             _ => bytes,
         }
     };

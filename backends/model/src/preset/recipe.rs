@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::arch::{Architecture, Bias, FAMILIES, Family, Ffn, Layer, Rotary};
+use crate::arch::{Architecture, FAMILIES, Factors, Family, Numbers, Rotary, Scales};
 
 /// Version of the generator and of the weights' statistics. Bump it with any change of them, and recompute the manifest.
 pub(super) const GENERATOR: u32 = 1;
@@ -67,7 +67,7 @@ impl Recipe {
 
     fn check(&self) -> Result<(), String> {
         let family = self.family()?;
-        if self.rope_factors.is_some() && !family.rope_freqs {
+        if self.rope_factors.is_some() && !family.rope_factors {
             return Err(format!("rope_factors: found some, expected none with {}", family.name));
         }
         let sizes = [
@@ -130,31 +130,36 @@ impl Recipe {
     pub fn network(&self) -> Result<Architecture, RecipeError> {
         let error = |problem| RecipeError { preset: self.name.clone(), problem };
         let family = self.family().map_err(error)?;
-        let head_dim = self.head_dim as usize;
-        let layer = Layer {
-            heads: self.heads as usize,
-            kv_heads: self.kv_heads as usize,
-            key_dim: head_dim,
-            value_dim: head_dim,
-            qkv_bias: family.qkv_bias == Bias::Present,
-            ffn: Ffn::Dense { width: self.ffn as usize },
-        };
-        Ok(Architecture {
-            name: self.architecture.clone(),
+        let (layers, head_dim) = (self.layers as usize, self.head_dim as usize);
+        let factors = self.rope_factors.clone().map_or(Factors::None, Factors::Fixed);
+        let rotary = family.rotary.map(|style| Rotary {
+            style,
+            dims: head_dim,
+            base: self.rope_base,
+            scale: 1.0,
+            factors,
+            magnitude: 1.0,
+            yarn: None,
+        });
+        let numbers = Numbers {
             vocab: self.vocab as usize,
             embedding: self.embedding as usize,
             context: self.context as usize,
             norm_eps: self.norm_eps,
-            rotary: Rotary {
-                style: family.rotary,
-                dims: head_dim,
-                base: self.rope_base,
-                scale: 1.0,
-                factors: self.rope_factors.clone(),
-            },
-            tied_head: self.tied_head,
-            layers: vec![layer; self.layers as usize],
-        })
+            heads: vec![self.heads as usize; layers],
+            kv_heads: vec![self.kv_heads as usize; layers],
+            widths: vec![self.ffn as usize; layers],
+            windows: vec![None; layers],
+            key_dim: head_dim,
+            value_dim: head_dim,
+            experts: None,
+            rotary: rotary.map(|rotary| (rotary, None)),
+            softcaps: [None; 2],
+            scales: Scales::default(),
+            temperature: None,
+            ignored: Vec::new(),
+        };
+        Ok(family.build(numbers, &|name| name == "output.weight" && !self.tied_head))
     }
 
     /// Every fact of the recipe as text, floats as bits: what the recipe's hash is taken of. Comments and spelling do not count.

@@ -96,9 +96,9 @@ pub fn parse_automatic(text: &str) -> Result<Vec<Option<usize>>, ValueError> {
 
 /// KV storage types separated by commas.
 pub fn parse_kv(text: &str) -> Result<Vec<KvType>, ValueError> {
-    let table = [("f32", KvType::F32), ("f16", KvType::F16)];
+    let table = KvType::ALL.map(|kind| (kind.name(), kind));
     let kinds = items(text).map(|item| lookup(&table, item)).collect::<Result<_, _>>()?;
-    not_empty(kinds, text, "f32 or f16")
+    not_empty(kinds, text, "f32, f16 or q8_0")
 }
 
 /// Numerics classes separated by commas; `auto` (`None`) is the device's default.

@@ -90,6 +90,40 @@ pub(crate) fn widen(isa: Isa, half: &[u16], out: &mut [f32]) {
 }
 
 per_isa! {
+    /// f32 of 8-bit columns: blocks of (32, 16) values, and for each block the scales of its 16 columns (f16 bits).
+    fn widen_columns(values: &[i8], scales: &[u16], out: &mut [f32]) = widen_columns_body;
+}
+
+#[inline(always)]
+fn widen_columns_body(values: &[i8], scales: &[u16], out: &mut [f32]) {
+    let blocks = values.as_chunks::<{ 32 * LINE }>().0.iter().zip(scales.as_chunks::<LINE>().0);
+    for ((values, scales), out) in blocks.zip(out.as_chunks_mut::<{ 32 * LINE }>().0) {
+        let scales = scales.map(f16_to_f32);
+        for (q, out) in values.as_chunks::<LINE>().0.iter().zip(out.as_chunks_mut::<LINE>().0) {
+            for i in 0..LINE {
+                out[i] = f32::from(q[i]) * scales[i];
+            }
+        }
+    }
+}
+
+per_isa! {
+    /// f32 of 8-bit rows: blocks of 32 values, each with a scale (f16 bits).
+    fn widen_rows(values: &[i8], scales: &[u16], out: &mut [f32]) = widen_rows_body;
+}
+
+#[inline(always)]
+fn widen_rows_body(values: &[i8], scales: &[u16], out: &mut [f32]) {
+    let blocks = values.as_chunks::<32>().0.iter().zip(scales);
+    for ((values, &scale), out) in blocks.zip(out.as_chunks_mut::<32>().0) {
+        let scale = f16_to_f32(scale);
+        for i in 0..32 {
+            out[i] = f32::from(values[i]) * scale;
+        }
+    }
+}
+
+per_isa! {
     /// Dot product in 64 partial sums.
     fn dot(a: &[f32], b: &[f32]) -> f32 = dot_body;
 }

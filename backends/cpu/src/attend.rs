@@ -1,0 +1,237 @@
+//! The attention block of the forward pass: Q, K and V, norms and rotation of heads, scores, and back to the stream.
+
+use std::ops::Range;
+
+use yardstick_model::arch::{Layer, QkNorm};
+
+use crate::attention::{self, Head, attend};
+use crate::engine::{Engine, Piece, Scratch};
+use crate::forward::Pass;
+use crate::kernels::TILE;
+use crate::kernels::activations::Forms;
+use crate::kv::value_width;
+use crate::mutants::Mutant;
+use crate::product::Job;
+use crate::weights::LayerWeights;
+
+impl Pass<'_> {
+    /// Stream to Q, K and V.
+    pub(crate) fn queries_keys_values(
+        &self,
+        weights: &LayerWeights,
+        shape: &Layer,
+        scratch: &mut Scratch,
+    ) {
+        let [q, k, v] = shape.qkv_rows();
+        let stride = q + k + v;
+        let offsets = [0, q, q + k];
+        let forms = weights.qkv.iter().fold(Forms::default(), |f, matrix| f.and(matrix.forms()));
+        let (input, panel) = self.normalised(&weights.attn_norm, scratch, forms);
+        let job = |i: usize| Job {
+            stride,
+            offset: offsets[i],
+            ..Job::whole(&weights.qkv[i], &self.engine.qkv)
+        };
+        let jobs = [[job(0)], [job(1)], [job(2)]];
+        self.products(&[&jobs[0], &jobs[1], &jobs[2]], input, panel, |_, _| {});
+        if let (Some(QkNorm::Whole), Some([q_norm, k_norm])) = (shape.qk_norm, &weights.qk_norm) {
+            self.member.share(self.rows(), |row| {
+                let at = row * stride;
+                // SAFETY: the row is this task's.
+                let row = unsafe { self.engine.qkv.write(at..at + q + k) };
+                self.norm_here(&mut row[..q], q_norm);
+                self.norm_here(&mut row[q..], k_norm);
+            });
+        }
+    }
+
+    /// The norm of one head of queries (0) or keys (1), where each head has one.
+    fn norm_head(
+        &self,
+        which: usize,
+        head: usize,
+        weights: &LayerWeights,
+        shape: &Layer,
+        values: &mut [f32],
+    ) {
+        let Some(norms) = &weights.qk_norm else { return };
+        let first = match shape.qk_norm {
+            Some(QkNorm::Head) => 0,
+            Some(QkNorm::EachHead) => head * shape.key_dim,
+            Some(QkNorm::Whole) | None => return,
+        };
+        self.norm_here(values, &norms[which][first..first + shape.key_dim]);
+    }
+
+    /// Rotates and stores keys and values, then every query attends.
+    pub(crate) fn attention(
+        &self,
+        layer: usize,
+        weights: &LayerWeights,
+        shape: &Layer,
+        scratch: &mut Scratch,
+    ) {
+        let at = Place { layer, weights, shape };
+        let group = shape.heads / shape.kv_heads;
+        // Single tokens: one task stores a head's key and value and attends at once, without a barrier in between.
+        let single =
+            self.step.pieces.iter().all(|piece| piece.rows.len() == 1) && group <= attention::ROWS;
+        if !single {
+            self.member.share(self.rows().div_ceil(TILE), |tile| {
+                let rows = tile * TILE..((tile + 1) * TILE).min(self.rows());
+                for piece in &self.step.pieces {
+                    let from = rows.start.max(piece.rows.start);
+                    for row in from..rows.end.min(piece.rows.end) {
+                        (0..shape.kv_heads).for_each(|head| self.store(at, piece, row, head));
+                    }
+                }
+            });
+        }
+        // Tokens of a task, so that its rows fit; a wider group is cut in several.
+        let tokens = (attention::ROWS / group).max(1);
+        let parts = group.div_ceil(attention::ROWS);
+        let tasks = |piece: &Piece| piece.rows.len().div_ceil(tokens) * shape.kv_heads * parts;
+        self.member.share(self.step.pieces.iter().map(tasks).sum(), |mut task| {
+            for piece in &self.step.pieces {
+                let count = tasks(piece);
+                if task >= count {
+                    task -= count;
+                    continue;
+                }
+                let (part, task) = (task % parts, task / parts);
+                let (head, task) = (task % shape.kv_heads, task / shape.kv_heads);
+                // The last tokens see most: they go first.
+                let from = (piece.rows.len().div_ceil(tokens) - 1 - task) * tokens;
+                let rows = from..(from + tokens).min(piece.rows.len());
+                if single {
+                    self.store(at, piece, piece.rows.start, head);
+                }
+                let heads = part * attention::ROWS..((part + 1) * attention::ROWS).min(group);
+                self.attend(at, piece, rows, head, heads, &mut scratch.attention);
+                break;
+            }
+        });
+    }
+
+    /// Normalises and rotates one head's key of a row and stores it with its value.
+    fn store(&self, at: Place<'_>, piece: &Piece, row: usize, head: usize) {
+        let Engine { mutation, kv, .. } = self.engine;
+        let Place { layer, shape, weights } = at;
+        let [q, k, v] = shape.qkv_rows();
+        let position = piece.position + row - piece.rows.start;
+        let key = row * (q + k + v) + q + head * shape.key_dim;
+        let value = row * (q + k + v) + q + k + head * shape.value_dim;
+        let stale = mutation.is(Mutant::StaleKv)
+            && piece.span == 1
+            && layer == self.engine.network.layers.len() / 2;
+        // SAFETY: this head of this row is this task's.
+        let (key, value) = unsafe {
+            let value = self.engine.qkv.read(value..value + shape.value_dim);
+            (self.engine.qkv.write(key..key + shape.key_dim), value)
+        };
+        self.norm_head(1, head, weights, shape, key);
+        self.turn(shape, row, key);
+        // SAFETY: this head of this position is this task's.
+        unsafe {
+            if !stale {
+                kv.layer(layer).put_key(piece.sequence, head, position, key);
+            }
+            kv.layer(layer).put_value(piece.sequence, head, position, value);
+        }
+    }
+
+    /// Rotates one head of a row, where the layer turns at all.
+    fn turn(&self, shape: &Layer, row: usize, head: &mut [f32]) {
+        let Engine { sizes, rotations, mutation, angles, .. } = self.engine;
+        let Some(rotation) = shape.rotary.and_then(|i| rotations.get(i)) else { return };
+        // SAFETY: the angles were written in an earlier phase.
+        let angles = unsafe { angles.read(row * sizes.angles..(row + 1) * sizes.angles) };
+        rotation.rotate(angles, head, mutation.is(Mutant::Rotary));
+    }
+
+    /// `tokens` of a piece and the query `heads` of one group against the cache.
+    fn attend(
+        &self,
+        place: Place<'_>,
+        piece: &Piece,
+        tokens: Range<usize>,
+        kv_head: usize,
+        heads: Range<usize>,
+        scratch: &mut attention::Scratch,
+    ) {
+        let Engine { isa, network, mutation, kv, .. } = self.engine;
+        let Place { layer, shape, weights } = place;
+        let stride: usize = shape.qkv_rows().iter().sum();
+        let (key_dim, value_dim) = (shape.key_dim, shape.value_dim);
+        let first_head = kv_head * (shape.heads / shape.kv_heads) + heads.start;
+        let temperature = network.model().architecture().temperature;
+        let rows = || tokens.clone().flat_map(|token| heads.clone().map(move |g| (token, g)));
+        for (i, (token, g)) in rows().enumerate() {
+            let row = piece.rows.start + token;
+            let head = first_head + g - heads.start;
+            let at = row * stride + head * key_dim;
+            let query = &mut scratch.queries[i * key_dim..(i + 1) * key_dim];
+            // SAFETY: written in an earlier phase.
+            query.copy_from_slice(unsafe { self.engine.qkv.read(at..at + key_dim) });
+            self.norm_head(0, head, weights, shape, query);
+            self.turn(shape, row, query);
+            let hotter = temperature.map_or(1.0, |t| t.at(piece.position + token));
+            let factor = shape.attention_scale * hotter;
+            query.iter_mut().for_each(|q| *q *= factor);
+        }
+        let at = Head {
+            kv: kv.layer(layer),
+            sequence: piece.sequence,
+            head: kv_head,
+            key_dim,
+            value_dim,
+            softcap: shape.softcap,
+        };
+        let newest = piece.position + piece.rows.len();
+        let missed = usize::from(mutation.is(Mutant::WindowOldest) && newest > 1);
+        // The positions a row sees, its own last; the mutants miss the oldest, or see one too many.
+        let sees = |i: usize| {
+            let own = piece.position + tokens.start + i / heads.len() + 1;
+            let oldest = shape.window.map_or(0, |window| own.saturating_sub(window)) + missed;
+            let end = if mutation.is(Mutant::WindowNewest) { (own + 1).min(newest) } else { own };
+            // A row with nothing to see would divide by 0: the first position always sees itself.
+            oldest.min(own - 1)..end
+        };
+        // SAFETY: this head's keys and values were stored in an earlier phase, or by this task.
+        unsafe { attend(*isa, at, rows().count(), sees, scratch) };
+        let width = value_width(value_dim);
+        for (i, (token, g)) in rows().enumerate() {
+            let row = piece.rows.start + token;
+            let at = row * shape.heads * value_dim + (first_head + g - heads.start) * value_dim;
+            // SAFETY: this head of this row is this task's.
+            let out = unsafe { self.engine.attended.write(at..at + value_dim) };
+            out.copy_from_slice(&scratch.sums[i * width..i * width + value_dim]);
+        }
+    }
+
+    /// Attention's result back into the stream.
+    pub(crate) fn attention_output(
+        &self,
+        weights: &LayerWeights,
+        shape: &Layer,
+        scratch: &mut Scratch,
+    ) {
+        let width = shape.heads * shape.value_dim;
+        let forms = weights.output.forms();
+        let (input, panel) = self.input(scratch, (self.rows(), width), forms, |row, out| {
+            // SAFETY: written in an earlier phase.
+            out.copy_from_slice(unsafe {
+                self.engine.attended.read(row * width..(row + 1) * width)
+            });
+        });
+        self.block_end(&weights.output, weights.post_attention.as_ref(), input, panel);
+    }
+}
+
+/// A layer: its number, weights and shape.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    layer: usize,
+    weights: &'a LayerWeights,
+    shape: &'a Layer,
+}

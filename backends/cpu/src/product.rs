@@ -1,0 +1,134 @@
+//! Matrix products of the forward pass: inputs made by each thread or shared, rows shared among the crew.
+
+use std::ops::Range;
+
+use crate::buffer::Buffer;
+use crate::engine::Scratch;
+use crate::forward::Pass;
+use crate::kernels::activations::Forms;
+use crate::kernels::elementwise::add;
+use crate::kernels::integer::Panel;
+use crate::kernels::{FEW, Input, Out, TILE, multiply, task_rows};
+use crate::weights::{Matrix, NormWeights};
+
+/// A matrix (or the part that is one expert) and the buffer its product goes to, at an offset in each row.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub(crate) matrix: &'a Matrix,
+    pub(crate) first_row: usize,
+    pub(crate) rows: usize,
+    pub(crate) to: &'a Buffer<f32>,
+    /// Row length of `to`.
+    pub(crate) stride: usize,
+    /// Where in it.
+    pub(crate) offset: usize,
+}
+
+impl<'a> Job<'a> {
+    /// All of a matrix, into rows of its own.
+    pub(crate) fn whole(matrix: &'a Matrix, to: &'a Buffer<f32>) -> Job<'a> {
+        Job { matrix, first_row: 0, rows: matrix.rows, to, stride: matrix.rows, offset: 0 }
+    }
+
+    /// The expert'th part of a matrix of experts.
+    pub(crate) fn part(self, expert: usize, experts: usize) -> Job<'a> {
+        let rows = self.matrix.rows / experts;
+        Job { first_row: expert * rows, rows, stride: rows, ..self }
+    }
+}
+
+impl<'a> Pass<'a> {
+    /// Makes the input of a product from `count` rows that `fill` writes: few are made by each thread for itself,
+    /// many are shared and end at a barrier.
+    pub(crate) fn input<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        (count, cols): (usize, usize),
+        forms: Forms,
+        fill: impl Fn(usize, &mut [f32]),
+    ) -> (Input<'s>, &'s mut Panel)
+    where
+        'a: 's,
+    {
+        let isa = self.engine.isa;
+        let Scratch { rows, panel, lines, .. } = scratch;
+        if count <= FEW {
+            rows.reset(cols);
+            for row in 0..count {
+                fill(row, &mut lines[..cols]);
+                rows.fill(isa, row, &lines[..cols], forms);
+            }
+            return (Input::Rows(rows, count), panel);
+        }
+        let tiles = &self.engine.tiles;
+        self.member.share(count.div_ceil(TILE), |tile| {
+            let columns = (count - tile * TILE).min(TILE);
+            for (i, line) in lines.chunks_exact_mut(cols).take(columns).enumerate() {
+                fill(tile * TILE + i, line);
+            }
+            // SAFETY: the tile is this task's.
+            unsafe { tiles.fill(isa, tile, &lines[..columns * cols], cols, forms) };
+        });
+        (Input::Tiles(tiles, count), panel)
+    }
+
+    /// The stream, normalised, as input of a product.
+    pub(crate) fn normalised<'s>(
+        &self,
+        norm: &NormWeights,
+        scratch: &'s mut Scratch,
+        forms: Forms,
+    ) -> (Input<'s>, &'s mut Panel)
+    where
+        'a: 's,
+    {
+        let width = self.engine.sizes.embedding;
+        self.input(scratch, (self.rows(), width), forms, |row, out| self.norm_row(row, norm, out))
+    }
+
+    /// Shares a product's rows among the crew. `done` runs after each task with the rows it finished.
+    pub(crate) fn products(
+        &self,
+        jobs: &[&[Job<'_>]],
+        input: Input<'_>,
+        panel: &mut Panel,
+        done: impl Fn(usize, Range<usize>),
+    ) {
+        // Each entry of `jobs` is one job, or two of equally many rows done together.
+        let few = matches!(input, Input::Rows(..));
+        let bytes =
+            |jobs: &[Job<'_>]| jobs.iter().map(|j| j.rows * j.matrix.row_bytes()).sum::<usize>();
+        let total: usize = jobs.iter().map(|jobs| bytes(jobs)).sum();
+        let each = |jobs: &[Job<'_>]| {
+            let row = jobs.iter().map(|job| job.matrix.row_bytes()).sum();
+            task_rows(row, few, total / self.member.threads())
+        };
+        let tasks = |jobs: &[Job<'_>]| jobs[0].rows.div_ceil(each(jobs));
+        self.member.share(jobs.iter().map(|jobs| tasks(jobs)).sum(), |mut task| {
+            for (i, jobs) in jobs.iter().enumerate() {
+                let count = tasks(jobs);
+                if task >= count {
+                    task -= count;
+                    continue;
+                }
+                let first = task * each(jobs);
+                let rows = first..(first + each(jobs)).min(jobs[0].rows);
+                jobs.iter().for_each(|job| self.product(job, rows.clone(), input, panel));
+                done(i, rows);
+                break;
+            }
+        });
+    }
+
+    /// Some rows of one product, biases added.
+    fn product(&self, job: &Job<'_>, rows: Range<usize>, input: Input<'_>, panel: &mut Panel) {
+        let weights = self.engine.network.weights(job.matrix, job.first_row, job.rows);
+        // SAFETY: the rows are this task's.
+        let out = unsafe { Out::new(job.to, job.offset, job.stride) };
+        multiply(self.engine.isa, &weights, rows.clone(), input, &out, panel);
+        if let Some(bias) = job.matrix.bias.get(rows.clone()).filter(|bias| !bias.is_empty()) {
+            let (Input::Rows(_, count) | Input::Tiles(_, count)) = input;
+            (0..count).for_each(|c| add(self.engine.isa, out.rows(c, rows.clone()), bias));
+        }
+    }
+}
