@@ -190,7 +190,7 @@ fn threads(record: &Record) -> Known<usize> {
 }
 
 fn settings(record: &Record) -> BTreeMap<&'static str, String> {
-    let Options { threads, context, sequences, chunk, kv, numerics, repack, profile } =
+    let Options { threads, context, sequences, chunk, kv, numerics, repack, profile, .. } =
         record.cell.options;
     let auto = |value: Option<usize>| value.map_or("auto".to_owned(), |n| n.to_string());
     let numerics = numerics.map_or("auto".to_owned(), |n| format!("{n:?}").to_lowercase());

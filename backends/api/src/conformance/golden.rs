@@ -68,7 +68,7 @@ fn read(root: &Path, entry: Entry) -> Result<Case, String> {
     }
     Ok(Case {
         name: entry.name,
-        context: model.architecture().depends_on_context().then_some(CONTEXT),
+        context: model.architecture().long_beyond().map(|_| CONTEXT),
         model: Arc::new(model),
         tokens: entry.tokens,
         expected,

@@ -102,9 +102,13 @@ impl Architecture {
         self.positions
     }
 
-    /// Whether long or short rotary factors are used depends on the context a session is loaded with.
-    pub fn depends_on_context(&self) -> bool {
-        self.rotary.iter().any(|rotary| matches!(rotary.factors, Factors::ByContext { .. }))
+    /// Sessions loaded with more positions than this use other (long) rotary factors, so that their answers differ
+    /// from those of shorter ones; `None`: the context changes nothing.
+    pub fn long_beyond(&self) -> Option<usize> {
+        self.rotary.iter().find_map(|rotary| match rotary.factors {
+            Factors::ByContext { original, .. } => Some(original),
+            _ => None,
+        })
     }
 
     /// The families that can be read, by GGUF's names.
