@@ -60,6 +60,21 @@ fn accepts_a_llama_and_variants_as_models() {
 }
 
 #[test]
+fn what_a_family_does_not_honour_is_noted_and_what_it_does_is_read() {
+    let window = || llama().u32("llama.attention.sliding_window", 9);
+    let model = Model::from_gguf(gguf(&window())).unwrap();
+    assert!(model.architecture().layers.iter().all(|layer| layer.window == Some(9)));
+    assert!(model.architecture().ignored.is_empty());
+    let model = Model::from_gguf(gguf(&window().f32("llama.attention.scale", 0.5))).unwrap();
+    assert!(model.architecture().ignored[0].contains("llama.attention.scale = 0.5"));
+    let biases = llama().tensor("blk.1.attn_output.bias", 0, &[64]).tensor("output.bias", 0, &[40]);
+    let model = Model::from_gguf(gguf(&biases)).unwrap();
+    let outputs: Vec<bool> =
+        model.architecture().layers.iter().map(|layer| layer.output_bias).collect();
+    assert_eq!((outputs, model.architecture().head_bias), (vec![false, true], true));
+}
+
+#[test]
 fn a_file_cut_at_any_byte_is_refused() {
     let whole = llama().bytes();
     // The padding after the last tensor may be missing; its data may not.

@@ -4,6 +4,7 @@
 
 mod build;
 mod case;
+mod families;
 mod header;
 mod large;
 mod measure;

@@ -2,10 +2,12 @@
 
 use crate::build::{ARRAY, F32, File, I32, U8, U32, array, llama, texts};
 use crate::case::{Case, case};
+use crate::families;
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = hyper_parameters();
     cases.extend(shapes());
+    cases.extend(families::cases());
     cases.extend(vocabulary());
     cases.extend(unsupported());
     cases
@@ -23,7 +25,7 @@ fn hyper_parameters() -> Vec<Case> {
         case(
             "F empty file, no architecture [HEADER EMPTY]",
             File::empty(),
-            ["general.architecture", "no such key", "llama, qwen2"],
+            ["general.architecture", "no such key", "llama, mistral3, qwen2"],
         ),
         case(
             "F architecture missing",
@@ -70,7 +72,7 @@ fn hyper_parameters() -> Vec<Case> {
         case(
             "F block_count one too many",
             u32("llama.block_count", 3),
-            ["block_count", "3", "at most 2"],
+            ["tensor blk.2.attn_norm.weight", "no such tensor", "[64]"],
         ),
         case("F context_length 0", u32("llama.context_length", 0), ["context_length", "0", "1 to"]),
         case(
@@ -190,13 +192,7 @@ fn shapes() -> Vec<Case> {
 
 /// The llama's tensors under qwen2's name.
 fn qwen2() -> File {
-    llama().text("general.architecture", "qwen2").with(|f| {
-        for pair in &mut f.pairs {
-            if let Some(rest) = pair.key.strip_prefix(b"llama.".as_slice()) {
-                pair.key = [b"qwen2.".as_slice(), rest].concat();
-            }
-        }
-    })
+    families::renamed(llama(), "qwen2")
 }
 
 fn vocabulary() -> Vec<Case> {
@@ -273,19 +269,18 @@ fn unsupported() -> Vec<Case> {
         case(
             "F architecture unknown",
             llama().text("general.architecture", "gpt5"),
-            ["architecture \"gpt5\"", "", "llama, qwen2"],
+            ["architecture \"gpt5\"", "", "llama, mistral3, qwen2"],
         ),
         case(
             "F architecture with escapes",
             llama().text("general.architecture", "\u{1b}[31mllama\u{202e}"),
-            ["\\u{1b}[31mllama\\u{202e}", "", "llama, qwen2"],
+            ["\\u{1b}[31mllama\\u{202e}", "", "llama, mistral3, qwen2"],
         ),
-        case("F rope scaling yarn", kind("yarn"), ["yarn", "", "linear"]),
-        case("F rope scaling longrope", kind("longrope"), ["longrope", "", "linear"]),
+        case("F rope scaling su", kind("su"), ["\"su\"", "", "none, linear, yarn, longrope"]),
         case(
             "F tensor nothing reads",
-            llama().tensor("blk.0.attn_output.bias", 0, &[64]),
-            ["blk.0.attn_output.bias", "", "attn_q.weight"],
+            llama().tensor("blk.0.attn_sinks.weight", 0, &[4]),
+            ["blk.0.attn_sinks.weight", "", "attn_q.weight"],
         ),
         case("F one part of three", split, ["split over 3 files", "", "one file"]),
     ]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use yardstick_api::Options;
 use yardstick_api::verify::{self, Expected, Generated};
 use yardstick_record::Phase;
 
@@ -14,19 +15,22 @@ use crate::protocol::{Call, Load};
 /// Answers larger than this are not ours.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// The oracle's answers for a model, from the cache or computed now.
+/// The oracle's answers for a model, from the cache or computed now. The device generated these ids, and was loaded
+/// with so many positions.
 pub(super) fn expected(
     run: &Run<'_>,
     oracle: &str,
     model: &Prepared,
-    generated: &Generated,
+    (generated, context): (&Generated, usize),
     scratch: &Path,
 ) -> Result<Expected, CallError> {
-    let kept = path(run, oracle, model, generated);
+    let rotary_context = model.rotary_context(context);
+    let kept = path(run, oracle, model, generated, rotary_context);
     if let Some(expected) = read(&kept) {
         return Ok(expected);
     }
-    compute(run, oracle, model, generated, scratch)?;
+    let options = Options { rotary_context, ..verify::reference_options() };
+    compute(run, oracle, model, generated, options, scratch)?;
     let unreadable = |error: verify::ReadError| CallError::Fault {
         kind: crate::protocol::FaultKind::Io,
         message: format!("the reference's answers: {error}"),
@@ -44,14 +48,11 @@ fn compute(
     oracle: &str,
     model: &Prepared,
     generated: &Generated,
+    options: Options,
     scratch: &Path,
 ) -> Result<(), CallError> {
     let (mut child, _) = Child::start(&run.own().command, &run.plan.deadlines, run.cancel)?;
-    let load = Load {
-        device: oracle.to_owned(),
-        model: model.path.display().to_string(),
-        options: verify::reference_options(),
-    };
+    let load = Load { device: oracle.to_owned(), model: model.path.display().to_string(), options };
     child.call(Call::Plan(load.clone()), Phase::Plan, run.cancel, &mut |_| {})?;
     child.call(Call::Load(load), Phase::Load, run.cancel, &mut |_| {})?;
     let file = scratch.display().to_string();
@@ -62,12 +63,19 @@ fn compute(
 }
 
 /// The file's name is the hash of everything the answers depend on.
-fn path(run: &Run<'_>, oracle: &str, model: &Prepared, generated: &Generated) -> PathBuf {
+fn path(
+    run: &Run<'_>,
+    oracle: &str,
+    model: &Prepared,
+    generated: &Generated,
+    rotary_context: Option<usize>,
+) -> PathBuf {
     let key = (
         oracle,
         &model.reference.sha256,
         verify::VERSION,
         generated,
+        rotary_context,
         (&run.tool.version, &run.tool.commit),
     );
     let key = serde_json::to_vec(&key).expect("the key is plain data");

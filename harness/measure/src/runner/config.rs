@@ -75,6 +75,8 @@ pub struct Prepared {
     pub path: PathBuf,
     /// Its identity.
     pub reference: ModelRef,
+    /// Contexts beyond this are answered with other rotary factors.
+    long_beyond: Option<usize>,
     stamp: Option<Stamp>,
 }
 
@@ -110,7 +112,13 @@ impl Prepared {
                 .display(PRESET_KEY)
                 .map(|preset| format!("random weights of preset {preset}")),
         };
-        Ok(Prepared { path: path.to_owned(), reference, stamp })
+        let long_beyond = info.architecture.long_beyond();
+        Ok(Prepared { path: path.to_owned(), reference, long_beyond, stamp })
+    }
+
+    /// The least context whose answers are those of a session with `context` positions, where answers depend on it.
+    pub(super) fn rotary_context(&self, context: usize) -> Option<usize> {
+        self.long_beyond.filter(|&beyond| context > beyond).map(|beyond| beyond.saturating_add(1))
     }
 
     /// Why records must no longer name its hash: the file is not the one that was hashed.

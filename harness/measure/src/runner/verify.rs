@@ -88,7 +88,7 @@ pub(super) fn verify(
         }
     };
     let answers = scratch("expected");
-    match answers::expected(run, oracle, model, &generated, &answers.0) {
+    match answers::expected(run, oracle, model, (&generated, facts.context), &answers.0) {
         Ok(expected) => Ok(judge(Verification::judged(
             facts.numerics,
             compare(&observation, &expected, facts.numerics),
