@@ -7,7 +7,7 @@ use yardstick_record::Record;
 
 use crate::group::by_cell;
 use crate::rank::rank;
-use crate::row::tell_models_apart;
+use crate::row::{UNKNOWN, tell_models_apart};
 use crate::{Noise, Ranking, Row, Versus, View};
 
 /// Records side by side, a row a cell.
@@ -104,10 +104,24 @@ fn of_machine(all: &[Noise], machine: &str) -> Known<Noise> {
     }
 }
 
+/// Settings that tell rows apart. What a foreign program left unsaid tells nothing apart, nor that it is another program than
+/// ours; imported rows are told from each other like ours are.
 fn varying(rows: &[Row]) -> Vec<&'static str> {
-    let mut values: BTreeMap<&'static str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, value) in rows.iter().flat_map(|row| &row.settings) {
-        values.entry(name).or_default().insert(value);
+    let mut values: BTreeMap<&'static str, [BTreeSet<&str>; 2]> = BTreeMap::new();
+    for row in rows {
+        for (name, value) in &row.settings {
+            let [ours, foreign] = values.entry(name).or_default();
+            match &row.origin {
+                None => ours.insert(value),
+                Some(_) if value == UNKNOWN => false,
+                Some(_) => foreign.insert(value),
+            };
+        }
     }
-    values.into_iter().filter(|(_, values)| values.len() > 1).map(|(name, _)| name).collect()
+    // A setting that only some rows have tells them apart as well.
+    let lacks = |name: &str| rows.iter().any(|row| !row.settings.contains_key(name));
+    let varies = |(name, values): &(&str, [BTreeSet<&str>; 2])| {
+        values.iter().any(|values| values.len() > 1) || lacks(name)
+    };
+    values.into_iter().filter(varies).map(|(name, _)| name).collect()
 }

@@ -71,7 +71,7 @@ impl Method {
             Method::StudentT => "Student's t",
             Method::OrderStatistics => "order statistics",
             Method::Bootstrap => "bootstrap of medians",
-            Method::Recovered => "both sides' intervals",
+            Method::Recovered => "recovery from both sides' intervals",
             Method::None => "no interval",
         }
     }

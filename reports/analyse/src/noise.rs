@@ -1,6 +1,6 @@
 //! The noise floor: what a machine tells between two copies of the same program, from the records of an A/A run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use yardstick_api::Known;
@@ -90,11 +90,7 @@ impl Noise {
     ) -> Known<f64> {
         let mut largest: Known<f64> = Known::unavailable("");
         for row in rows {
-            let floors = self.floors_for(row);
-            if floors.is_empty() {
-                return Known::unavailable(format!("not measured for {}", row.cell.device));
-            }
-            let found = smallest(&floors, n, apart);
+            let found = smallest(&self.floors_for(row), n, apart);
             match (&largest, &found) {
                 (_, Known::Unavailable { .. }) => return found,
                 (Known::Value(most), Known::Value(this)) if most >= this => {}
@@ -104,13 +100,22 @@ impl Noise {
         largest
     }
 
-    /// Those of the row's device and test; where there is none, all of the device's.
+    /// Those nearest to the row: of its device and test, of its device, of its test, or all of the machine's.
     fn floors_for(&self, row: &Row) -> Vec<&Floor> {
-        let device: Vec<&Floor> =
-            self.floors.iter().filter(|floor| floor.device == row.cell.device).collect();
-        let test: Vec<&Floor> =
-            device.iter().copied().filter(|floor| floor.test == row.cell.test).collect();
-        if test.is_empty() { device } else { test }
+        let device = |floor: &&Floor| floor.device == row.cell.device;
+        let test = |floor: &&Floor| floor.test == row.cell.test;
+        let nearest: [Vec<&Floor>; 3] = [
+            self.floors.iter().filter(device).filter(test).collect(),
+            self.floors.iter().filter(device).collect(),
+            self.floors.iter().filter(test).collect(),
+        ];
+        let found = nearest.into_iter().find(|floors| !floors.is_empty());
+        found.unwrap_or_else(|| self.floors.iter().collect())
+    }
+
+    /// Devices measured.
+    pub fn devices(&self) -> BTreeSet<&str> {
+        self.floors.iter().map(|floor| floor.device.as_str()).collect()
     }
 
     /// A/A launches over all cells.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use yardstick_record::{Direction, Metric, Test};
 
-use crate::{Choice, Difference, Noise, Row, Versus};
+use crate::{Choice, Difference, Noise, Ratio, Row, Versus};
 
 /// The rows that may be compared for speed: one machine, model, test and number of sequences.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Ranking {
     pub order: Vec<usize>,
     /// How many of the first share first place: their ratio to the best shows no difference.
     pub tied: usize,
+    /// The best against the first that does not share its place, as a ratio of speeds; `None` where all tie.
+    pub lead: Option<Ratio>,
     /// First place is proven: there is no one else, or every ratio to the best has an interval over launches.
     pub proven: bool,
 }
@@ -50,6 +52,7 @@ pub(crate) fn rank(rows: &[Row], noise: &[Noise]) -> Vec<Ranking> {
                 metric,
                 order,
                 tied: 0,
+                lead: None,
                 proven: true,
             });
             rankings.len() - 1
@@ -94,6 +97,8 @@ fn settle(ranking: &mut Ranking, rows: &[Row], noise: Option<&Noise>) {
     let (tied, rest): (Vec<_>, Vec<_>) =
         order[1..].iter().zip(&versus).partition(|(row, versus)| ties(**row, versus));
     ranking.tied = 1 + tied.len();
+    let next = rest.first().and_then(|(_, versus)| versus.as_ref());
+    ranking.lead = next.map(|versus| versus.speed().inverse());
     let others = tied.into_iter().chain(rest).map(|(row, _)| *row);
     ranking.order = std::iter::once(best).chain(others).collect();
 }

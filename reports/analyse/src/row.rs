@@ -218,10 +218,13 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
 /// Options that a foreign program has no word for: our default would be a guess.
 const NOT_FOREIGN: [&str; 6] = ["context", "chunk", "kv", "numerics", "repack", "profile"];
 
+/// The value of such an option.
+pub(crate) const UNKNOWN: &str = "unknown";
+
 /// What a foreign program said it was run with, in place of our options' defaults.
 fn import(settings: &mut BTreeMap<&'static str, String>, origin: &Origin) {
     for name in NOT_FOREIGN {
-        settings.insert(name, "unknown".to_owned());
+        settings.insert(name, UNKNOWN.to_owned());
     }
     let mut others = Vec::new();
     for (name, value) in &origin.settings {

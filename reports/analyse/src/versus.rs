@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use yardstick_api::Known;
-use yardstick_record::Metric;
+use yardstick_record::{Direction, Metric};
 
 use crate::ratio::log_ratios;
 use crate::{Drift, Noise, Ratio, Row, drift};
@@ -27,6 +27,8 @@ pub struct LaunchValue {
 pub struct Versus {
     /// Index of the baseline among the comparison's rows.
     pub baseline: usize,
+    /// Its device, with the label of its build.
+    pub against: String,
     /// Why that one.
     pub choice: Choice,
     /// What is compared.
@@ -105,8 +107,26 @@ impl Versus {
             None => Known::unavailable("not measured: yardstick run --noise"),
         };
         let difference = judge(&ratio, noise_floor.value().copied());
-        let metric = row.headline();
-        Some(Versus { baseline: index, choice, metric, ratio, difference, noise_floor, drift })
+        Some(Versus {
+            baseline: index,
+            against: baseline.member(),
+            choice,
+            metric: row.headline(),
+            ratio,
+            difference,
+            noise_floor,
+            drift,
+        })
+    }
+}
+
+impl Versus {
+    /// The ratio of speeds, whichever way is better for the metric: above 1 the row is faster than its baseline.
+    pub fn speed(&self) -> Ratio {
+        match self.metric.direction() {
+            Direction::Higher => self.ratio.clone(),
+            Direction::Lower => self.ratio.inverse(),
+        }
     }
 }
 

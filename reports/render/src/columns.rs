@@ -1,11 +1,11 @@
 //! The columns, in llama-bench's words and order: one line each.
 
-use yardstick_analyse::{Row, describe};
+use yardstick_analyse::{Interval, Row, Versus, describe};
 use yardstick_api::verify::Check;
 use yardstick_api::{DeviceClass, Known};
 use yardstick_record::{Metric, Outcome, Verification, VerificationStatus};
 
-use crate::number;
+use crate::number::{self};
 use crate::table::{Column, Kind, Shown, Tone, Value};
 use Kind::{Headline, Number, Quantity, Text};
 use Shown::{Always, IfApplies, IfVarying, Never};
@@ -66,7 +66,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("profile", "profile", Text, IfVarying(1), |row| setting(row, "profile")),
     column("imported", "imported", Text, IfVarying(1), |row| setting(row, "imported")),
     column("machine", "machine", Text, IfVarying(1), |row| setting(row, "machine")),
-    column("build", "build", Text, IfVarying(0), |row| setting(row, "build")),
+    column("build", "build", Text, IfApplies(0), |row| setting(row, "build")),
     column("program", "program", Text, IfVarying(1), |row| setting(row, "program")),
     column("test", "test", Text, Always(0), |row| name(&row.cell.test.to_string())),
     column("result", "t/s", Headline, Always(0), |row| quantity(row, row.headline())),
@@ -89,6 +89,30 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("token_latency_p50_ns", "p50", Number, Never, |row| percentile(row, 50)),
     column("token_latency_p90_ns", "p90", Number, Never, |row| percentile(row, 90)),
     column("token_latency_p99_ns", "p99", Number, Never, |row| percentile(row, 99)),
+    column("ratio", "ratio", Number, Never, |row| versus(row, |v| number(v.ratio.median))),
+    column("ratio_low", "ratio from", Number, Never, |row| bound(row, |i| i.low)),
+    column("ratio_high", "ratio to", Number, Never, |row| bound(row, |i| i.high)),
+    column("ratio_confidence", "ratio confidence", Number, Never, |row| {
+        bound(row, |i| i.confidence)
+    }),
+    column("ratio_n", "ratio n", Number, Never, |row| versus(row, |v| count(v.ratio.n))),
+    column("ratio_paired", "paired", Text, Never, |row| {
+        versus(row, |v| plain(if v.ratio.paired { "paired" } else { "unpaired" }))
+    }),
+    column("ratio_method", "method", Text, Never, |row| {
+        versus(row, |v| plain(v.ratio.method.name()))
+    }),
+    column("ratio_against", "against", Text, Never, |row| versus(row, |v| plain(&v.against))),
+    column("ratio_shows", "shows", Text, Never, |row| {
+        versus(row, |v| plain(&crate::ratios::words(v)))
+    }),
+    column("noise_floor", "noise floor", Number, Never, |row| {
+        versus(row, |v| v.noise_floor.value().map_or(Value::Blank, |&floor| number(floor)))
+    }),
+    column("drift", "drift", Text, Never, |row| {
+        let drift = row.ratio.as_ref().and_then(|v| v.drift).or(row.drift);
+        drift.map_or(Value::Blank, |drift| plain(&drift.describe()))
+    }),
     metric(Metric::PeakRssBytes, "peak_rss_bytes", "memory", IfApplies(3), |row| {
         quantity(row, Metric::PeakRssBytes)
     }),
@@ -147,6 +171,19 @@ fn count(n: usize) -> Value {
     Value::Number(n as f64, n.to_string())
 }
 
+fn number(value: f64) -> Value {
+    Value::Number(value, String::new())
+}
+
+fn versus(row: &Row, value: impl Fn(&Versus) -> Value) -> Value {
+    row.ratio.as_ref().map_or(Value::Blank, value)
+}
+
+/// An end of a ratio's interval.
+fn bound(row: &Row, end: fn(&Interval) -> f64) -> Value {
+    versus(row, |v| v.ratio.interval.value().map_or(Value::Blank, |i| number(end(i))))
+}
+
 fn setting(row: &Row, name: &str) -> Value {
     row.settings.get(name).map_or(Value::Blank, |value| plain(value))
 }
@@ -171,6 +208,9 @@ fn percentile(row: &Row, percent: u8) -> Value {
 
 /// The device, with its class where its speed must not be taken for hardware's.
 fn device(row: &Row) -> Value {
+    if let Some(origin) = &row.origin {
+        return Value::Text(format!("{} ({})", row.cell.device, origin.format), DEVICE);
+    }
     match row.class.value() {
         Some(&class) if class != DeviceClass::Hardware => {
             Value::Text(format!("{} ({})", row.cell.device, class_name(class)), DEVICE)
@@ -189,9 +229,16 @@ pub(crate) fn class_name(class: DeviceClass) -> &'static str {
 }
 
 fn verdict(row: &Row) -> Value {
+    if let Some(origin) = &row.origin {
+        let reason = format!("imported from {}, not verified here", origin.format);
+        return Value::Unproven("imported", reason);
+    }
     match &row.verification.status {
         VerificationStatus::Passed => Value::Verdict(Tone::Good, "passed".to_owned()),
         VerificationStatus::Failed => Value::Verdict(Tone::Bad, "FAILED".to_owned()),
+        VerificationStatus::Skipped { reason } if reason.starts_with("unverified") => {
+            Value::Unproven("unverified", reason.clone())
+        }
         VerificationStatus::Skipped { reason } => Value::Missing(format!("not verified: {reason}")),
     }
 }
@@ -233,6 +280,9 @@ fn marks(row: &Row) -> Value {
         row.marks.iter().map(|(mark, samples)| format!("{mark} ({samples})")).collect();
     if row.unsteady > 0 {
         words.push(format!("never steady ({})", row.unsteady));
+    }
+    if row.drift.is_some() {
+        words.push("drift".to_owned());
     }
     if words.is_empty() { Value::Blank } else { Value::Text(words.join(", "), NAME) }
 }

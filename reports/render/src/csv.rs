@@ -50,6 +50,7 @@ fn field(value: Value) -> String {
         // A missing name or size has no column for its reason; JSON has it.
         Value::Blank | Value::Missing(_) => String::new(),
         Value::Text(text, _) | Value::Verdict(_, text) => safe(&text),
+        Value::Unproven(word, _) => word.to_owned(),
         Value::Number(number, _) => number.to_string(),
         Value::Quantity(_, estimate) => estimate.median.to_string(),
     }

@@ -8,7 +8,7 @@ use yardstick_record::Metric;
 use crate::text::steers;
 
 /// Version of the shape below.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The comparison as one JSON object.
 pub fn json(comparison: &Comparison) -> String {
@@ -16,6 +16,7 @@ pub fn json(comparison: &Comparison) -> String {
         "report": VERSION,
         "varying": comparison.varying,
         "rows": comparison.rows.iter().map(row).collect::<Vec<_>>(),
+        "noise": comparison.noise,
         "rankings": comparison.rankings.iter().map(ranking).collect::<Vec<_>>(),
     });
     let text = serde_json::to_string_pretty(&whole).expect("JSON values are JSON");
@@ -40,6 +41,10 @@ fn row(row: &Row) -> Value {
         "samples": row.samples,
         "limit": row.limit,
         "metrics": metrics,
+        "launch_medians": row.by_launch.iter().map(|launch| launch.value).collect::<Vec<_>>(),
+        "drift": row.drift,
+        "ratio": row.ratio,
+        "origin": row.origin,
         "latency": row.latency,
         "verification": row.verification,
         "outcome": row.outcome,
@@ -72,6 +77,7 @@ fn ranking(ranking: &Ranking) -> Value {
         "metric": ranking.metric.name(),
         "rows": ranking.order,
         "tied": ranking.tied,
+        "lead": ranking.lead,
         "proven": ranking.proven,
     })
 }

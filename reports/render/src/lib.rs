@@ -9,6 +9,7 @@ mod html;
 mod json;
 mod markdown;
 mod number;
+mod ratios;
 mod table;
 mod terminal;
 mod text;

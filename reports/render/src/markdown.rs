@@ -2,6 +2,7 @@
 
 use yardstick_analyse::Comparison;
 
+use crate::ratios::{groups, remarks};
 use crate::table::{Kind, Shape, Table, legend};
 
 /// A GitHub-flavoured table and its footnotes.
@@ -24,7 +25,29 @@ pub fn markdown(comparison: &Comparison) -> String {
     if let Some(legend) = legend(comparison) {
         out.push_str(&format!("\n{legend}\n"));
     }
+    push_ratios(&mut out, comparison);
     out
+}
+
+/// A table of ratios, and what they must be held against.
+fn push_ratios(out: &mut String, comparison: &Comparison) {
+    let groups = groups(comparison);
+    if groups.is_empty() {
+        return;
+    }
+    let heads = ["model and test", "device", "ratio of speeds", "against", "n"];
+    let mut lines = vec![heads.map(str::to_owned).to_vec()];
+    for group in &groups {
+        lines.extend(group.lines.iter().map(|line| {
+            let cells = [&group.what, &line.name, &line.words, &group.against, &line.n];
+            cells.map(|text| escape(text)).to_vec()
+        }));
+    }
+    out.push('\n');
+    out.push_str(&lay_out(&lines, &[false; 5]));
+    for remark in remarks(comparison) {
+        out.push_str(&format!("\n{}\n", escape(&remark)));
+    }
 }
 
 fn cell(shape: &Shape) -> String {

@@ -1,6 +1,8 @@
 //! The table every format fills in: typed columns and rows, made once.
 
-use yardstick_analyse::{Comparison, Estimate, Row, describe};
+use std::collections::BTreeSet;
+
+use yardstick_analyse::{Comparison, Estimate, Method, Row, describe};
 use yardstick_record::Metric;
 
 use crate::columns::COLUMNS;
@@ -55,6 +57,8 @@ pub(crate) enum Value {
     Quantity(Metric, Estimate),
     /// A verdict.
     Verdict(Tone, String),
+    /// Shown, not proven, and why.
+    Unproven(&'static str, String),
     /// Applies, but there is no value for this reason.
     Missing(String),
 }
@@ -124,13 +128,24 @@ fn line(row: &Row, columns: &[&Column], notes: &mut Vec<String>) -> Vec<Shape> {
             trouble(&describe(&row.outcome), notes)
         }
         (Value::Missing(_), false) if !row.outcome.is_ok() => shape("–", Tone::Faint),
-        (value, true) if !row.reasons.is_empty() => {
-            let shape = fill(value, notes);
-            Shape { note: Some(note(some_failed(row), notes)), ..shape }
-        }
+        (value, true) => match doubts(row) {
+            Some(doubts) => {
+                let shape = fill(value, notes);
+                Shape { note: Some(note(doubts, notes)), ..shape }
+            }
+            None => fill(value, notes),
+        },
         (value, _) => fill(value, notes),
     };
     columns.iter().map(cell).collect()
+}
+
+/// What stands against believing a number that is there.
+fn doubts(row: &Row) -> Option<String> {
+    let failed = (!row.reasons.is_empty()).then(|| some_failed(row));
+    let drift = row.drift.map(|drift| drift.describe());
+    let doubts: Vec<String> = failed.into_iter().chain(drift).collect();
+    (!doubts.is_empty()).then(|| doubts.join("; "))
 }
 
 fn some_failed(row: &Row) -> String {
@@ -152,6 +167,9 @@ fn fill(value: Value, notes: &mut Vec<String>) -> Shape {
         Value::Text(text, most) => shape(&elide(&text, most), Tone::Plain),
         Value::Number(_, text) => shape(&text, Tone::Plain),
         Value::Verdict(tone, text) => shape(&elide(&text, TROUBLE), tone),
+        Value::Unproven(word, reason) => {
+            Shape { note: Some(note(reason, notes)), ..shape(word, Tone::Faint) }
+        }
         Value::Missing(reason) => {
             Shape { note: Some(note(reason, notes)), ..shape("–", Tone::Faint) }
         }
@@ -192,9 +210,15 @@ fn note(reason: String, notes: &mut Vec<String>) -> usize {
 }
 
 /// What `±` and `n` mean; stands under every table for people.
-pub(crate) fn legend(comparison: &Comparison) -> Option<&'static str> {
-    let measured = comparison.rows.iter().any(|row| row.estimate(row.headline()).is_some());
-    measured.then_some(
-        "n = launches × samples. ± = farther end of the 95 % interval: over launches, or with one launch within that launch only.",
-    )
+pub(crate) fn legend(comparison: &Comparison) -> Option<String> {
+    let estimates = comparison.rows.iter().filter_map(|row| row.estimate(row.headline()));
+    let methods: BTreeSet<&str> = estimates.map(|estimate| estimate.method.name()).collect();
+    let made: Vec<&str> =
+        methods.iter().copied().filter(|name| *name != Method::None.name()).collect();
+    let by = if made.is_empty() { String::new() } else { format!(" by {}", made.join(" or ")) };
+    (!methods.is_empty()).then(|| {
+        format!(
+            "n = launches × samples. ± = farther end of the 95 % interval{by}: over launches, or with one launch within that launch only."
+        )
+    })
 }

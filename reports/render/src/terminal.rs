@@ -5,6 +5,7 @@ use comfy_table::{
 };
 use yardstick_analyse::Comparison;
 
+use crate::ratios::{Line, groups, remarks};
 use crate::table::{Kind, Shape, Shown, Table, Tone, legend};
 use crate::text::superscript;
 
@@ -37,14 +38,45 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
         push_wrapped(&mut text, &format!("{} {note}", superscript(index + 1)), width);
     }
     if let Some(legend) = legend(comparison) {
-        push_wrapped(&mut text, legend, width);
+        push_wrapped(&mut text, &legend, width);
     }
     if !table.columns.iter().any(|column| column.id == "marks")
         && let Some(note) = left_out(comparison)
     {
         push_wrapped(&mut text, &note, width);
     }
+    push_ratios(&mut text, comparison, width, colour);
     text
+}
+
+/// The ratios under their baselines, then what they must be held against.
+fn push_ratios(out: &mut String, comparison: &Comparison, width: usize, colour: bool) {
+    let groups = groups(comparison);
+    let lines = || groups.iter().flat_map(|group| &group.lines);
+    let longest =
+        |text: fn(&Line) -> &str| lines().map(|l| text(l).chars().count()).max().unwrap_or(0);
+    let (name, words) = (longest(|line| &line.name), longest(|line| &line.words));
+    for group in &groups {
+        out.push('\n');
+        push_wrapped(out, &format!("{}, against {}", group.what, group.against), width);
+        for line in &group.lines {
+            let head = format!("  {:<name$}  ", line.name);
+            let tail = format!("{:<words$}  {}", line.words, line.n);
+            if head.chars().count() + tail.chars().count() <= width {
+                let shape = Shape { text: tail, note: None, tone: line.tone, detail: None };
+                out.push_str(&paint(&format!("{head}{}", marked(&shape)), colour));
+                out.push('\n');
+            } else {
+                push_wrapped(out, &format!("  {}: {}, {}", line.name, line.words, line.n), width);
+            }
+        }
+    }
+    if !groups.is_empty() {
+        out.push('\n');
+    }
+    for line in remarks(comparison) {
+        push_wrapped(out, &line, width);
+    }
 }
 
 /// Evidence against samples is never silent, even where its column has no room.

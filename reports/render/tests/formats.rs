@@ -4,11 +4,91 @@
 mod build;
 mod fixture;
 
-use yardstick_analyse::Comparison;
+use yardstick_analyse::{Comparison, View};
 use yardstick_render::{csv, json, markdown, terminal};
 
 fn comparison() -> Comparison {
     Comparison::of(&fixture::run())
+}
+
+fn duel() -> Comparison {
+    View { noise: fixture::noise(), ..View::default() }.compare(&fixture::duel())
+}
+
+#[test]
+fn ratios_at_80_columns() {
+    let text = terminal(&duel(), 80, false);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn ratios_at_200_columns() {
+    let text = terminal(&duel(), 200, false);
+    assert!(text.lines().all(|line| line.chars().count() <= 200), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn ratios_in_markdown() {
+    insta::assert_snapshot!(markdown(&duel()));
+}
+
+#[test]
+fn ratios_in_json() {
+    let value: serde_json::Value = serde_json::from_str(&json(&duel())).unwrap();
+    let ratios: Vec<_> = value["rows"].as_array().unwrap().iter().map(|r| &r["ratio"]).collect();
+    insta::assert_json_snapshot!((ratios, &value["noise"]));
+}
+
+#[test]
+fn ratios_in_csv() {
+    let text = csv(&duel());
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let heads: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let at = |name: &str| heads.iter().position(|head| head == name).expect("the column is there");
+    let lines: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let shown = |line: &csv::StringRecord, names: &[&str]| {
+        names.iter().map(|name| line[at(name)].to_owned()).collect::<Vec<_>>()
+    };
+    let names = ["device", "test", "ratio_n", "ratio_paired", "ratio_against", "ratio_shows"];
+    let held: Vec<_> = lines.iter().map(|line| shown(line, &names).join(" | ")).collect();
+    insta::assert_snapshot!(held.join("\n"));
+    for line in lines.iter().filter(|line| !line[at("ratio_low")].is_empty()) {
+        let [low, ratio, high] =
+            ["ratio_low", "ratio", "ratio_high"].map(|name| line[at(name)].parse::<f64>().unwrap());
+        assert!(low <= ratio && ratio <= high);
+    }
+}
+
+#[test]
+fn nothing_imported_or_unverified_is_ranked_or_held_against_a_baseline() {
+    let comparison = duel();
+    for row in &comparison.rows {
+        let foreign = ["llama-bench:CPU", "external:openai"].contains(&row.cell.device.as_str());
+        assert_eq!(row.not_ranked.is_some(), foreign, "{}", row.cell.device);
+        assert!(!foreign || row.ratio.is_none());
+    }
+    for text in [terminal(&comparison, 200, false), markdown(&comparison)] {
+        assert!(text.contains("imported from llama-bench, not verified here"), "{text}");
+        assert!(text.contains("unverified: the endpoint gives no logits"), "{text}");
+    }
+}
+
+#[test]
+fn a_noise_floor_that_was_not_measured_says_how_to() {
+    let text = terminal(&Comparison::of(&fixture::duel()), 120, false);
+    assert!(text.contains("noise floor not measured: yardstick run --noise"), "{text}");
+    let elsewhere: Vec<_> = fixture::noise()
+        .into_iter()
+        .map(|mut record| {
+            record.environment.set("cpu.model", "another");
+            record.seal()
+        })
+        .collect();
+    let view = View { noise: elsewhere, ..View::default() };
+    let text = terminal(&view.compare(&fixture::duel()), 120, false);
+    assert!(text.contains("noise floor not of this machine: measured on another"), "{text}");
 }
 
 #[test]

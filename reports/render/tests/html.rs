@@ -4,7 +4,7 @@
 mod build;
 mod fixture;
 
-use yardstick_analyse::Comparison;
+use yardstick_analyse::{Comparison, View};
 use yardstick_api::Known;
 use yardstick_record::{Reading, Record};
 use yardstick_render::{Meta, html};
@@ -67,6 +67,24 @@ fn meters_are_ranges_and_those_that_read_nothing_one_line() {
     assert_eq!(text.matches("Not read: rapl_package_0_joules, rapl_package_10_joules").count(), 1);
     assert_eq!(text.matches("virtual machines get no RAPL; fix: &lt;measure&gt;").count(), 1);
     assert!(!text.contains("rapl_psys_joules"), "joules of different tests are no range");
+}
+
+#[test]
+fn ratios_are_drawn_and_foreign_results_keep_their_words() {
+    let records = fixture::duel();
+    let view = View { noise: fixture::noise(), ..View::default() };
+    let meta = Meta { title: "duel".into(), generated: "now".into(), tool: "yardstick".into() };
+    let text = html(&view.compare(&records), &records, &meta);
+    println!("{}", write("duel.html", &text));
+    let held = view.compare(&records).ratios().count();
+    assert_eq!(text.matches("class=\"interval\"").count(), held);
+    assert_eq!(text.matches("class=\"dot\"").count(), held);
+    assert!(text.matches("class=\"floor\"").count() > 0);
+    for words in ["× slower [", "noise floor of this machine, measured 2026-11-19", "drift"] {
+        assert!(text.contains(words), "{words} is missing");
+    }
+    assert!(text.contains("<dt>build_commit</dt><dd>b4f2c1a</dd>"));
+    assert!(text.contains("AMD &lt;b&gt;EPYC&lt;&#x2f;b&gt;"), "a foreign field was not escaped");
 }
 
 #[test]

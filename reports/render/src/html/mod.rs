@@ -1,8 +1,10 @@
 //! The page: one self-contained HTML file that asks nothing of anyone and needs no script.
 
 mod environment;
+mod imports;
 mod meters;
 mod page;
+mod ratios;
 mod summary;
 
 use minijinja::value::Serde;

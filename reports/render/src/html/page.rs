@@ -5,10 +5,13 @@ use yardstick_analyse::{Comparison, Row};
 use yardstick_record::Record;
 
 use super::environment::{Device, Machine, Run, devices, machines, runs};
+use super::imports::{Import, imports};
+use super::ratios::{Ratios, ratios};
 use super::summary::{Model, Tail, Tile, Unranked, fastest, lead, tails, tiles, unranked};
 use crate::charts::{Chart, charts};
 use crate::columns::status;
 use crate::number;
+use crate::ratios::remarks;
 use crate::table::{Column, Kind, Shape, Shown, Table, Tone, legend};
 use crate::text::elide;
 
@@ -34,13 +37,17 @@ pub(super) struct Page {
     tests: Vec<String>,
     fastest: Vec<Model>,
     unranked: Vec<Unranked>,
+    ratios: Vec<Ratios>,
+    ratio_ends: [String; 2],
+    remarks: Vec<String>,
     columns: Vec<Heading>,
     models: Vec<Rows>,
     notes: Vec<String>,
-    legend: &'static str,
+    legend: String,
     charts: Vec<Chart>,
     tails: Vec<Tail>,
     troubles: Vec<Trouble>,
+    imports: Vec<Import>,
     machines: Vec<Machine>,
     devices: Vec<Device>,
     runs: Vec<Run>,
@@ -94,6 +101,7 @@ pub(super) fn page(
 ) -> Page {
     let table = table(comparison);
     let (tests, fastest) = fastest(comparison);
+    let (ratios, ratio_ends) = ratios(comparison);
     Page {
         style,
         title: elide(&meta.title, 120),
@@ -104,6 +112,9 @@ pub(super) fn page(
         tests,
         fastest,
         unranked: unranked(comparison),
+        ratios,
+        ratio_ends,
+        remarks: remarks(comparison),
         columns: table
             .columns
             .iter()
@@ -111,9 +122,10 @@ pub(super) fn page(
             .collect(),
         models: models(comparison, &table),
         notes: table.notes.clone(),
-        legend: legend(comparison).unwrap_or(""),
+        legend: legend(comparison).unwrap_or_default(),
         charts: charts(comparison),
         tails: tails(comparison),
+        imports: imports(records),
         troubles: comparison.rows.iter().filter_map(trouble).collect(),
         machines: machines(records),
         devices: devices(records),

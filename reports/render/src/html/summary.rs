@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use yardstick_analyse::{Comparison, Percentile, Ranking, Row, least_samples};
-use yardstick_record::{Direction, Metric, Outcome, Record, VerificationStatus};
+use yardstick_record::{Metric, Outcome, Record, VerificationStatus};
 
 use crate::number;
+use crate::ratios::directed;
 use crate::text::elide;
 
 /// A figure and what it counts.
@@ -29,7 +30,7 @@ pub(super) struct Model {
 struct First {
     device: String,
     value: String,
-    /// What to make of first place, on the last that holds it: `a tie`, `1.9 × the next`, `order not proven`.
+    /// What to make of first place, on the last that holds it: `a tie`, `1.90× faster than the next`, `order not proven`.
     remark: String,
 }
 
@@ -138,34 +139,22 @@ fn first(comparison: &Comparison, ranking: &Ranking) -> Vec<First> {
         Some(First {
             device: label(comparison, row),
             value: format!("{}{unit}", number::estimate(ranking.metric, estimate)),
-            remark: if index + 1 == ranking.tied {
-                remark(comparison, ranking)
-            } else {
-                String::new()
-            },
+            remark: if index + 1 == ranking.tied { remark(ranking) } else { String::new() },
         })
     };
     ranking.order.iter().take(ranking.tied).enumerate().filter_map(place).collect()
 }
 
-fn remark(comparison: &Comparison, ranking: &Ranking) -> String {
-    let speed = |place: usize| {
-        let row = &comparison.rows[*ranking.order.get(place)?];
-        row.estimate(ranking.metric).map(|estimate| estimate.median)
-    };
+fn remark(ranking: &Ranking) -> String {
     if ranking.order.len() == 1 {
         return "the only one ranked".to_owned();
     }
     if ranking.tied > 1 {
-        return "a tie: intervals overlap".to_owned();
+        return "a tie: no difference shown".to_owned();
     }
-    let factor = match (speed(0), speed(1), ranking.metric.direction()) {
-        (Some(best), Some(next), Direction::Higher) => best / next,
-        (Some(best), Some(next), Direction::Lower) => next / best,
-        _ => return String::new(),
-    };
+    let Some(lead) = &ranking.lead else { return String::new() };
     let proof = if ranking.proven { "" } else { "; order not proven, n too small" };
-    format!("{factor:.2} × the next{proof}")
+    format!("{} than the next{proof}", directed(lead))
 }
 
 /// A device, with the settings that tell it from others of its name.
