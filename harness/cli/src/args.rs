@@ -58,9 +58,9 @@ pub(crate) enum Verb {
     Devices(Devices),
     /// Write, list, inspect and quantise models; write logits
     Model(Model),
-    /// Write stored records as JSON lines, or the records' JSON Schema
+    /// Write stored records as JSON lines, CSV or what other tools read, or the records' JSON Schema
     Export(Export),
-    /// Read records from JSON lines into the store
+    /// Read records, and results of llama-bench, optimum-benchmark and criterion, into the store
     Import(Import),
     /// Measure a stored record's cell again
     Rerun(Rerun),
@@ -317,6 +317,14 @@ const MOST_THREADS: usize = 65_536;
 pub(crate) struct Export {
     /// Run ids [default: every run]
     pub(crate) runs: Vec<String>,
+    #[arg(long, short, value_enum, default_value_t = ExportFormat::Jsonl)]
+    pub(crate) format: ExportFormat,
+    /// github-action: which metrics, as its tools take one direction each
+    #[arg(long, value_enum, default_value_t = Better::Bigger)]
+    pub(crate) direction: Better,
+    /// prometheus: write when each cell was measured (the textfile collector refuses times)
+    #[arg(long)]
+    pub(crate) timestamps: bool,
     /// Where to write [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -325,12 +333,61 @@ pub(crate) struct Export {
     pub(crate) schema: bool,
 }
 
+/// What records are exported as.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Records, whole, one a line.
+    Jsonl,
+    /// Rows with every column.
+    Csv,
+    /// llama-bench's JSON.
+    LlamaBench,
+    /// llama-bench's JSON lines.
+    LlamaBenchJsonl,
+    /// llama-bench's CSV: no raw samples.
+    LlamaBenchCsv,
+    /// Bencher Metric Format.
+    Bmf,
+    /// github-action-benchmark's customBiggerIsBetter or customSmallerIsBetter.
+    GithubAction,
+    /// Prometheus' text exposition format.
+    Prometheus,
+}
+
+/// Which way is better, in github-action-benchmark's words.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Better {
+    /// customBiggerIsBetter: speeds, shares.
+    Bigger,
+    /// customSmallerIsBetter: times, bytes.
+    Smaller,
+}
+
 /// `yardstick import`
 #[derive(clap::Args)]
 pub(crate) struct Import {
-    /// JSON-lines files; `-` is standard input
+    /// Files, or folders of criterion (target/criterion) or optimum-benchmark; `-` is standard input
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+    #[arg(long, short, value_enum, default_value_t = ImportFormat::Auto)]
+    pub(crate) format: ImportFormat,
+}
+
+/// What is imported.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// Told by the content.
+    Auto,
+    /// Records of yardstick, one a line.
+    Jsonl,
+    /// llama-bench's JSON or JSON lines.
+    LlamaBench,
+    /// llama-bench's CSV.
+    LlamaBenchCsv,
+    /// benchmark.json, or benchmark_report.json with benchmark_config.json beside it.
+    OptimumBenchmark,
+    /// A folder like target/criterion.
+    Criterion,
 }
 
 /// `yardstick rerun`

@@ -59,6 +59,36 @@ impl Store {
         self.write(|transaction| records.iter().map(|record| append(transaction, record)).collect())
     }
 
+    /// Stores everything a source yields in one transaction: all of it or, where it yields an error, nothing. Other writers wait
+    /// meanwhile. Returns how many are new and how many were there already.
+    pub fn append_whole<E: From<Error>>(
+        &mut self,
+        records: impl Iterator<Item = Result<Record, E>>,
+    ) -> Result<(u64, u64), E> {
+        let mut failure = None;
+        let done = self.write(|transaction| {
+            let mut counts = (0, 0);
+            for record in records {
+                match record.and_then(|record| checked(&record).map_err(E::from).map(|()| record)) {
+                    Ok(record) => match append(transaction, &record)? {
+                        Appended::New => counts.0 += 1,
+                        Appended::Already => counts.1 += 1,
+                    },
+                    Err(error) => {
+                        failure = Some(error);
+                        // Any error rolls back; the one that counts is kept above.
+                        return Err(rusqlite::Error::QueryReturnedNoRows);
+                    }
+                }
+            }
+            Ok(counts)
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(done?),
+        }
+    }
+
     /// Recomputes everything that is derived from the records.
     pub fn rebuild(&mut self) -> Result<(), Error> {
         self.write(schema::rebuild_facets)

@@ -7,6 +7,9 @@ use yardstick_record::{Metric, Record, Sample, Test};
 
 use crate::{Estimate, estimate, latency, limit};
 
+/// What a foreign benchmark declares that one repetition works through.
+const DECLARED: &str = "bytes_per_iteration";
+
 /// Every metric that applies to the records' test, estimated over the records (a launch each) or missing with its reason.
 /// `not_ok` is the reason when the cell has no valid numbers at all.
 pub(crate) fn metrics(
@@ -14,7 +17,10 @@ pub(crate) fn metrics(
     records: &[&Record],
     not_ok: Option<&str>,
 ) -> BTreeMap<Metric, Known<Estimate>> {
-    let applies = Metric::ALL.into_iter().filter(|metric| applies(*metric, test));
+    let declared = records.iter().any(|record| record.reading(DECLARED).is_some());
+    let applies = Metric::ALL
+        .into_iter()
+        .filter(|metric| applies(*metric, test) || declared && *metric == Metric::BytesPerSecond);
     match not_ok {
         Some(reason) => applies.map(|metric| (metric, Known::unavailable(reason))).collect(),
         None => applies.map(|metric| (metric, over_launches(metric, records))).collect(),
@@ -63,6 +69,11 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
         Metric::TimeNs if matches!(record.cell.test, Test::Foreign(_) | Test::Limit(_)) => {
             each(&|s| s.nanoseconds as f64 / s.tokens as f64)
         }
+        Metric::BytesPerSecond if matches!(record.cell.test, Test::Foreign(_)) => {
+            let declared = record.reading(DECLARED).and_then(|reading| reading.value.value());
+            let bytes = declared.copied().unwrap_or(f64::NAN);
+            each(&|s| s.tokens as f64 * bytes * 1e9 / s.nanoseconds as f64)
+        }
         // A limit's sample counts bytes or operations in place of tokens.
         Metric::TokensPerSecond | Metric::BytesPerSecond | Metric::OperationsPerSecond => {
             each(&|s| s.tokens as f64 * 1e9 / s.nanoseconds as f64)
@@ -84,16 +95,12 @@ fn no_samples(record: &Record, suffix: &str, unit: &str) -> Known<Vec<f64>> {
         record.reading(&format!("{name}_{suffix}")).and_then(|reading| reading.value.value())
     };
     let Some(origin) = &record.origin else { return Known::unavailable("no samples") };
-    Known::unavailable(match (read("avg"), read("stddev")) {
-        (Some(mean), Some(sd)) => format!(
-            "no raw samples in {}: mean {mean} ± {sd} {unit} (standard deviation) as imported",
-            origin.format
-        ),
-        (Some(mean), None) => {
-            format!("no raw samples in {}: mean {mean} {unit} as imported", origin.format)
-        }
-        _ => format!("no raw samples in {}", origin.format),
-    })
+    let summary = match (read("avg"), read("stddev")) {
+        (Some(mean), Some(sd)) => format!(": mean {mean} ± {sd} {unit} (standard deviation)"),
+        (Some(mean), None) => format!(": mean {mean} {unit}"),
+        _ => String::new(),
+    };
+    Known::unavailable(format!("no raw samples{summary}, imported from {}", origin.format))
 }
 
 /// A sample's value is the median of its gaps, so that n counts samples and not tokens.
@@ -103,6 +110,12 @@ fn token_latency(record: &Record) -> Known<Vec<f64>> {
         .iter()
         .filter_map(|s| crate::median(&crate::estimate::sorted(&latency::gaps(&s.emits_ns))))
         .collect();
+    if let (true, Some(origin)) = (medians.is_empty(), &record.origin) {
+        let format = &origin.format;
+        return Known::unavailable(format!(
+            "imported: {format} does not tell when each token came"
+        ));
+    }
     if medians.is_empty() {
         return Known::unavailable("the ids reached the host in one piece: no time between tokens");
     }

@@ -228,8 +228,9 @@ fn import(settings: &mut BTreeMap<&'static str, String>, origin: &Origin) {
     }
     let mut others = Vec::new();
     for (name, value) in &origin.settings {
-        match settings.iter_mut().find(|(ours, _)| *ours == name) {
-            Some((_, ours)) => value.clone_into(ours),
+        // Only these: a foreign field may be called `machine` too.
+        match NOT_FOREIGN.iter().find(|ours| **ours == name) {
+            Some(ours) => drop(settings.insert(ours, value.clone())),
             None => others.push(format!("{name} {value}")),
         }
     }

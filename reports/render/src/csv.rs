@@ -49,7 +49,7 @@ fn field(value: Value) -> String {
     match value {
         // A missing name or size has no column for its reason; JSON has it.
         Value::Blank | Value::Missing(_) => String::new(),
-        Value::Text(text, _) | Value::Verdict(_, text) => safe(&text),
+        Value::Text(text, _) | Value::Verdict(_, text) => csv_field(&text),
         Value::Unproven(word, _) => word.to_owned(),
         Value::Number(number, _) => number.to_string(),
         Value::Quantity(_, estimate) => estimate.median.to_string(),
@@ -68,16 +68,16 @@ fn quantity(value: Value) -> Vec<String> {
             }
             fields[4] = estimate.n.to_string();
             fields[5] = estimate.unit_of_statistics.name().to_owned();
-            fields[6] = safe(estimate.interval.reason().unwrap_or(""));
+            fields[6] = csv_field(estimate.interval.reason().unwrap_or(""));
         }
-        Value::Missing(reason) => fields[6] = safe(&reason),
+        Value::Missing(reason) => fields[6] = csv_field(&reason),
         _ => {}
     }
     fields
 }
 
-/// Text that no spreadsheet takes for a formula and no terminal for a command.
-fn safe(text: &str) -> String {
+/// Text that no spreadsheet takes for a formula and no terminal for a command. Not quoted.
+pub fn csv_field(text: &str) -> String {
     let text = clean(text);
     let formula = text
         .trim_start()

@@ -20,7 +20,7 @@ pub fn json(comparison: &Comparison) -> String {
         "rankings": comparison.rankings.iter().map(ranking).collect::<Vec<_>>(),
     });
     let text = serde_json::to_string_pretty(&whole).expect("JSON values are JSON");
-    escape(&text)
+    json_escape(&text) + "\n"
 }
 
 fn row(row: &Row) -> Value {
@@ -84,7 +84,7 @@ fn ranking(ranking: &Ranking) -> Value {
 
 /// JSON may be printed on a terminal: what steers one is written as `\uXXXX`, which reads back as the same text.
 /// Such characters stand only inside strings, but for the line breaks of the layout.
-fn escape(text: &str) -> String {
+pub fn json_escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut units = [0; 2];
     for c in text.chars() {
@@ -94,6 +94,5 @@ fn escape(text: &str) -> String {
             out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
-    out.push('\n');
     out
 }

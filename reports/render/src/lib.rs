@@ -14,9 +14,9 @@ mod table;
 mod terminal;
 mod text;
 
-pub use csv::csv;
+pub use csv::{csv, csv_field};
 pub use html::{Meta, html};
-pub use json::json;
+pub use json::{json, json_escape};
 pub use markdown::markdown;
 pub use terminal::terminal;
 pub use text::clean;

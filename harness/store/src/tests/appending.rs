@@ -14,6 +14,23 @@ fn appending_twice_stores_once() {
     assert_eq!(store.records(&Filter::default()).count(), 1);
 }
 
+#[test]
+fn a_source_that_fails_leaves_nothing_of_it() {
+    let folder = Folder::new();
+    let mut store = folder.open();
+    store.append(&record(0)).unwrap();
+    let flawed = || Error::UnknownRun { id: "the source's own error".into() };
+    let source = [Ok(record(1)), Ok(record(2)), Err(flawed())];
+    let error = store.append_whole(source.into_iter()).unwrap_err();
+    assert!(matches!(error, Error::UnknownRun { .. }), "{error}");
+    let unsealed = store.append_whole([Ok(record(1)), Ok::<_, Error>(draft(2))].into_iter());
+    assert!(matches!(unsealed, Err(Error::Record(_))));
+    assert_eq!(store.records(&Filter::default()).count(), 1);
+    let whole = [0, 1, 2].map(|launch| Ok::<_, Error>(record(launch)));
+    assert_eq!(store.append_whole(whole.into_iter()).unwrap(), (2, 1));
+    assert_eq!(store.records(&Filter::default()).count(), 3);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_store_deleted_while_in_use_is_an_error_and_not_a_record_lost_in_silence() {

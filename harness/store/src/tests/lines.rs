@@ -1,5 +1,7 @@
 //! JSON lines out and in.
 
+use yardstick_record::SCHEMA;
+
 use super::{Folder, interrupted, record};
 use crate::Filter;
 
@@ -32,7 +34,8 @@ fn bad_lines_are_refused_by_number_and_good_ones_stored() {
     let mut store = folder.open();
     let good = record(0).to_json();
     let changed = good.replace("\"launch\":0", "\"launch\":1");
-    let newer = good.replace("\"schema\":1", "\"schema\":99");
+    let newer = good.replace(&format!("\"schema\":{SCHEMA}"), "\"schema\":99");
+    assert_ne!(newer, good);
     let mut input = format!("\n{good}\r\n{changed}\nnot json\n{newer}\n[]\n").into_bytes();
     input.extend(b"\xFF\xFE\n   \n");
     input.extend(record(7).to_json().as_bytes()); // no line end
