@@ -1,6 +1,7 @@
 //! `yardstick`: the binary. Parses flags, picks a verb, turns errors into exit codes.
 #![forbid(unsafe_code)]
 
+mod absent;
 mod args;
 mod console;
 mod interrupt;

@@ -16,6 +16,10 @@ pub(crate) fn backends(test_doubles: bool) -> Vec<Box<dyn Backend>> {
     let mut backends: Vec<Box<dyn Backend>> = vec![
         #[cfg(feature = "cpu")]
         Box::new(yardstick_cpu::Cpu),
+        #[cfg(feature = "candle")]
+        Box::new(yardstick_candle::Candle),
+        #[cfg(not(feature = "candle"))]
+        Box::new(crate::absent::Absent { backend: "candle", device: "candle:cpu" }),
         Box::new(yardstick_reference::Reference),
     ];
     if test_doubles {

@@ -26,6 +26,8 @@ pub(crate) use tail::escape;
 const LOOK: Duration = Duration::from_millis(100);
 /// Time a cancelled call gets to hand over what it has.
 const CANCEL_GRACE: Duration = Duration::from_millis(500);
+/// What Rust's most common thread pool takes its size from.
+const POOL_THREADS: &str = "RAYON_NUM_THREADS";
 /// Messages kept for a parent that is slower than its worker; more makes the worker wait.
 const BACKLOG: usize = 64;
 
@@ -99,7 +101,17 @@ impl Child {
         deadlines: &Deadlines,
         cancel: &AtomicBool,
     ) -> Result<(Child, Hello), CallError> {
-        let mut child = Child::spawn(command, deadlines).map_err(|error| {
+        Child::start_with_threads(command, None, deadlines, cancel)
+    }
+
+    /// As [`Child::start`], for a session of so many threads: libraries with one pool a process read it when they start.
+    pub(crate) fn start_with_threads(
+        command: &WorkerCommand,
+        threads: Option<usize>,
+        deadlines: &Deadlines,
+        cancel: &AtomicBool,
+    ) -> Result<(Child, Hello), CallError> {
+        let mut child = Child::spawn(command, threads, deadlines).map_err(|error| {
             let message = format!("cannot start {}: {error}", command.program.display());
             let kind = FailureKind::Exit { code: 127, phase: Phase::Hello };
             CallError::Lost(Loss { kind, message })
@@ -118,9 +130,16 @@ impl Child {
         }
     }
 
-    fn spawn(command: &WorkerCommand, deadlines: &Deadlines) -> std::io::Result<Child> {
+    fn spawn(
+        command: &WorkerCommand,
+        threads: Option<usize>,
+        deadlines: &Deadlines,
+    ) -> std::io::Result<Child> {
         let memory_kills = memory::kills();
         let mut start = Command::new(&command.program);
+        if let Some(threads) = threads {
+            start.env(POOL_THREADS, threads.to_string());
+        }
         start
             .args(&command.arguments)
             // A backtrace would push the panic's message out of the few lines a record keeps.

@@ -225,9 +225,10 @@ impl Measuring<'_, '_, '_> {
         self.context.load_ns = Known::unavailable(unknown);
         self.context.verification = Verification::skipped("the run did not get that far");
         self.phase(Phase::Hello, None);
-        let worker = self.run.worker(self.launch);
+        let (worker, threads) = (self.run.worker(self.launch), self.launch.effective().threads);
+        let (command, deadlines) = (&worker.command, &self.run.plan.deadlines);
         let (mut child, hello) =
-            Child::start(&worker.command, &self.run.plan.deadlines, self.run.cancel)?;
+            Child::start_with_threads(command, threads, deadlines, self.run.cancel)?;
         self.context.tool = worker.tool(self.run.tool, &hello);
         let facts = self.load(&mut child)?;
         self.phase(Phase::Verify, None);
