@@ -165,27 +165,34 @@ fn summary(place: &str, fields: &Map<String, Value>) -> Result<Vec<Reading>, Err
     Ok(readings)
 }
 
-/// What an iteration works through, where the benchmark declares it: `{"Bytes": 4096}`, or a list of such.
+/// What an iteration works through, where the benchmark declares it: `{"Bytes": 4096}`, or a list of such. Units that are not
+/// known here stay in the origin.
 fn throughput(place: &str, fields: &Map<String, Value>) -> Result<Vec<Reading>, Error> {
+    const UNITS: [(&str, &str); 6] = [
+        ("Bytes", "bytes"),
+        ("BytesDecimal", "bytes"),
+        ("bytes", "bytes"),
+        ("Bits", "bits"),
+        ("Elements", "elements"),
+        ("elements", "elements"),
+    ];
+    let wrong = |value: &Value| {
+        let expected = "a unit and a whole number, like {\"Bytes\": 4096}";
+        Error::field(place, "throughput", value, expected)
+    };
     let declared = match fields.get("throughput") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(several)) => several.iter().collect(),
         Some(one) => vec![one],
     };
-    let wrong = |value: &Value| {
-        let expected = "a unit and a whole number, like {\"Bytes\": 4096}";
-        Error::field(place, "throughput", value, expected)
-    };
     let mut readings = Vec::new();
     for one in declared {
-        for (unit, amount) in one.as_object().ok_or_else(|| wrong(one))? {
+        let object = one.as_object().ok_or_else(|| wrong(one))?;
+        // Both at once are an object of their own.
+        let object = object.get("ElementsAndBytes").and_then(Value::as_object).unwrap_or(object);
+        for (name, amount) in object {
+            let Some((_, unit)) = UNITS.iter().find(|(theirs, _)| theirs == name) else { continue };
             let amount = amount.as_u64().ok_or_else(|| wrong(one))?;
-            let unit = match unit.as_str() {
-                "Bytes" | "BytesDecimal" => "bytes",
-                "Bits" => "bits",
-                "Elements" => "elements",
-                _ => return Err(wrong(one)),
-            };
             let name = format!("{unit}_per_iteration");
             readings.push(reading(&name, amount as f64, unit, None, "criterion's throughput"));
         }

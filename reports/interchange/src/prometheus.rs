@@ -56,7 +56,7 @@ fn metric_family(
             family(
                 out,
                 name,
-                &format!("{} in {}, {what}; {better} is better.", metric.name(), unit.unit),
+                &format!("{} in {}, {what}; {better} is better.", unit.what, unit.unit),
             );
             begun = true;
         }
@@ -67,6 +67,7 @@ fn metric_family(
 /// A metric in Prometheus' base units.
 struct Unit {
     name: String,
+    what: String,
     unit: &'static str,
     scale: f64,
 }
@@ -75,17 +76,12 @@ impl Unit {
     /// Seconds for nanoseconds and a ratio for percent, said by the end of the name.
     fn of(metric: Metric) -> Unit {
         let name = metric.name();
-        match metric.unit() {
-            "ns" => {
-                let stem = name.strip_suffix("_ns").unwrap_or(name);
-                Unit { name: format!("yardstick_{stem}_seconds"), unit: "seconds", scale: 1e-9 }
-            }
-            "%" => {
-                let stem = name.strip_prefix("percent_of_").unwrap_or(name);
-                Unit { name: format!("yardstick_{stem}_ratio"), unit: "1", scale: 0.01 }
-            }
-            unit => Unit { name: format!("yardstick_{name}"), unit, scale: 1.0 },
-        }
+        let (stem, end, unit, scale) = match metric.unit() {
+            "ns" => (name.strip_suffix("_ns").unwrap_or(name), "_seconds", "seconds", 1e-9),
+            "%" => (name.strip_prefix("percent_of_").unwrap_or(name), "_ratio", "1", 0.01),
+            unit => (name, "", unit, 1.0),
+        };
+        Unit { name: format!("yardstick_{stem}{end}"), what: stem.replace('_', " "), unit, scale }
     }
 }
 

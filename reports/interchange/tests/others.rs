@@ -142,6 +142,25 @@ fn criterion_keeps_its_samples_its_names_and_what_it_declares() {
 }
 
 #[test]
+fn every_way_to_declare_throughput_is_read_and_unknown_ones_are_kept() {
+    for (declared, bytes) in [
+        (json!({"BytesDecimal": 5}), Some(5.0)),
+        (json!([{"Elements": 2}, {"Bytes": 7}]), Some(7.0)),
+        (json!({"ElementsAndBytes": {"elements": 2, "bytes": 9}}), Some(9.0)),
+        (json!({"Elements": 4}), None),
+        (json!({"Miles": 4}), None),
+        (json!(null), None),
+    ] {
+        let benchmark_json = json!({"full_id": "x", "throughput": declared}).to_string();
+        let files = Files { benchmark: Some(benchmark_json), ..benchmark() };
+        let record = criterion::read(&[files]).unwrap().remove(0);
+        let read = record.reading("bytes_per_iteration").and_then(|r| r.value.value().copied());
+        assert_eq!(read, bytes, "{declared}");
+        assert_eq!(record.origin.unwrap().fields["benchmark"]["throughput"], declared);
+    }
+}
+
+#[test]
 fn broken_benchmarks_are_refused_by_name() {
     let sample = |iters: Value, times: Value| Files {
         sample: Some(json!({"iters": iters, "times": times}).to_string()),
@@ -159,7 +178,7 @@ fn broken_benchmarks_are_refused_by_name() {
         (sample(json!("x"), json!([1.0])), "iters: found \"x\", expected an array"),
         (Files { sample: Some("{".into()), ..benchmark() }, "q4_0/dot/4096/sample.json: not JSON"),
         (declared(json!("x")), "throughput: found \"x\""),
-        (declared(json!({"Miles": 3})), "throughput: found {\"Miles\":3}"),
+        (declared(json!({"Bytes": -3})), "throughput: found {\"Bytes\":-3}"),
         (Files { folder: "f".into(), ..Files::default() }, "f: found no samples and no mean"),
     ];
     for (files, words) in cases {
