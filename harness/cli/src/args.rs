@@ -132,6 +132,9 @@ pub(crate) struct Run {
     /// Measure this machine's own noise: every device against itself
     #[arg(long, conflicts_with_all = ["suite", "build"])]
     pub(crate) noise: bool,
+    /// Measure limits anew beside every test, not once a launch
+    #[arg(long)]
+    pub(crate) ceilings: bool,
     /// At least this many repetitions of a test in a launch
     #[arg(long, short, value_name = "N")]
     pub(crate) repetitions: Option<u32>,
@@ -148,7 +151,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
     #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
     #[arg(conflicts_with_all = ["chunk", "numerics", "launches", "repetitions", "seed", "verify_only"])]
-    #[arg(conflicts_with_all = ["build", "worker", "paired", "noise"])]
+    #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings"])]
     pub(crate) resume: Option<String>,
     /// Print a record per line instead of the table
     #[arg(long)]
@@ -209,6 +212,19 @@ pub(crate) enum Format {
 /// `yardstick devices`
 #[derive(clap::Args)]
 pub(crate) struct Devices {
+    /// Measure what the devices reach at every limit, store it, and show it
+    #[arg(long)]
+    pub(crate) ceilings: bool,
+    /// Devices whose ceilings are measured: cpu or cpu:avx2; the best of each backend unless named
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "ceilings")]
+    pub(crate) device: Vec<String>,
+    /// Threads that take part: a list and ranges (1,2 or 1-8*2); one and all unless named
+    #[arg(long, value_name = "LIST", requires = "ceilings")]
+    pub(crate) threads: Option<String>,
+    /// Fresh processes that measure all of it
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "ceilings",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) launches: u32,
     /// JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Sample {
     /// Start of the repetition on the worker's clock, nanoseconds since its hello. 0 in every
-    /// imported sample: foreign formats do not tell.
+    /// imported sample and every round of a limit: nobody tells.
     pub started_ns: u64,
     /// Length of the timed region, nanoseconds.
     pub nanoseconds: u64,

@@ -17,5 +17,12 @@ pub(crate) fn model() -> Arc<Model> {
 pub(crate) fn case() -> Case {
     let tokens = yardstick_api::verify::prompt(VOCAB, 24);
     let expected = yardstick_null::logits(&tokens, VOCAB);
-    Case { name: "tiny".into(), model: model(), tokens, expected, context: None, tolerance: Some(0.0) }
+    Case {
+        name: "tiny".into(),
+        model: model(),
+        tokens,
+        expected,
+        context: None,
+        tolerance: Some(0.0),
+    }
 }

@@ -52,6 +52,8 @@ pub struct Run<'a> {
     pub done: &'a HashSet<(String, u32)>,
     /// Set to end the run: the worker is killed, what was measured is kept.
     pub cancel: &'a AtomicBool,
+    /// Measure limits beside every test, not once a launch.
+    pub fresh_ceilings: bool,
     /// How far to go.
     pub stage: Stage,
 }

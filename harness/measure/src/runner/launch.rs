@@ -23,6 +23,7 @@ use crate::child::{CallError, Child, Loss};
 use crate::plan::Launch;
 use crate::protocol::{Answer, Call, FaultKind, Load};
 use ceiling::Ceilings;
+pub(super) use cell::mark;
 
 /// Workers a launch may lose before its remaining cells are given up.
 const MOST_LOSSES: usize = 2;
@@ -111,7 +112,7 @@ impl From<CallError> for Halt {
     }
 }
 
-fn failed(loss: Loss) -> Outcome {
+pub(super) fn failed(loss: Loss) -> Outcome {
     Outcome::Failed { kind: loss.kind, message: loss.message }
 }
 
@@ -122,7 +123,7 @@ fn too_many(losses: usize, loss: Loss) -> Outcome {
 }
 
 /// The outcome of cells whose call failed.
-fn fault(kind: FaultKind, message: String, fix: Option<String>) -> Outcome {
+pub(super) fn fault(kind: FaultKind, message: String, fix: Option<String>) -> Outcome {
     let kind = match kind {
         FaultKind::Unsupported => return Outcome::Skipped { reason: message, fix },
         FaultKind::OutOfMemory => FailureKind::OutOfMemory,

@@ -2,6 +2,7 @@
 //! happens, whatever happens, into records. Prints nothing, stores nothing, decides nothing about reports.
 
 mod answers;
+mod ceilings;
 mod config;
 mod credible;
 mod event;
@@ -15,6 +16,7 @@ mod run;
 mod verify;
 mod workers;
 
+pub use ceilings::{BEST, CeilingsRequest, ceilings, limits};
 pub use config::{Prepare, Prepared, Run, RunError, Stage, Summary, WorkerCommand};
 pub use event::{Event, Sink};
 pub use inventory::inventory;

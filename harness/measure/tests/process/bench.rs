@@ -189,6 +189,7 @@ impl Bench {
             },
             done: &self.done,
             cancel: &self.cancel,
+            fresh_ceilings: false,
             stage: self.stage,
         };
         runner::run(&run, sink)

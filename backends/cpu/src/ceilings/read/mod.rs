@@ -99,9 +99,9 @@ pub(super) fn measure(mut pool: Pool, isa: Isa, bytes: u64) -> Result<Reached, S
         threads: Known::Value(pool.threads()),
         label: level.to_string(),
         how: format!(
-            "{} loads, {} streams a thread, {prefetch}; {kib} KiB from {level} ({caches})",
-            isa.name(),
+            "{} streams a thread, {prefetch}, {} loads; {kib} KiB from {level} ({caches})",
             pattern.streams,
+            isa.name(),
         ),
         rounds,
     })

@@ -1,10 +1,12 @@
 //! `yardstick devices`: the doctor. What can be measured here, and what would have to change for the rest.
 
+mod ceilings;
 mod page;
+mod sheet;
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 use yardstick_api::DeviceStatus;
 use yardstick_measure::plan::Inventory;
@@ -13,11 +15,12 @@ use yardstick_measure::suite::Deadlines;
 use yardstick_probes::{Checkup, Diagnosis, Gap, Root, checkup};
 
 use self::page::Section;
+use self::sheet::{Key, Sheet};
 use crate::args::Devices;
 use crate::paths::Paths;
 use crate::registry::Wanted;
 use crate::verbs::DONE;
-use crate::{console, interrupt, output, registry};
+use crate::{console, interrupt, output, registry, tool};
 
 /// All of it as JSON: field names that stay.
 #[derive(Serialize)]
@@ -53,8 +56,40 @@ pub(crate) fn run(paths: Option<&Paths>, args: &Devices) -> Result<u8> {
     let workers = registry::workers(&args.programs, cache, Wanted::Everything)?;
     let cancel = interrupt::flag()?;
     let inventory = runner::inventory(&workers.list, &Deadlines::default(), &cancel)?;
-    show(&inventory, &checkup(&Root::default()), None, args.json)?;
-    Ok(DONE)
+    let (sheets, code) = match (paths, args.ceilings) {
+        (None, true) => bail!("--ceilings keeps records: name a folder with --data-dir"),
+        (Some(paths), true) => ceilings::measure(paths, args, &inventory, &workers.list, &cancel)?,
+        (Some(paths), false) => (kept(paths, &inventory), DONE),
+        (None, false) => (Vec::new(), DONE),
+    };
+    let ceilings = match sheets.is_empty() {
+        true => None,
+        false => {
+            let json = serde_json::to_value(&sheets)?;
+            Some(Ceilings { section: sheet::section(&sheets), json })
+        }
+    };
+    show(&inventory, &checkup(&Root::default()), ceilings.as_ref(), args.json)?;
+    if ceilings.is_none() && !args.json {
+        console::tell("ceilings: not measured with this program yet; yardstick devices --ceilings");
+    }
+    Ok(code)
+}
+
+/// The fact sheets that hold for the devices found.
+fn kept(paths: &Paths, inventory: &Inventory) -> Vec<Sheet> {
+    let options = yardstick_probes::EnvironmentOptions::default();
+    let (tool, environment) = (tool::tool(), yardstick_probes::environment(&options));
+    let statuses = inventory.backends.iter().flat_map(|found| &found.devices);
+    statuses
+        .filter_map(|status| match status {
+            DeviceStatus::Ready(device) => {
+                let key = Key::new(&device.id, &device.name, &tool, &environment);
+                Sheet::read(&paths.cache, &key)
+            }
+            DeviceStatus::Missing { .. } => None,
+        })
+        .collect()
 }
 
 /// Prints what was found. Without ceilings their section is left out.

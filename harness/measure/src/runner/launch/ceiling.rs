@@ -98,7 +98,8 @@ impl Measuring<'_, '_, '_> {
         limit: Limit,
         threads: Option<usize>,
     ) -> Result<Known<Reached>, CallError> {
-        if let Some(measured) = self.ceilings.get(&(limit, threads)) {
+        let known = self.ceilings.get(&(limit, threads)).filter(|_| !self.run.fresh_ceilings);
+        if let Some(measured) = known {
             return Ok(measured.clone());
         }
         self.phase(Phase::Ceiling, Some(test));

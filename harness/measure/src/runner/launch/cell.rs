@@ -197,7 +197,7 @@ fn lost(error: CallError) -> Option<Loss> {
 }
 
 /// Marks every sample of a test during which others had the machine or heat slowed it. Samples are never dropped for it.
-pub(super) fn mark(samples: &mut [Sample], readings: &[Reading]) {
+pub(in super::super) fn mark(samples: &mut [Sample], readings: &[Reading]) {
     for (name, limit, words) in MARKS {
         let reading = readings.iter().find(|reading| reading.name == name);
         let Some(&value) = reading.and_then(|reading| reading.value.value()) else { continue };
