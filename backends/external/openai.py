@@ -328,7 +328,7 @@ class Session:
             "notes": {
                 "model": self.model,
                 "weights": unavailable("the endpoint names its model; nothing proves that it is this file"),
-                "memory": unavailable("another process's"),
+                "memory": unavailable("the endpoint is another process"),
                 "context, chunk, kv, numerics": unavailable("as asked: " + UNTOLD),
                 "prompt": "token ids" if self.ids else f"words: {self.why_words}",
                 "timing": "includes HTTP; tg includes the prefill of a prompt of one token (or word)",

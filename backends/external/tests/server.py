@@ -122,3 +122,10 @@ class Handler(BaseHTTPRequestHandler):
             event({"choices": [], "usage": usage})
         if mode != "no end":
             say("data: [DONE]\n\n")
+
+
+if __name__ == "__main__":
+    import sys
+    with Server(*sys.argv[1:2]) as server:
+        print(server.url, flush=True)
+        sys.stdin.read()

@@ -80,10 +80,7 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
         }
         Metric::TimeNs => each(&|s| s.nanoseconds as f64),
         Metric::TokenLatencyNs => token_latency(record),
-        Metric::PeakRssBytes => match record.reading("peak_rss_bytes") {
-            Some(reading) => reading.value.clone().map(|bytes| vec![bytes]),
-            None => Known::unavailable("the peak resident memory was not read"),
-        },
+        Metric::PeakRssBytes => peak_rss(record),
         Metric::CpuCores => cpu_cores(record),
         Metric::PercentOfLimit => limit::percent(record),
     }
@@ -120,6 +117,18 @@ fn token_latency(record: &Record) -> Known<Vec<f64>> {
         return Known::unavailable("the ids reached the host in one piece: no time between tokens");
     }
     Known::Value(medians)
+}
+
+/// A worker whose engine is another process says so in its facts (backends/PROTOCOL.md); what was read is its own.
+fn peak_rss(record: &Record) -> Known<Vec<f64>> {
+    let memory = record.facts.value().and_then(|facts| facts.notes.get("memory"));
+    if let Some(reason) = memory.and_then(Known::reason) {
+        return Known::unavailable(reason);
+    }
+    match record.reading("peak_rss_bytes") {
+        Some(reading) => reading.value.clone().map(|bytes| vec![bytes]),
+        None => Known::unavailable("the peak resident memory was not read"),
+    }
 }
 
 fn cpu_cores(record: &Record) -> Known<Vec<f64>> {
