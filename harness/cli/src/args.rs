@@ -174,6 +174,9 @@ pub(crate) struct Report {
     /// List the runs in the store
     #[arg(long, conflicts_with_all = ["runs", "all"])]
     pub(crate) list: bool,
+    /// Hold every row against this device, backend or build [default: the first that took turns, or the fastest]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) baseline: Option<String>,
     #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
     /// Where to write it [default: standard output]
@@ -187,6 +190,9 @@ pub(crate) struct Compare {
     /// Run ids; their cells stand side by side
     #[arg(required = true, num_args = 2..)]
     pub(crate) runs: Vec<String>,
+    /// Hold every row against this device, backend or build [default: the same cell in the first run]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) baseline: Option<String>,
     #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
     /// Where to write it [default: standard output]

@@ -1,10 +1,11 @@
 //! Where reports go: records from the store, rendered, to standard output or a file.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use yardstick_analyse::Comparison;
+use yardstick_analyse::{Comparison, View, is_noise};
 use yardstick_record::Record;
 use yardstick_render as render;
 use yardstick_store::{Filter, Store};
@@ -40,9 +41,44 @@ pub(crate) fn open(path: &Path) -> Result<Store> {
     Ok(Store::open_read_only(path)?)
 }
 
+/// Compares records, with the store's own A/A runs for the noise floor. `runs` have rows of their own, the first is the others'
+/// baseline; none: launches of all runs are together.
+pub(crate) fn compare(
+    store: &Store,
+    records: &[Record],
+    runs: Vec<String>,
+    baseline: Option<&str>,
+) -> Result<Comparison> {
+    let view = View { runs, baseline: baseline.map(str::to_owned), noise: noise(store)? };
+    let comparison = view.compare(records);
+    match baseline {
+        Some(name) if !comparison.rows.iter().any(|row| view.asks_for(row)) => {
+            let devices: BTreeSet<String> =
+                comparison.rows.iter().map(|row| row.member()).collect();
+            let known: Vec<String> = devices.into_iter().collect();
+            bail!("baseline {name:?} is none of the devices here: {}", known.join(", "))
+        }
+        _ => Ok(comparison),
+    }
+}
+
+/// Records of every A/A run in the store.
+fn noise(store: &Store) -> Result<Vec<Record>> {
+    let mut found = Vec::new();
+    for summary in store.runs()? {
+        let run = summary.run;
+        if is_noise(&run.suite, &run.command) {
+            let filter = Filter { run: Some(run.id), ..Filter::default() };
+            // What cannot be read is told where that run is shown.
+            found.extend(store.records(&filter).filter_map(Result::ok));
+        }
+    }
+    Ok(found)
+}
+
 /// The table, as wide as the terminal.
-pub(crate) fn terminal(records: &[Record]) -> String {
-    render::terminal(&Comparison::of(records), width(), console::colour())
+pub(crate) fn terminal(comparison: &Comparison) -> String {
+    render::terminal(comparison, width(), console::colour())
 }
 
 /// Renders and writes.

@@ -25,7 +25,7 @@ pub use interval::{
     Interval, binomial_cdf, median, median_interval, quantile_interval, t_interval,
 };
 pub use latency::{Latency, Percentile, least_samples};
-pub use noise::{Floor, NOISE_SUITE, Noise, noise_floor};
+pub use noise::{Floor, NOISE_SUITE, Noise, is_noise, noise_floor};
 pub use outcome::describe;
 pub use rank::Ranking;
 pub use ratio::Ratio;

@@ -61,8 +61,11 @@ pub struct Floor {
 impl Noise {
     /// The noise of each machine that has an A/A run; the latest run counts.
     pub fn of(records: &[Record]) -> Vec<Noise> {
-        let aa: Vec<Record> =
-            records.iter().filter(|r| r.run.suite == NOISE_SUITE).cloned().collect();
+        let aa: Vec<Record> = records
+            .iter()
+            .filter(|record| is_noise(&record.run.suite, &record.run.command))
+            .cloned()
+            .collect();
         let mut machines: BTreeMap<String, BTreeMap<(String, String), Vec<Row>>> = BTreeMap::new();
         for group in by_cell(&aa) {
             // A cell measured in several runs is one group; a floor is one run's.
@@ -127,6 +130,11 @@ impl Noise {
     pub fn pooled(&self, n: usize) -> Known<f64> {
         smallest(&self.floors.iter().collect::<Vec<_>>(), n, None)
     }
+}
+
+/// Whether a run measured two copies of the same program: the noise suite's, or any asked for with `--noise`.
+pub fn is_noise(suite: &str, command: &[String]) -> bool {
+    suite == NOISE_SUITE || command.iter().any(|word| word == "--noise")
 }
 
 fn latest(machine: String, runs: BTreeMap<(String, String), Vec<Row>>) -> Option<Noise> {

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use yardstick_analyse::Comparison;
 use yardstick_store::Store;
 
 use crate::args::Report;
@@ -30,7 +29,8 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
     let records = output::records(&store, &runs)?;
     let title =
         if runs.is_empty() { "all runs".to_owned() } else { format!("run {}", runs.join(", ")) };
-    output::show(&Comparison::of(&records), &records, args.format, args.output.as_deref(), &title)?;
+    let comparison = output::compare(&store, &records, Vec::new(), args.baseline.as_deref())?;
+    output::show(&comparison, &records, args.format, args.output.as_deref(), &title)?;
     Ok(DONE)
 }
 

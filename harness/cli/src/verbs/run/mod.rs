@@ -9,7 +9,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use yardstick_analyse::Comparison;
 use yardstick_measure::plan::Plan;
 use yardstick_measure::runner::{self, Stage, Summary};
 use yardstick_record::RunInfo;
@@ -120,10 +119,11 @@ fn conclude(
     let records = output::records(store, std::slice::from_ref(&info.id))?;
     // The page first: it is kept, and standard output may be closed by now.
     let html = html_path(paths, args, &info.id);
-    output::write_html(&html, &Comparison::of(&records), &records, &plan.suite)?;
+    let comparison = output::compare(store, &records, Vec::new(), None)?;
+    output::write_html(&html, &comparison, &records, &plan.suite)?;
     let shown = match args.json {
         true => Ok(()),
-        false => say(output::terminal(&records).trim_end()),
+        false => say(output::terminal(&comparison).trim_end()),
     };
     let mut notes = vec![screen::summary(summary)];
     if summary.interrupted {
