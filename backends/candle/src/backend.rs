@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use yardstick_api::{
-    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Numerics, Options,
-    Session, Unsupported,
+    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, KvType, Numerics,
+    Options, Session, Unsupported,
 };
+use yardstick_model::arch::Requirement;
 use yardstick_model::{Model, ModelInfo};
 
 use crate::cache::Cache;
@@ -20,8 +21,19 @@ use crate::{machine, threads};
 /// The id of the only device.
 pub(crate) const DEVICE: &str = "candle:cpu";
 
-/// Families whose description the forward pass here covers.
-const FAMILIES: &[&str] = &["llama", "qwen2"];
+/// What the forward pass here can do.
+const SUPPORTED: &[Requirement] = &[
+    Requirement::RotaryNeighbours,
+    Requirement::RotaryHalves,
+    Requirement::PartialRotary,
+    Requirement::RotaryFactors,
+    Requirement::RotaryFactorsByContext,
+    Requirement::RotaryMagnitude,
+    Requirement::QkvBias,
+    Requirement::Experts,
+    Requirement::UnequalLayers,
+    Requirement::UnequalHeads,
+];
 
 /// Candle on the processor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,7 +87,10 @@ impl Backend for Candle {
         let architecture = model.architecture();
         let context = context(architecture, options);
         let network = Network::new(model)?;
-        let angles = Angles::new(&architecture.rotary, context).map_err(failed)?;
+        let angles = architecture.rotary.iter().map(|rotary| {
+            Angles::new(rotary, context, options.rotary_context.unwrap_or(context)).map_err(failed)
+        });
+        let angles = angles.collect::<Result<_, Error>>()?;
         let cache = Cache::new(&architecture.layers, options.sequences, context, options.kv);
         let engine = Engine { network, angles, cache: cache.map_err(failed)? };
         Ok(Box::new(CandleSession {
@@ -120,10 +135,12 @@ fn check_options(device: &Device, options: &Options) -> Result<(), Unsupported> 
 
 /// What this model needs that candle, or the forward pass here, does not have.
 fn check_model(model: &ModelInfo, options: &Options) -> Result<(), Unsupported> {
-    let family = &model.architecture.name;
-    if !FAMILIES.contains(&family.as_str()) {
-        let reason = format!("the candle backend's forward pass does not cover {family}");
-        return refuse(reason, &format!("use one of {}", FAMILIES.join(", ")));
+    if let Some(missing) = model.architecture.missing(SUPPORTED) {
+        let reason = format!("{missing}, which the forward pass over candle lacks");
+        return refuse(reason, "use a model of the families llama or qwen2");
+    }
+    if options.kv == KvType::Q8_0 {
+        return refuse("candle keeps no keys and values in 8 bits".into(), "use --kv f16 or f32");
     }
     for &(format, bytes) in &model.formats {
         let name = format.name();

@@ -46,7 +46,7 @@ impl Cache {
 
     /// Bytes allocated.
     pub(crate) fn bytes(&self) -> u64 {
-        let of = |tensor: &Tensor| tensor.elem_count() as u64 * self.kv.bytes() as u64;
+        let of = |tensor: &Tensor| self.kv.bytes_of(tensor.elem_count() as u64);
         self.pairs.iter().flatten().map(|pair| of(&pair.keys) + of(&pair.values)).sum()
     }
 
@@ -83,6 +83,7 @@ impl Pair {
 fn dtype(kv: KvType) -> DType {
     match kv {
         KvType::F32 => DType::F32,
-        KvType::F16 => DType::F16,
+        // Plans refuse anything coarser.
+        KvType::F16 | KvType::Q8_0 => DType::F16,
     }
 }

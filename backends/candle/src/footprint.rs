@@ -2,7 +2,7 @@
 //! has which format.
 
 use yardstick_api::{Footprint, Options};
-use yardstick_model::arch::{Ffn, Layer};
+use yardstick_model::arch::Layer;
 use yardstick_model::{Architecture, Format, ModelInfo};
 
 use crate::formats::{Storage, amx_bytes, storage, tile_bytes};
@@ -28,7 +28,7 @@ pub(crate) fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
         // Candle copies everything it uses.
         mapped_bytes: 0,
         copied_bytes: copied(model),
-        kv_bytes: positions.saturating_mul(kv).saturating_mul(options.kv.bytes() as u64),
+        kv_bytes: options.kv.bytes_of(positions.saturating_mul(kv)),
         scratch_bytes: scratch(architecture, options, context),
     }
 }
@@ -77,7 +77,10 @@ pub(crate) fn scratch(architecture: &Architecture, options: &Options, context: u
     // Scores and their softmax, for the sequence's rows against all positions; the mask.
     let heads = architecture.layers.iter().map(|layer| layer.heads).max().unwrap_or(0);
     let scores = product(&[heads.saturating_mul(2).saturating_add(1), rows.min(context), context]);
-    let angles = product(&[context.saturating_add(rows), architecture.rotary.dims]);
+    let angles = sum(architecture
+        .rotary
+        .iter()
+        .map(|rotary| product(&[context.saturating_add(rows), rotary.dims])));
     let head = product(&[architecture.vocab, options.sequences]).saturating_mul(2);
     let values = product(&[rows]).saturating_mul(widest.unwrap_or(0));
     sum([values, scores, angles, head].into_iter()).saturating_mul(4)
@@ -87,9 +90,7 @@ pub(crate) fn scratch(architecture: &Architecture, options: &Options, context: u
 fn width(architecture: &Architecture, layer: &Layer) -> u64 {
     let both = layer.key_dim.saturating_add(layer.value_dim);
     let attention = product(&[3, layer.heads.saturating_add(layer.kv_heads), both]);
-    let inner = match layer.ffn {
-        Ffn::Dense { width } | Ffn::Experts { width, .. } => product(&[4, width]),
-    };
+    let inner = product(&[4, layer.ffn.width]);
     product(&[3, architecture.embedding]).saturating_add(attention.max(inner))
 }
 

@@ -81,10 +81,11 @@ pub(crate) fn amx_bytes(format: Format, rows: usize, cols: usize) -> u64 {
 
 /// What multiplies matrices of this format, for facts.
 pub(crate) fn kernel(format: Format, tier: Tier) -> String {
-    let dots = match tier {
-        Tier::Avx512Vnni | Tier::AvxVnni | Tier::Avx2 => "avx2 block dots",
-        Tier::Neon => "neon block dots",
-        Tier::Plain => "plain block dots",
+    let dots = match (tier, format) {
+        // Candle has no vector code for these.
+        (Tier::Plain, _) | (_, Format::Q4_1 | Format::Q5_0 | Format::Q5_1) => "plain block dots",
+        (Tier::Avx512Vnni | Tier::AvxVnni | Tier::Avx2, _) => "avx2 block dots",
+        (Tier::Neon, _) => "neon block dots",
     };
     match storage(format) {
         Some(Storage::Dense) | None => "decoded to f32, gemm".to_owned(),

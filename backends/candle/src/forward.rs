@@ -35,7 +35,8 @@ pub(crate) struct Step {
 /// What does not change between steps.
 pub(crate) struct Engine {
     pub(crate) network: Network,
-    pub(crate) angles: Angles,
+    /// One for each rotary embedding of the architecture.
+    pub(crate) angles: Vec<Angles>,
     pub(crate) cache: Cache,
 }
 
@@ -45,9 +46,10 @@ pub(crate) fn forward(
     architecture: &Architecture,
     step: &Step,
 ) -> Result<Vec<f32>> {
-    let (network, eps) = (&engine.network, architecture.norm_eps);
+    let (network, eps) = (&engine.network, architecture.norm.eps);
     let runs: Vec<_> = step.pieces.iter().map(|piece| (piece.position, piece.rows.len())).collect();
-    let turn = engine.angles.turn(&runs)?;
+    let turns =
+        engine.angles.iter().map(|angles| angles.turn(&runs)).collect::<Result<Vec<_>>>()?;
     let masks =
         runs.iter().map(|&(position, n)| causal(position, n)).collect::<Result<Vec<_>>>()?;
 
@@ -57,7 +59,8 @@ pub(crate) fn forward(
 
     for (i, (layer, shape)) in network.layers.iter().zip(&architecture.layers).enumerate() {
         let h = candle_nn::ops::rms_norm(&x, &layer.attn_norm, eps)?;
-        let attended = attention(engine, layer, shape, i, step, &turn, &masks, &h)?;
+        let turn = shape.rotary.map(|rotary| &turns[rotary]);
+        let attended = attention(engine, layer, shape, i, step, turn, &masks, &h)?;
         x = (layer.output.forward(&attended)? + x)?;
 
         let h = candle_nn::ops::rms_norm(&x, &layer.ffn_norm, eps)?;
@@ -84,7 +87,7 @@ fn attention(
     shape: &Layer,
     index: usize,
     step: &Step,
-    turn: &Turn<'_>,
+    turn: Option<&Turn<'_>>,
     masks: &[Option<Tensor>],
     h: &Tensor,
 ) -> Result<Tensor> {
@@ -96,8 +99,8 @@ fn attention(
     let q = by_head(layer.q.forward(h)?, shape.heads, shape.key_dim)?;
     let k = by_head(layer.k.forward(h)?, shape.kv_heads, shape.key_dim)?;
     let v = by_head(layer.v.forward(h)?, shape.kv_heads, shape.value_dim)?.squeeze(0)?;
-    let q = (turn.apply(&q)?.squeeze(0)? * (1.0 / (shape.key_dim as f64).sqrt()))?;
-    let k = turn.apply(&k)?.squeeze(0)?;
+    let turned = |x: Tensor| turn.map_or(Ok(x.clone()), |turn| turn.apply(&x))?.squeeze(0);
+    let (q, k) = ((turned(q)? * f64::from(shape.attention_scale))?, turned(k)?);
     let of_piece = |(piece, mask): (&Piece, &Option<Tensor>)| {
         let (start, n) = (piece.rows.start, piece.rows.len());
         let part = |x: &Tensor| x.narrow(1, start, n)?.contiguous();

@@ -24,10 +24,13 @@ pub(crate) struct Turn<'a> {
 
 impl Angles {
     /// Angles are formed in f64, as the reference does; at far positions f32 products would be off by thousandths.
-    pub(crate) fn new(rotary: &Rotary, context: usize) -> Result<Angles> {
-        let frequencies = rotary.frequencies();
+    /// `chosen` is the context by which long or short factors are chosen.
+    pub(crate) fn new(rotary: &Rotary, context: usize, chosen: usize) -> Result<Angles> {
+        let frequencies = rotary.frequencies(chosen);
+        let magnitude = f64::from(rotary.magnitude);
         let table = |f: fn(f64) -> f64| {
-            let of = |position| frequencies.iter().map(move |w| f(position as f64 * w) as f32);
+            let angle = move |position, w| (f(position as f64 * w) * magnitude) as f32;
+            let of = |position| frequencies.iter().map(move |w| angle(position, *w));
             let values: Vec<f32> = (0..context).flat_map(of).collect();
             Tensor::from_vec(values, (context, frequencies.len()), &Device::Cpu)
         };

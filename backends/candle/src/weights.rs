@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::quantized::{QMatMul, QStorage, QTensor};
 use candle_core::{Device, Module, Result, Tensor};
 use yardstick_api::Error;
-use yardstick_model::arch::Ffn;
+use yardstick_model::arch::{self, Ffn};
 use yardstick_model::{Format, Model, Tensor as Stored};
 
 use crate::formats::{Storage, amx_bytes, storage, tile_bytes};
@@ -250,13 +250,13 @@ fn layer(model: &Model, i: usize) -> std::result::Result<LayerWeights, Error> {
 fn feed_forward(model: &Model, i: usize, ffn: &Ffn) -> std::result::Result<FeedForward, Error> {
     let name = |part: &str| format!("blk.{i}.{part}.weight");
     let of = |part: &str| matrix(model, &name(part));
-    match *ffn {
-        Ffn::Dense { .. } => Ok(FeedForward::Dense(Gated {
+    match ffn.experts {
+        None => Ok(FeedForward::Dense(Gated {
             gate: of("ffn_gate")?,
             up: of("ffn_up")?,
             down: of("ffn_down")?,
         })),
-        Ffn::Experts { experts, used, .. } => {
+        Some(arch::Experts { count: experts, used, .. }) => {
             let part = |part: &str, expert| {
                 let whole = stored(model, &name(part))?;
                 Matrix::new(one_expert(whole, expert, experts))

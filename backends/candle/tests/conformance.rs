@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use yardstick_api::conformance::{self, Case, Golden, golden, synthetic};
-use yardstick_api::{Backend, Device, DeviceStatus, Error, Numerics, Options};
+use yardstick_api::{Backend, Device, DeviceStatus, Error, Numerics, Options, Unsupported};
 use yardstick_candle::Candle;
 use yardstick_model::Format;
 use yardstick_reference::Reference;
@@ -20,7 +20,9 @@ fn device() -> Device {
 fn covered(cases: Vec<Case>) -> Vec<Case> {
     let (covered, lacking): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| {
         let info = case.model.info();
-        ["llama", "qwen2"].contains(&info.architecture.name.as_str())
+        let refusal = Candle.plan(&device(), info, &Options::default()).err();
+        let lacks = |refusal: &Unsupported| refusal.reason.starts_with("architecture ");
+        !refusal.is_some_and(|refusal| lacks(&refusal))
             && info.formats.iter().all(|(format, _)| *format != Format::IQ4_NL)
     });
     for case in lacking {
