@@ -1,4 +1,5 @@
 //! The noise floor: whose it is, how large, and that nothing below it is shown as a difference.
+#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 mod build;
 mod synthetic;

@@ -1,4 +1,5 @@
 //! Ratios of rows: which baseline, paired or not, what is shown as a difference, and what holds for every input.
+#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 mod build;
 
