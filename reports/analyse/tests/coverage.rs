@@ -134,12 +134,11 @@ fn unpaired_ratios_of_exchangeable_launches_cover_at_least_93_percent() {
     let kinds: Vec<_> = GENERATORS.iter().filter(|generator| generator.exchangeable).collect();
     for (i, a) in kinds.iter().enumerate() {
         // Every generator against itself, and against the next: sides need not be alike.
-        for b in [a, &kinds[(i + 1) % kinds.len()]] {
+        let next = &kinds[(i + 1) % kinds.len()];
+        for (b, n, m) in [(a, 6, 6), (next, 3, 3), (next, 4, 10), (next, 6, 6), (next, 10, 10)] {
             // Where 3 or 4 launches may all land in one of two modes of equal weight, nothing they say can be right.
             let even = [a, b].iter().any(|side| side.name.contains("50:50"));
-            for (n, m) in
-                [(3, 3), (4, 10), (6, 6), (10, 10)].into_iter().skip(2 * usize::from(even))
-            {
+            if !(even && n < 5) {
                 let covered = share(n, |random| {
                     let values = |logs: Vec<f64>, scale: f64| -> Vec<f64> {
                         logs.iter().map(|d| scale * (0.01 * d).exp()).collect()

@@ -148,6 +148,41 @@ fn the_terminal_gets_no_commands_and_keeps_its_width() {
     }
 }
 
+/// Devices, builds and machines of hostile names that are held against each other.
+fn rivals(text: &str) -> Vec<Record> {
+    let rival = |device: &str, speed: f64, launch: u32| {
+        let (device, text) = (format!("{device}{text}"), text.to_owned());
+        cell(&device, "m", "tg8").launch(launch).speed(speed, 6).with(move |record| {
+            record.cell.model.name = text.clone();
+            record.cell.build = Some(text.clone());
+            record.environment.set("cpu.model", text);
+        })
+    };
+    let of = |device: &'static str, speed| (0..5).map(move |l| rival(device, speed, l).done());
+    of("a", 50.0).chain(of("b", 70.0)).collect()
+}
+
+#[test]
+fn ratios_of_hostile_names_steer_nothing_and_keep_their_width() {
+    for text in HOSTILE {
+        let records = rivals(text);
+        let comparison = Comparison::of(&records);
+        assert_eq!(comparison.ratios().count(), 1, "{text:?}");
+        for width in [40, 80, 200] {
+            let shown = terminal(&comparison, width, false);
+            let widest = shown.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            assert!(widest <= width, "{text:?}: {widest} of {width}\n{shown}");
+        }
+        for shown in [terminal(&comparison, 80, false), markdown(&comparison), page(&records, text)]
+        {
+            assert!(!shown.chars().any(steers), "{text:?}: {shown:?}");
+        }
+        for shown in [markdown(&comparison), page(&records, text)] {
+            assert!(!shown.contains("<img") && !shown.contains("<script"), "{text:?}: {shown}");
+        }
+    }
+}
+
 #[test]
 fn no_spreadsheet_takes_a_field_for_a_formula() {
     for text in HOSTILE {
