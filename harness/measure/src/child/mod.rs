@@ -1,5 +1,6 @@
 //! The parent's end of one worker process: starting it, calling it, ending it, and saying how it ended.
 
+mod cpu;
 mod end;
 mod group;
 mod memory;
@@ -169,6 +170,11 @@ impl Child {
     /// The worker's process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// CPU time of all its threads so far, where the system tells it in nanoseconds.
+    pub(crate) fn cpu_ns(&self) -> Option<u64> {
+        cpu::time_ns(self.process.id())
     }
 
     /// Makes one call and waits for its answer, the phase's deadline, the worker's end or the cancel flag.

@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn the_error_says_what_would_do() {
         let error = parse_kv("f16,q8").unwrap_err().to_string();
-        assert_eq!(error, r#"found "q8", expected f32, f16"#);
+        assert_eq!(error, r#"found "q8", expected f32, f16, q8_0"#);
         assert_eq!(parse_automatic("auto,2"), Ok(vec![None, Some(2)]));
         assert_eq!(parse_switches("on,0"), Ok(vec![true, false]));
         assert_eq!(parse_numerics("a8,auto"), Ok(vec![Some(Numerics::A8), None]));

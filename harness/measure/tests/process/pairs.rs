@@ -200,3 +200,34 @@ pub(crate) fn apart() {
     }
     assert!(turns.kept.notes.iter().any(|note| note.contains("whole launches take turns")));
 }
+
+/// A member that computes while it should be idle is seen, and the samples of the others are marked.
+pub(crate) fn restless() {
+    let Some(program) = crate::python::example() else { return };
+    if !std::path::Path::new("/proc/self/task").exists() {
+        println!("skipped: CPU time of other processes is told on Linux only");
+        return;
+    }
+    let spin = "import threading\ndef spin():\n    while True:\n        pass\n\
+                threading.Thread(target=spin, daemon=True).start()\n";
+    let program = crate::python::python(format!("{spin}{program}"));
+    let mut bench = paired(&["null:paced", "snake:0"], &["tg4"], false);
+    bench.others = vec![crate::workers::external("snake", program)];
+    bench.suite = bench.suite.replace("max_repetitions = 4", "max_repetitions = 200");
+    bench.suite = bench.suite.replace("min_repetitions = 3", "min_repetitions = 200");
+    let kept = watch(&bench, None).kept;
+    let record = |device: &str| kept.records.iter().find(|r| r.cell.device == device).unwrap();
+    let idle =
+        |device: &str| record(device).reading("paired_idle_cpu_percent").unwrap().value.clone();
+    let (Some(&busy), Some(&calm)) = (idle("snake:0").value(), idle("null:paced").value()) else {
+        println!("skipped: the kernel keeps no scheduler statistics");
+        return;
+    };
+    assert!(busy > calm, "the spinning member used {busy} %, the other {calm} %");
+    let marked = |device: &str| {
+        let mut marks = record(device).samples[0].marks.iter();
+        marks.any(|mark| mark.starts_with("disturbed: "))
+    };
+    assert_eq!(marked("null:paced"), busy > 10.0, "{busy} %");
+    assert!(!marked("snake:0") || calm > 10.0, "{calm} %");
+}

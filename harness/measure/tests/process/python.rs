@@ -11,7 +11,7 @@ use crate::bench::Bench;
 const CONTRACT: &str = include_str!("../../../../backends/PROTOCOL.md");
 
 /// The worked example, if there is a Python to run it.
-fn example() -> Option<String> {
+pub(crate) fn example() -> Option<String> {
     if !Command::new("python3").arg("--version").output().is_ok_and(|out| out.status.success()) {
         println!("skipped: no python3");
         return None;
@@ -20,7 +20,7 @@ fn example() -> Option<String> {
     Some(program.to_owned())
 }
 
-fn python(program: String) -> WorkerCommand {
+pub(crate) fn python(program: String) -> WorkerCommand {
     WorkerCommand { program: "python3".into(), arguments: vec!["-c".to_owned(), program] }
 }
 

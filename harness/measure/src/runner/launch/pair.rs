@@ -36,6 +36,8 @@ struct Turns {
     measured: Measured,
     /// Parent's time around its calls.
     busy: Duration,
+    /// Its CPU time while others were in their calls, and how long that was; `None` where the system does not tell.
+    idle: Option<(u64, Duration)>,
     facts: Option<Box<Facts>>,
     end: Option<End>,
 }
@@ -141,7 +143,8 @@ impl Pair<'_, '_, '_> {
                 Err(CallError::Interrupted) => return Err(Halt::Interrupted),
                 Err(error) => Some(End::Error(error)),
             };
-            turns.push(Turns { member: index, measured, busy: Duration::ZERO, facts: None, end });
+            let (busy, idle) = (Duration::ZERO, Some((0, Duration::ZERO)));
+            turns.push(Turns { member: index, measured, busy, idle, facts: None, end });
         }
         Ok(turns)
     }
@@ -155,14 +158,24 @@ impl Pair<'_, '_, '_> {
                 (0..turns.len()).filter(|&index| turns[index].end.is_none()).collect();
             self.shuffle.shuffle(&mut order);
             for index in order {
-                let turn = &mut turns[index];
                 std::thread::sleep(SETTLE);
+                let before: Vec<_> = turns.iter().map(|turn| self.cpu_ns(turn)).collect();
+                let turn = &mut turns[index];
+                let busy = turn.busy;
                 let Some(child) = &mut self.members[turn.member].child else { continue };
-                if let Err(CallError::Interrupted) = turn.take(child, test, self.run) {
+                let taken = turn.take(child, test, self.run);
+                let elapsed = turn.busy - busy;
+                for (other, before) in before.into_iter().enumerate() {
+                    if other != index && turns[other].end.is_none() {
+                        let after = self.cpu_ns(&turns[other]);
+                        turns[other].was_idle(before, after, elapsed);
+                    }
+                }
+                if let Err(CallError::Interrupted) = taken {
                     turns.iter_mut().for_each(|turn| turn.measured.samples.truncate(rounds));
                     return true;
                 }
-                let member = self.members[turn.member].measuring.launch.member();
+                let member = self.members[turns[index].member].measuring.launch.member();
                 self.output.event(Event::Turn { member: &member, round: rounds });
             }
             rounds += 1;
@@ -170,19 +183,20 @@ impl Pair<'_, '_, '_> {
         false
     }
 
+    fn cpu_ns(&self, turn: &Turns) -> Option<u64> {
+        self.members[turn.member].child.as_ref()?.cpu_ns()
+    }
+
     /// Tells what was a member's own: CPU time of the others is not foreign, energy is nobody's alone, and a member that
     /// computed while it was idle disturbed the others.
     fn tell_apart(&mut self, turns: &mut [Turns], window: Duration) {
         let spent: Vec<Known<f64>> = turns.iter().map(|turn| cpu_ns(&turn.measured)).collect();
         let cores = self.members.first().and_then(|m| m.measuring.cores());
-        for index in 0..turns.len() {
+        for (index, turn) in turns.iter_mut().enumerate() {
             let others = spent.iter().enumerate().filter(|(other, _)| *other != index);
-            let others =
-                others.map(|(_, spent)| spent.value().copied().unwrap_or(0.0)).sum::<f64>();
-            let turn = &mut turns[index];
+            let others = others.map(|(_, spent)| spent.value().copied()).sum::<Option<f64>>();
             turn.correct(cores, window, others);
-            let idle = turn.idle_percent(&spent[index], window);
-            turn.measured.readings.push(idle_reading(idle));
+            turn.measured.readings.push(idle_reading(turn.idle_percent()));
         }
         let restless: Vec<(usize, String)> = turns
             .iter()
@@ -291,17 +305,18 @@ impl Turns {
     }
 
     /// Takes what the other members did out of what "others" did.
-    fn correct(&mut self, cores: Option<f64>, window: Duration, others_ns: f64) {
+    fn correct(&mut self, cores: Option<f64>, window: Duration, others_ns: Option<f64>) {
         for reading in &mut self.measured.readings {
             if reading.name == "foreign_cpu_percent" {
                 reading.source.push_str(", less the other members of the pair");
-                reading.value = match (reading.value.value(), cores) {
-                    (Some(percent), Some(cores)) => {
+                let known = others_ns.zip(cores);
+                reading.value = match (reading.value.value(), known) {
+                    (Some(percent), Some((others_ns, cores))) => {
                         let share = others_ns / (window.as_nanos() as f64 * cores) * 100.0;
                         Known::Value((percent - share).max(0.0))
                     }
                     (None, _) => continue,
-                    (_, None) => Known::unavailable("the number of cores is not known"),
+                    (_, None) => Known::unavailable("the CPU time of another member is not known"),
                 };
             } else if matches!(reading.unit.as_str(), "J" | "W") {
                 let why = "members of a pair took turns: energy of the machine is nobody's alone";
@@ -310,17 +325,22 @@ impl Turns {
         }
     }
 
-    /// CPU time outside of its own timed regions, of one core, over the time in which others were measured.
-    fn idle_percent(&self, spent_ns: &Known<f64>, window: Duration) -> Known<f64> {
-        let idle = window.saturating_sub(self.busy).as_nanos() as f64;
-        let own = self.measured.samples.iter().map(|sample| sample.cpu_ns).sum::<Option<u64>>();
-        match (spent_ns, own) {
-            (Known::Unavailable { unavailable }, _) => Known::unavailable(unavailable.clone()),
-            (_, None) => Known::unavailable("the worker does not tell its CPU time"),
-            _ if idle <= 0.0 => Known::unavailable("no other member was measured"),
-            (Known::Value(spent), Some(own)) => {
-                Known::Value((spent - own as f64).max(0.0) / idle * 100.0)
+    /// Another was in its call for so long.
+    fn was_idle(&mut self, before: Option<u64>, after: Option<u64>, elapsed: Duration) {
+        self.idle = self.idle.zip(before.zip(after)).map(|((used, window), (before, after))| {
+            // Threads that ended took their time with them.
+            (used + after.saturating_sub(before), window + elapsed)
+        });
+    }
+
+    /// CPU time while others were in their calls, of one core.
+    fn idle_percent(&self) -> Known<f64> {
+        match self.idle {
+            None => Known::unavailable("the system does not tell a thread's CPU time"),
+            Some((_, window)) if window.is_zero() => {
+                Known::unavailable("no other member was measured")
             }
+            Some((used, window)) => Known::Value(used as f64 / window.as_nanos() as f64 * 100.0),
         }
     }
 }

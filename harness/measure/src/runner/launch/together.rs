@@ -61,9 +61,8 @@ pub(super) fn idle_reading(value: Known<f64>) -> Reading {
         value,
         unit: "%".to_owned(),
         better: Some(Direction::Lower),
-        source:
-            "CPU time outside of its own timed regions, of one core, while others were measured"
-                .to_owned(),
+        source: "/proc/PID/task/*/schedstat during the calls of other members, of one core"
+            .to_owned(),
         scope: "worker".to_owned(),
     }
 }
