@@ -1,4 +1,4 @@
-//! Models: GGUF reading and writing, quantisation formats, architectures and presets. Runs nothing.
+//! Models: GGUF reading and writing, quantisation formats, architectures, tokenizers and presets. Runs nothing.
 
 pub mod arch;
 pub mod format;
@@ -6,8 +6,10 @@ pub mod gguf;
 mod model;
 pub mod preset;
 pub mod quantize;
+pub mod tokenizer;
 
 pub use arch::Architecture;
 pub use format::Format;
 pub use gguf::Gguf;
 pub use model::{Error, Model, ModelInfo, Tensor};
+pub use tokenizer::Tokenizer;
