@@ -43,6 +43,7 @@ fn llama_bench_goes_in_and_comes_out_and_twice_is_once() {
         table.contains("llama-bench:pp512+tg128")
             && table.contains("imported from llama-bench, not verified here")
     );
+    assert!(place.run(&["report", "--list"]).1.contains("invalid  imported"));
     // It is no cell of ours: nothing here can run it again.
     let id = stored(&place)[0].id.clone();
     let (code, _, err) = place.run(&["rerun", &id]);

@@ -37,7 +37,12 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
 fn list(store: &Store) -> Result<u8> {
     let mut out = std::io::stdout().lock();
     for summary in store.runs()? {
-        let state = if summary.run.finished.is_some() { "complete" } else { "cut short" };
+        // Whether a run of elsewhere came to its end is not known here.
+        let state = match (&summary.run.finished, &summary.run.plan) {
+            (Some(_), _) => "complete",
+            (None, Some(_)) => "cut short",
+            (None, None) => "imported",
+        };
         writeln!(
             out,
             "{}  {}  {:<12} {} records: {} ok, {} failed, {} skipped, {} invalid  {state}",
