@@ -5,12 +5,12 @@ usage: python3 llama_cpp.py   (JSON lines on stdin and stdout; `yardstick run --
 """
 
 import ctypes
-import mmap
 import os
 import platform
 import re
 import sys
 
+import facts
 from header import Header
 from session import TokenSession
 from worker import Engine, Fault, Worker, unavailable, unsupported
@@ -53,8 +53,8 @@ class LlamaCpp(Engine):
         if self.missing:
             return [{"missing": {"id": DEVICE, "reason": self.missing, "fix": INSTALL}}]
         return [{"ready": {
-            "id": DEVICE, "name": processor() or platform.machine(), "kind": "cpu", "class": "hardware",
-            "numerics": ["a8"], "memory_bytes": available_bytes(), "preferred": True}}]
+            "id": DEVICE, "name": facts.processor() or platform.machine(), "kind": "cpu", "class": "hardware",
+            "numerics": ["a8"], "memory_bytes": facts.available_bytes(), "preferred": True}}]
 
     def plan(self, device, model, options):
         self.check(device, options)
@@ -64,7 +64,7 @@ class LlamaCpp(Engine):
         kv = int(header.kv_bytes(element) * cells)
         # The logits of a whole chunk are llama.cpp's largest buffer.
         scratch = options["chunk"] * (header.vocab + 16 * header.get("embedding_length", 0)) * 4
-        memory = available_bytes()
+        memory = facts.available_bytes()
         if isinstance(memory, int) and kv + scratch > memory:
             raise unsupported(f"the KV cache takes {kv} bytes and buffers {scratch}, {memory} are available",
                               "lower --context or the number of sequences")
@@ -99,6 +99,7 @@ class Session(TokenSession):
     def __init__(self, library, path, options):
         self.lib, self.path, self.options = library, path, options
         self.header = Header(path)
+        self.before = facts.resident_bytes()
         self.model = self.context_pointer = self.batch = None
         self.log = Log(library)
         with self.log:
@@ -142,7 +143,7 @@ class Session(TokenSession):
         params.n_ctx = params.n_batch = positions
         params.n_ubatch = min(options["chunk"], positions)
         params.n_seq_max = options["sequences"]
-        params.n_threads = params.n_threads_batch = options["threads"] or usable_cores()
+        params.n_threads = params.n_threads_batch = options["threads"] or facts.usable_cores()
         params.type_k = params.type_v = KV_TYPES[options["kv"]][0]
         params.offload_kqv = params.op_offload = False
         # Every sequence its own cells, and all positions kept where the model has a window: sequences are cut back.
@@ -239,15 +240,15 @@ class Session(TokenSession):
 
     def facts(self):
         lib, context, sizes = self.lib, self.context_pointer, self.log.sizes()
-        features = system_features(lib)
+        features = facts.system_features(lib)
         flags = {"LLAMAFILE", "OPENMP", "REPACK", "ACCELERATE", "KLEIDIAI"}
         relaid = self.log.relaid()
         embedding = self.header.tensors.get("token_embd.weight", ("", 0))[1]
         kept = embedding if "token_embd.weight" in relaid else 0  # looked up in the file's layout all the same
         return {
             "device": DEVICE, "isa": " ".join(f.lower() for f in features if f not in flags) or unavailable("not told"),
-            "adapter": processor() or unavailable("the system names no processor"),
-            "driver": f"llama.cpp, ggml {ggml_version(lib)}, llama-cpp-python {lib.__version__}",
+            "adapter": facts.processor() or unavailable("the system names no processor"),
+            "driver": f"llama.cpp, ggml {facts.ggml_version(lib)}, llama-cpp-python {lib.__version__}",
             "threads": lib.llama_n_threads(context), "context": self.context, "sequences": self.sequences,
             "chunk": lib.llama_n_ubatch(context), "kv": self.options["kv"], "numerics": self.numerics,
             "mapped_bytes": max(self.header.weight_bytes - sizes["copied"], 0) + kept,
@@ -255,9 +256,10 @@ class Session(TokenSession):
             "streamed_bytes": self.header.streamed_bytes, "kernels": self.kernels(relaid),
             "notes": {
                 "build": " ".join(f.lower() for f in features if f in flags) or "plain",
-                "compiler": compiler(lib), "amx": amx(lib, features),
+                "compiler": facts.compiler(lib), "amx": facts.amx(lib, features),
                 "flash_attention": self.log.find(r"(?i)flash.?att\w*.*?\b(enabled|disabled)", "not told"),
                 "sizes": "copied, KV and scratch as llama.cpp logs them, to 0.01 MiB; mapped is what was not copied",
+                "interpreter": f"{self.before} bytes were resident before loading: Python, numpy, the library",
                 "timing": "logits of the last token are computed, not read back; the batch is written before the clock",
             }}
 
@@ -329,70 +331,6 @@ def find_library():
         if lacking:
             return None, f"llama-cpp-python {library.__version__} is too old: no {structure}.{sorted(lacking)[0]}"
     return library, None
-
-
-def system_features(lib):
-    """`CPU : SSE3 = 1 | ... | REPACK = 1 |` -> the names that are on."""
-    return re.findall(r"(\w+) = 1", lib.llama_print_system_info().decode())
-
-
-def shared_object(lib, name):
-    return os.path.join(os.path.dirname(lib.llama_cpp.__file__), "lib", name)
-
-
-def ggml_version(lib):
-    try:
-        base = ctypes.CDLL(shared_object(lib, "libggml-base.so"))
-        base.ggml_version.restype = base.ggml_commit.restype = ctypes.c_char_p
-        return f"{base.ggml_version().decode()} ({base.ggml_commit().decode()})"
-    except (OSError, AttributeError):
-        return "of unknown version"
-
-
-def compiler(lib):
-    """What built the kernels, from the object's comment section."""
-    try:
-        with open(shared_object(lib, "libggml-cpu.so"), "rb") as file, mmap.mmap(
-                file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            match = re.search(rb"GCC: \([^)]*\) [0-9.]+|clang version [0-9.]+", text)
-            return match[0].decode() if match else unavailable("the library does not say")
-    except OSError as error:
-        return unavailable(str(error))
-
-
-def amx(lib, features):
-    """GCC 12 drops the stores to AMX's tile configuration: such a build crashes in prefill where the processor has AMX."""
-    if not any(feature.startswith("AMX") for feature in features):
-        return "not in this build, or not in this processor"
-    built_by = compiler(lib)
-    if isinstance(built_by, str) and re.match(r"GCC: .* 12\.", built_by):
-        return ("on, built by GCC 12: prefill may crash; rebuild with a newer compiler or with "
-                "CMAKE_ARGS='-DGGML_AMX_INT8=OFF -DGGML_AMX_BF16=OFF -DGGML_AMX_TILE=OFF'")
-    return "on"
-
-
-def usable_cores():
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def processor():
-    """The processor's name as the system tells it."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), None)
-    except OSError:
-        return None
-
-
-def available_bytes():
-    """Memory the system could give now."""
-    try:
-        with open("/proc/meminfo") as file:
-            kib = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable:"))
-            return kib * 1024
-    except (OSError, StopIteration, ValueError, IndexError):
-        return unavailable("/proc/meminfo does not tell")
 
 
 if __name__ == "__main__":

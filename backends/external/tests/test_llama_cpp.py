@@ -13,6 +13,7 @@ from .fakes import llama_cpp as fake
 from .peer import FOLDER, Fault, Lost, Peer, observation, write_model
 
 DEVICE = "llama.cpp:cpu"
+FACTS = os.path.join(FOLDER, "facts.py")
 SCRIPT = os.path.join(FOLDER, "llama_cpp.py")
 TESTS = os.path.dirname(os.path.abspath(__file__))
 
@@ -109,7 +110,7 @@ class LlamaCpp(unittest.TestCase):
             self.assertEqual(peer.load(DEVICE, self.model, repack=False)["copied_bytes"], 0)
 
     def test_gcc_12_with_amx_is_told(self):
-        module = load_module()
+        module = load_facts()
         for comment, word in [(b"GCC: (Debian 12.2.0-14) 12.2.0", "may crash"), (b"GCC: (x) 13.1.0", "on"),
                               (b"clang version 19.1", "on")]:
             with open(os.path.join(self.folder, "libggml-cpu.so"), "wb") as file:
@@ -230,10 +231,10 @@ def tokens_of(n):
     return tokens
 
 
-def load_module():
-    """llama_cpp.py as a module, without a package of that name."""
+def load_facts():
+    """facts.py as a module."""
     path = list(sys.path)
-    spec = importlib.util.spec_from_file_location("yardstick_llama_cpp", SCRIPT)
+    spec = importlib.util.spec_from_file_location("yardstick_facts", FACTS)
     module = importlib.util.module_from_spec(spec)
     try:
         sys.path.insert(0, FOLDER)

@@ -44,6 +44,7 @@ const PEERS: &[Peer] = &[Peer {
         ("llama_cpp.py", include_str!("../../../backends/external/llama_cpp.py")),
         ("worker.py", include_str!("../../../backends/external/worker.py")),
         ("session.py", include_str!("../../../backends/external/session.py")),
+        ("facts.py", include_str!("../../../backends/external/facts.py")),
         ("header.py", include_str!("../../../backends/external/header.py")),
     ],
     fix: "python3 -m pip install llama-cpp-python, or name a Python that has it: --python FILE",
