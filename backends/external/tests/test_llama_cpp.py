@@ -8,7 +8,6 @@ import tempfile
 import types
 import unittest
 
-from . import fakes  # noqa: F401  (its folder)
 from .fakes import llama_cpp as fake
 from .peer import FOLDER, Fault, Lost, Peer, observation, write_model
 
