@@ -11,6 +11,8 @@ mod affinity;
 mod attend;
 mod attention;
 mod backend;
+#[doc(hidden)]
+pub mod bench;
 mod buffer;
 mod ceilings;
 mod engine;

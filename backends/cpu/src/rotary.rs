@@ -19,16 +19,21 @@ impl Rotation {
     pub(crate) fn all(architecture: &Architecture, context: usize) -> Vec<Rotation> {
         let mut start = 0;
         let one = |rotary: &Rotary| {
-            let place = start..start + rotary.dims;
-            start = place.end;
-            Rotation {
-                frequencies: rotary.frequencies(context),
-                style: rotary.style,
-                magnitude: f64::from(rotary.magnitude),
-                place,
-            }
+            let rotation = Rotation::new(rotary, context, start);
+            start = rotation.place.end;
+            rotation
         };
         architecture.rotary.iter().map(one).collect()
+    }
+
+    /// One whose angles begin at `start` of a row of angles.
+    pub(crate) fn new(rotary: &Rotary, context: usize, start: usize) -> Rotation {
+        Rotation {
+            frequencies: rotary.frequencies(context),
+            style: rotary.style,
+            magnitude: f64::from(rotary.magnitude),
+            place: start..start + rotary.dims,
+        }
     }
 
     /// Cosine and sine of each pair at a position, (pairs, 2), into a row of angles.
