@@ -177,6 +177,10 @@ impl Session for CpuSession {
             return Err(Error::Invalid(reason));
         }
         self.lengths[index] = length;
+        if self.lengths.iter().all(|&length| length == 0) {
+            // What is counted from here on is one run's.
+            self.engine.touched.clear();
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Which experts ran since the session began.
+//! Which experts ran since the cache was last empty.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +18,13 @@ impl Touched {
     /// This one ran.
     pub(crate) fn note(&self, layer: usize, expert: usize) {
         self.0[layer][expert / 64].fetch_or(1 << (expert % 64), Ordering::Relaxed);
+    }
+
+    /// None again.
+    pub(crate) fn clear(&mut self) {
+        for word in self.0.iter_mut().flatten() {
+            *word.get_mut() = 0;
+        }
     }
 
     /// Layers with experts, and how many of them ran.

@@ -10,7 +10,7 @@ use std::thread;
 use yardstick_model::preset::{self, Check, Error, InManifest, Made, PresetRef, Progress};
 use yardstick_model::{Format, Model, quantize};
 
-const TINY: [&str; 2] = ["tiny", "tiny-qwen2"];
+const TINY: [&str; 4] = ["tiny", "tiny-qwen2", "tiny-moe", "tiny-gemma3"];
 
 fn make(text: &str, cache: &Path, threads: usize, check: Check) -> Made {
     let preset = PresetRef::parse(text).unwrap();

@@ -68,6 +68,11 @@ impl Cache {
         self.lengths.len()
     }
 
+    /// No sequence holds anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lengths.iter().all(|&length| length == 0)
+    }
+
     /// Index and length of a sequence, if there is such a sequence.
     pub(crate) fn find(&self, sequence: Sequence) -> Result<(usize, usize), Error> {
         let index = sequence.0 as usize;

@@ -10,7 +10,7 @@ use crate::matmul::matmul;
 use crate::memory::zeros;
 use crate::weights::{Weights, part};
 
-/// How many of a layer's experts were run, since the session began: one bit an expert, 64 a word.
+/// Which of a layer's experts ran since the cache was last empty: one bit an expert, 64 a word.
 pub(crate) type Touched = Vec<AtomicU64>;
 
 /// `x` (tokens, embedding) through the block: (tokens, embedding).

@@ -28,7 +28,7 @@ pub(crate) struct State {
     pub(crate) cache: Cache,
     /// (rotary embeddings, pairs): radians per position.
     pub(crate) frequencies: Vec<Vec<f64>>,
-    /// (layers): experts run since the session began.
+    /// (layers): experts that ran.
     pub(crate) touched: Vec<Touched>,
 }
 

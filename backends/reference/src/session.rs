@@ -103,6 +103,12 @@ impl Session for ReferenceSession {
             return Err(Error::Invalid(reason));
         }
         self.state.cache.set_length(index, length);
+        if self.state.cache.is_empty() {
+            // What is counted from here on is one run's.
+            for word in self.state.touched.iter_mut().flatten() {
+                *word.get_mut() = 0;
+            }
+        }
         Ok(())
     }
 

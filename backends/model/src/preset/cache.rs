@@ -21,12 +21,26 @@ pub enum Check {
 }
 
 /// Whether the manifest knows a preset's hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InManifest {
     /// It does, and the file has it.
     Verified,
     /// Not in the manifest: nothing says what the hash should be.
-    Absent,
+    Absent {
+        /// Why it is not there.
+        reason: String,
+    },
+}
+
+/// Why a preset is not in the manifest.
+fn absent(preset: &PresetRef) -> InManifest {
+    let (recipe, mix) = (preset.recipe(), preset.mix().name());
+    let reason = match &recipe.unhashed {
+        _ if recipe.name.contains('?') => "its recipe was overridden".to_owned(),
+        Some(reason) => reason.clone(),
+        None => format!("{mix} of {} was never hashed", recipe.name),
+    };
+    InManifest::Absent { reason }
 }
 
 /// A preset's file.
@@ -52,7 +66,8 @@ pub fn cache_path(preset: &PresetRef, cache: &Path) -> Result<PathBuf, Error> {
     let (header, plan) = Plan::new(preset, &preset.to_string())?;
     let (name, mix) = (&preset.recipe().name, preset.mix().name());
     let key = plan.fingerprint(&header)?;
-    Ok(cache.join(format!("{name}-{mix}-{}.gguf", &key[..16])))
+    // Not every file system takes a question mark.
+    Ok(cache.join(format!("{}-{mix}-{}.gguf", name.replace('?', "-"), &key[..16])))
 }
 
 /// The preset's file: from the cache, or written there now by `threads` threads and checked against the manifest.
@@ -69,7 +84,7 @@ pub fn make(
     let bytes = planned.0.file_bytes()?;
     let expected = table::manifest()?.remove(&preset.recipe().name);
     let expected = expected.and_then(|mut hashes| hashes.remove(preset.mix().name()));
-    let manifest = if expected.is_some() { InManifest::Verified } else { InManifest::Absent };
+    let manifest = if expected.is_some() { InManifest::Verified } else { absent(preset) };
     let replaced = match look(&path, bytes, expected.as_deref(), check) {
         Found::Good(sha256) => {
             return Ok(Made { path, bytes, sha256, manifest, written: false, replaced: None });

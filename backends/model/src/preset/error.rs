@@ -35,6 +35,16 @@ pub enum Error {
         /// Every name.
         known: String,
     },
+    /// An override that cannot be.
+    #[error("preset {preset}: override {found:?}, expected {expected}")]
+    Override {
+        /// The preset.
+        preset: String,
+        /// The pair.
+        found: String,
+        /// What may stand there.
+        expected: String,
+    },
     /// A recipe or the manifest is wrong: a mistake in this program, or in a recipe of one's own.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

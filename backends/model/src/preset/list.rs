@@ -52,6 +52,8 @@ mod tests {
             ("tinyllama-1.1b", 1_100_048_384, 637.7e6),
             ("llama-3.2-1b", 1_235_814_432, 770.9e6),
             ("llama-3.2-3b", 3_212_749_888, 1917.0e6),
+            ("mistral-7b", 7_241_732_096, 4108.9e6),
+            ("gemma-2-2b", 2_614_341_888, 1629.5e6),
         ];
         for (name, expected, q4_0) in cases {
             let preset = PresetRef::parse(&format!("{name}:Q4_0")).unwrap();
@@ -59,5 +61,42 @@ mod tests {
             let bytes = file_bytes(&preset).unwrap() as f64;
             assert!((bytes / q4_0 - 1.0).abs() < 0.02, "{name}: {bytes} {q4_0}");
         }
+    }
+
+    #[test]
+    fn parameters_of_every_family_are_those_published() {
+        let cases = [
+            ("llama-68m", 68_030_208),
+            ("llama-3-70b", 70_553_706_496),
+            ("qwen2.5-0.5b", 494_032_768),
+            ("qwen3-0.6b", 596_049_920),
+            ("qwen3-1.7b", 1_720_574_976),
+            ("gemma-3-1b", 999_885_952),
+            ("phi-3-mini", 3_821_079_552),
+            ("stablelm-3b", 2_795_443_200),
+            ("gpt2", 124_439_808),
+            ("distilgpt2", 81_912_576),
+            ("openelm-270m", 271_527_168),
+            ("openelm-1.1b", 1_079_891_456),
+            ("olmoe-1b-7b", 6_919_161_856),
+        ];
+        for (name, expected) in cases {
+            let preset = PresetRef::parse(&format!("{name}:Q4_0")).unwrap();
+            assert_eq!(parameters(&preset).unwrap(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_dense_companions_have_the_active_and_the_total_weights_of_the_mixture() {
+        let weights = |name: &str| {
+            let preset = PresetRef::parse(&format!("{name}:Q4_0")).unwrap();
+            (parameters(&preset).unwrap(), preset.recipe().network().unwrap())
+        };
+        let (total, network) = weights("olmoe-small");
+        let experts = network.layers[0].ffn.experts.unwrap();
+        let idle = (experts.count - experts.used) * 3 * 512 * 1024 * network.layers.len();
+        let near = |a: u64, b: u64| (a as f64 / b as f64 - 1.0).abs() < 0.005;
+        assert!(near(total, weights("olmoe-small-total").0));
+        assert!(near(total - idle as u64, weights("olmoe-small-active").0));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::recipe::Recipe;
-use super::{Error, table};
+use super::{Error, overrides, table};
 use crate::quantize::Mix;
 
 /// A preset in one quantisation.
@@ -19,11 +19,15 @@ pub fn quantisations() -> impl Iterator<Item = (&'static str, Mix)> {
 }
 
 impl PresetRef {
-    /// Parses `preset:quantisation`, in any case.
+    /// Parses `preset:quantisation` or `preset?key=number+key=number:quantisation`, in any case.
     pub fn parse(text: &str) -> Result<PresetRef, Error> {
         let (name, quantisation) = match text.split_once(':') {
             Some((name, quantisation)) => (name, Some(quantisation)),
             None => (text, None),
+        };
+        let (name, overrides) = match name.split_once('?') {
+            Some((name, overrides)) => (name, Some(overrides)),
+            None => (name, None),
         };
         let name = name.to_ascii_lowercase();
         let recipe = table::recipe(&name).ok_or_else(|| Error::UnknownPreset {
@@ -31,6 +35,10 @@ impl PresetRef {
             advice: advice(&name, table::names()),
             known: table::names().collect::<Vec<_>>().join(", "),
         })??;
+        let recipe = match overrides {
+            Some(overrides) => overrides::apply(recipe, overrides)?,
+            None => recipe,
+        };
         let names = || quantisations().map(|(name, _)| name);
         let known = || names().collect::<Vec<_>>().join(", ");
         let Some(quantisation) = quantisation else {
@@ -102,6 +110,8 @@ mod tests {
         for text in ["smollm-135m:Q4_0", "SmolLM-135M:q4_0"] {
             assert_eq!(PresetRef::parse(text).unwrap().to_string(), "smollm-135m:Q4_0");
         }
+        let study = PresetRef::parse("SmolLM-135M?layers=4+KV_heads=1:q4_0").unwrap();
+        assert_eq!(study.to_string(), "smollm-135m?kv_heads=1+layers=4:Q4_0");
         for (name, _) in quantisations() {
             PresetRef::parse(&format!("tiny:{name}")).unwrap();
         }
@@ -119,6 +129,13 @@ mod tests {
             ("tiny:Q4-K-M", "did you mean Q4_K_M?"),
             ("tiny:Q2_K", "unknown quantisation"),
             ("tiny:é:Q4_0", "unknown quantisation"),
+            ("tiny?kv_heads=3:Q4_0", "kv_heads: found 3, expected a divisor of heads 4"),
+            ("tiny?heads=3:Q4_0", "one of kv_heads, layers, context"),
+            ("tiny?layers=x:Q4_0", "layers=NUMBER"),
+            ("tiny?layers=0:Q4_0", "layers: found 0"),
+            ("tiny?layers=1+layers=2:Q4_0", "layers once"),
+            ("tiny?:Q4_0", "one of kv_heads"),
+            ("openelm-270m?layers=3:Q4_0", "heads: found 16 values, expected 3"),
         ];
         for (text, expected) in cases {
             let message = PresetRef::parse(text).unwrap_err().to_string();

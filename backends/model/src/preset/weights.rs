@@ -24,6 +24,8 @@ const HEAD_ENERGY: f32 = 0.3;
 const GATED_ENERGY: f32 = 0.36;
 /// Standard deviation of a query's or key's element; its square is the deviation of the scores.
 const QUERY: f32 = 1.5;
+/// Standard deviation of a router's scores: some experts are chosen far more often than others.
+const ROUTER: f32 = 1.5;
 /// Constant of an outlier channel, in deviations of the embedding.
 const OUTLIER: f32 = 6.0;
 /// What the norms make of an outlier channel.
@@ -51,6 +53,8 @@ struct Spread {
     mixed_signs: bool,
     /// Columns differ in scale.
     varied_columns: bool,
+    /// So many rows first are multiplied by this.
+    first_rows: (usize, f32),
 }
 
 const MATRIX: Spread = Spread {
@@ -61,43 +65,88 @@ const MATRIX: Spread = Spread {
     outlier_constant: 0.0,
     mixed_signs: false,
     varied_columns: true,
+    first_rows: (0, 1.0),
 };
 const VECTOR: Spread = Spread { varied_columns: false, ..MATRIX };
 const NORM: Spread = Spread { sigma: 0.1, centre: 1.0, outlier_columns: OUTLIER_NORM, ..VECTOR };
 
-/// GGUF name without `blk.N.`, and its spread.
-type Kind = (&'static str, fn(&Recipe) -> Spread);
+/// GGUF name without `blk.N.`, and its spread in a tensor of so many columns.
+type Kind = (&'static str, fn(&Recipe, u32) -> Spread);
 
 /// Every kind of random tensor.
 const KINDS: &[Kind] = &[
-    ("token_embd.weight", |r| Spread {
+    ("token_embd.weight", |r, _| Spread {
         sigma: embedding_sigma(r),
         outlier_constant: OUTLIER * embedding_sigma(r),
         ..MATRIX
     }),
-    ("output.weight", |r| Spread { sigma: embedding_sigma(r), ..MATRIX }),
-    ("output_norm.weight", |r| Spread { mixed_signs: r.tied_head, ..NORM }),
-    ("attn_norm.weight", |_| NORM),
-    ("ffn_norm.weight", |_| NORM),
-    ("attn_q.weight", |r| Spread {
+    ("output.weight", |r, _| Spread { sigma: embedding_sigma(r), ..MATRIX }),
+    ("output_norm.weight", |r, _| Spread { mixed_signs: r.tied_head, ..NORM }),
+    ("attn_norm.weight", |_, _| NORM),
+    ("ffn_norm.weight", |_, _| NORM),
+    ("attn_q.weight", |r, _| Spread {
         sigma: QUERY / root(r.embedding),
         outlier_columns: 2.0,
         ..MATRIX
     }),
-    ("attn_k.weight", |r| Spread {
+    ("attn_k.weight", |r, _| Spread {
         sigma: QUERY / root(r.embedding),
         outlier_columns: 2.0,
         ..MATRIX
     }),
-    ("attn_v.weight", |r| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
-    ("attn_q.bias", |_| Spread { sigma: 0.6, ..VECTOR }),
-    ("attn_k.bias", |_| Spread { sigma: 1.1, ..VECTOR }),
-    ("attn_v.bias", |_| Spread { sigma: 0.1, ..VECTOR }),
-    ("attn_output.weight", |r| branch(r, ATTENTION / HEAD_ENERGY, r.heads * r.head_dim)),
-    ("ffn_gate.weight", |r| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
-    ("ffn_up.weight", |r| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
-    ("ffn_down.weight", |r| branch(r, FFN / GATED_ENERGY, r.ffn)),
+    ("attn_v.weight", |r, _| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
+    ("attn_q.bias", |_, _| Spread { sigma: 0.6, ..VECTOR }),
+    ("attn_k.bias", |_, _| Spread { sigma: 1.1, ..VECTOR }),
+    ("attn_v.bias", |_, _| Spread { sigma: 0.1, ..VECTOR }),
+    ("attn_output.weight", |r, inputs| branch(r, ATTENTION / HEAD_ENERGY, inputs)),
+    ("ffn_gate.weight", |r, _| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
+    ("ffn_up.weight", |r, _| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
+    ("ffn_down.weight", |r, inputs| branch(r, FFN / GATED_ENERGY, inputs)),
+    ("attn_qkv.weight", |r, _| Spread {
+        sigma: 1.0 / root(r.embedding),
+        first_rows: (query_and_key_rows(r), QUERY),
+        ..MATRIX
+    }),
+    ("attn_qkv.bias", |_, _| Spread { sigma: 0.3, ..VECTOR }),
+    ("attn_q_norm.weight", |_, _| HEAD_NORM),
+    ("attn_k_norm.weight", |_, _| HEAD_NORM),
+    ("post_attention_norm.weight", |r, _| post_norm(r, ATTENTION)),
+    ("post_ffw_norm.weight", |r, _| post_norm(r, FFN)),
+    ("position_embd.weight", |r, _| Spread { sigma: embedding_sigma(r) / 2.0, ..VECTOR }),
+    ("output_norm.bias", |_, _| SMALL),
+    ("attn_norm.bias", |_, _| SMALL),
+    ("ffn_norm.bias", |_, _| SMALL),
+    ("attn_output.bias", |r, _| Spread { sigma: embedding_sigma(r) / 10.0, ..VECTOR }),
+    ("ffn_down.bias", |r, _| Spread { sigma: embedding_sigma(r) / 10.0, ..VECTOR }),
+    ("ffn_up.bias", |_, _| SMALL),
+    ("ffn_gate_inp.weight", |r, _| Spread { sigma: ROUTER / root(r.embedding), ..MATRIX }),
+    ("ffn_gate_exps.weight", |r, _| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
+    ("ffn_up_exps.weight", |r, _| Spread { sigma: 1.0 / root(r.embedding), ..MATRIX }),
+    ("ffn_down_exps.weight", |r, inputs| branch(r, FFN / GATED_ENERGY * experts_used(r), inputs)),
 ];
+
+/// A norm of queries or keys: what a projection's spread is elsewhere.
+const HEAD_NORM: Spread = Spread { sigma: 0.1 * QUERY, centre: QUERY, ..VECTOR };
+/// A bias that matters little.
+const SMALL: Spread = Spread { sigma: 0.1, ..VECTOR };
+
+/// A norm behind a block: all layers together add `energy` times the embedding's.
+fn post_norm(recipe: &Recipe, energy: f32) -> Spread {
+    // The families with such norms multiply the embedding by the root of its width.
+    let embedding = embedding_sigma(recipe) * root(recipe.embedding);
+    let centre = embedding * (energy / recipe.layers as f32).sqrt();
+    Spread { sigma: centre / 10.0, centre, ..VECTOR }
+}
+
+/// Rows of queries and keys in a fused projection of the first layer; where layers differ, norms of heads make up for it.
+fn query_and_key_rows(recipe: &Recipe) -> usize {
+    ((recipe.heads.first() + recipe.kv_heads.first()) * recipe.head_dim) as usize
+}
+
+/// Experts that share a token: their mean has less energy than each.
+fn experts_used(recipe: &Recipe) -> f32 {
+    recipe.experts_used.unwrap_or(1) as f32
+}
 
 fn root(n: u32) -> f32 {
     (n as f32).sqrt()
@@ -131,6 +180,8 @@ pub(super) struct Random {
     /// Rows multiplied by `outlier_factor`.
     outlier_rows: Vec<usize>,
     outlier_factor: f32,
+    /// So many rows first are multiplied by this.
+    first_rows: (usize, f32),
 }
 
 impl Weights {
@@ -139,7 +190,8 @@ impl Weights {
         if tensor.part == "rope_freqs.weight" {
             return recipe.rope_factors.clone().map(Weights::Given);
         }
-        let spread = KINDS.iter().find(|kind| kind.0 == tensor.part)?.1(recipe);
+        let cols = u32::try_from(tensor.shape[0]).ok()?;
+        let spread = KINDS.iter().find(|kind| kind.0 == tensor.part)?.1(recipe, cols);
         Some(Weights::Random(Random::new(recipe, tensor, spread)))
     }
 
@@ -186,11 +238,15 @@ impl Random {
         if spread.outlier_rows == 1.0 {
             outlier_rows.clear();
         }
-        Random { stream, scales, offsets, outlier_rows, outlier_factor: spread.outlier_rows }
+        let (outlier_factor, first_rows) = (spread.outlier_rows, spread.first_rows);
+        Random { stream, scales, offsets, outlier_rows, outlier_factor, first_rows }
     }
 
     fn row(&self, row: usize, out: &mut [f32]) {
-        let factor = if self.outlier_rows.contains(&row) { self.outlier_factor } else { 1.0 };
+        let mut factor = if self.outlier_rows.contains(&row) { self.outlier_factor } else { 1.0 };
+        if row < self.first_rows.0 {
+            factor *= self.first_rows.1;
+        }
         self.stream.sub(row as u64).fill(&self.scales, factor, out);
         for (value, offset) in out.iter_mut().zip(&self.offsets) {
             *value += offset;

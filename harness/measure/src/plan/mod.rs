@@ -138,6 +138,12 @@ pub enum Error {
         /// As written.
         found: String,
     },
+    /// A preset that cannot be changed like this.
+    #[error("{message}")]
+    Override {
+        /// What is wrong, and what could be.
+        message: String,
+    },
     /// A format presets are not written in.
     #[error("model {model:?}: quantisation {found:?} is not known; known: {known}")]
     UnknownQuantisation {

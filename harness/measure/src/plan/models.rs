@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use yardstick_model::preset::{self, PresetRef};
+
 use super::Error;
 
 /// A model as asked for.
@@ -76,7 +78,9 @@ fn resolve_one(
         Some((preset, formats)) => (preset, formats.split(',').map(str::to_owned).collect()),
         None => (name, quantisations.to_vec()),
     };
-    if !catalogue.presets.iter().any(|known| known == preset) {
+    // `preset?key=number` is a preset changed for a study.
+    let base = preset.split_once('?').map_or(preset, |(base, _)| base);
+    if !catalogue.presets.iter().any(|known| known == base) {
         if path.exists() {
             return Err(Error::NotAFile { found: name.to_owned() });
         }
@@ -102,8 +106,14 @@ fn preset_model(preset: &str, format: &str, catalogue: &Catalogue) -> Result<Mod
         found: format.to_owned(),
         known: catalogue.quantisations.join(", "),
     })?;
-    Ok(ModelRequest {
-        name: format!("{preset}:{quantisation}"),
-        source: ModelSource::Preset { name: preset.to_owned(), quantisation },
-    })
+    let name = format!("{preset}:{quantisation}");
+    if preset.contains('?') {
+        let wrong = |error: preset::Error| Error::Override { message: error.to_string() };
+        let study = PresetRef::parse(&name).map_err(wrong)?;
+        return Ok(ModelRequest {
+            name: study.to_string(),
+            source: ModelSource::Preset { name: study.recipe().name.clone(), quantisation },
+        });
+    }
+    Ok(ModelRequest { name, source: ModelSource::Preset { name: preset.to_owned(), quantisation } })
 }

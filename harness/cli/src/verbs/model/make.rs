@@ -21,9 +21,9 @@ pub(crate) fn write(paths: &Paths, names: &[String], threads: usize, check: bool
         let made = preset::make(preset, &folder, threads, check, tell)?;
         let manifest = match (made.manifest, made.written, check) {
             // Its hash was read beside it, not computed: nothing is claimed of its bytes.
-            (_, false, Check::Size) => "only its size was checked; --check hashes it",
-            (InManifest::Verified, ..) => "as in the manifest",
-            (InManifest::Absent, ..) => "not in the manifest",
+            (_, false, Check::Size) => "only its size was checked; --check hashes it".to_owned(),
+            (InManifest::Verified, ..) => "as in the manifest".to_owned(),
+            (InManifest::Absent { reason }, ..) => format!("not in the manifest: {reason}"),
         };
         let state = match (made.written, &made.replaced) {
             (true, Some(reason)) => format!("written anew: {reason}"),
