@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::metadata;
 use super::per_layer::PerLayer;
-use crate::arch::{Architecture, FAMILIES, Family};
+use crate::arch::{Architecture, FAMILIES, Factors, Family};
 use crate::gguf::Header;
 
 /// Version of the generator and of the weights' statistics. Bump it with any change of them, and recompute the manifest.
@@ -191,7 +191,11 @@ impl Recipe {
             _ => name.ends_with(".ffn_norm.weight"),
         };
         let network = Architecture::of_metadata(&header, &stored);
-        network.map_err(|problem| error(problem.to_string()))
+        let mut network = network.map_err(|problem| error(problem.to_string()))?;
+        if let (Some(rotary), Some(factors)) = (network.rotary.first_mut(), &self.rope_factors) {
+            rotary.factors = Factors::Fixed(factors.clone());
+        }
+        Ok(network)
     }
 
     /// Every fact of the recipe as text, floats as bits: what the recipe's hash is taken of. Comments and spelling do not count.
