@@ -1,4 +1,5 @@
 //! Real vocabularies against the ids an independent tokenizer gave for their texts (../shared/golden/vocab).
+#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::path::{Path, PathBuf};
 

@@ -56,7 +56,7 @@ pub(crate) enum Verb {
     Compare(Compare),
     /// List the devices usable here, and those that are not with the reason and the fix
     Devices(Devices),
-    /// Write, list, inspect and quantise models; write logits
+    /// Write, list, inspect and quantise models; tokenize text; write logits
     Model(Model),
     /// Write stored records as JSON lines, CSV or what other tools read, or the records' JSON Schema
     Export(Export),
@@ -294,6 +294,42 @@ pub(crate) enum ModelAction {
         /// Accept a source that is already quantised (loses more)
         #[arg(long)]
         allow_requantize: bool,
+    },
+    /// Print the token ids of a text
+    Tokenize {
+        /// A file with a tokenizer
+        model: String,
+        /// The text; bytes that are not UTF-8 are kept. `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        text_file: PathBuf,
+        /// Add no begin and no end of text, even where the file asks for them
+        #[arg(long)]
+        no_bos: bool,
+        /// Read control tokens written in the text (<|im_start|>) as such
+        #[arg(long)]
+        special: bool,
+        /// JSON with the bytes of every token instead of a line of ids
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the bytes that token ids stand for
+    Detokenize {
+        /// A file with a tokenizer
+        model: String,
+        /// Token ids
+        #[arg(
+            long,
+            value_delimiter = ',',
+            required_unless_present = "ids_file",
+            conflicts_with = "ids_file"
+        )]
+        ids: Vec<u32>,
+        /// A file of token ids; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        ids_file: Option<PathBuf>,
+        /// Print the names of control tokens too
+        #[arg(long)]
+        special: bool,
     },
     /// Write the logits of every position, little-endian f32, (tokens, vocab)
     Logits {

@@ -155,7 +155,7 @@ impl Tokenizer {
             let bytes = self.vocabulary.bytes(id);
             match kind {
                 Kind::Normal | Kind::Byte => {
-                    let first = bytes.strip_prefix(b" ").filter(|_| added && kind == Kind::Normal);
+                    let first = bytes.strip_prefix(b" ").filter(|_| added);
                     out.extend_from_slice(first.unwrap_or(bytes));
                     added = false;
                 }

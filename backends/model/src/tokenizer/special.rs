@@ -32,6 +32,9 @@ pub(super) struct Special {
     user: Option<Finder>,
     /// Those and the control tokens.
     all: Option<Finder>,
+    /// Spaces after a control token belong to it, except after these. Files do not say so: it goes by the model's name,
+    /// as in llama.cpp.
+    keep_space_after: Option<Vec<u32>>,
 }
 
 impl Special {
@@ -39,7 +42,12 @@ impl Special {
     pub(super) fn new(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<Special, Error> {
         let user = finder(gguf, vocabulary, |kind| kind == Kind::UserDefined)?;
         let special = |kind| matches!(kind, Kind::UserDefined | Kind::Control | Kind::Unknown);
-        Ok(Special { user, all: finder(gguf, vocabulary, special)? })
+        let name = gguf.str("general.name")?.unwrap_or_default().to_lowercase();
+        let keep_space_after = ["phi-3", "phi3"].iter().any(|phi| name.contains(phi)).then(|| {
+            let names: [&[u8]; 3] = [b"<unk>", b"<s>", b"<|endoftext|>"];
+            (0..vocabulary.len()).filter(|&id| names.contains(&vocabulary.bytes(id))).collect()
+        });
+        Ok(Special { user, all: finder(gguf, vocabulary, special)?, keep_space_after })
     }
 
     /// Cuts a text at its special tokens; `control` says whether control tokens may be written as text.
@@ -55,8 +63,12 @@ impl Special {
                 if found.start() > done {
                     each(Fragment::Text(&text[done..found.start()], done))?;
                 }
-                each(Fragment::Token(finder.ids[found.pattern().as_usize()]))?;
+                let id = finder.ids[found.pattern().as_usize()];
+                each(Fragment::Token(id))?;
                 done = found.end();
+                if self.keep_space_after.as_ref().is_some_and(|keep| !keep.contains(&id)) {
+                    done += text[done..].iter().take_while(|&&b| is_space(b)).count();
+                }
             }
         }
         if done < text.len() {
@@ -64,6 +76,11 @@ impl Special {
         }
         Ok(())
     }
+}
+
+/// C's `isspace`.
+fn is_space(byte: u8) -> bool {
+    byte == b' ' || (0x09..=0x0d).contains(&byte)
 }
 
 fn finder(

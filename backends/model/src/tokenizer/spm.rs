@@ -132,7 +132,10 @@ impl Spm {
         }
         for symbol in merger.merge(word, self) {
             match symbol.id {
-                NONE => self.by_byte(span(word, symbol.start, symbol.len), out)?,
+                NONE => match span(word, symbol.start, symbol.len) {
+                    space if space == SPACE.as_bytes() => self.by_byte(b" ", out)?,
+                    other => self.by_byte(other, out)?,
+                },
                 id => out.push(id),
             }
         }

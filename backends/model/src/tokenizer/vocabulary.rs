@@ -13,6 +13,57 @@ pub(super) const MAX_TOKEN_BYTES: usize = 4096;
 /// SentencePiece's space, U+2581.
 pub(super) const SPACE: &str = "\u{2581}";
 
+/// Tokens that end a generation or lay out a file for infilling. Files call some of them user-defined or even normal;
+/// text must never turn into one, so they are control tokens here as they are in llama.cpp.
+const CONTROL: &[&str] = &[
+    "</s>",
+    "<eos>",
+    "[EOS]",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<｜end▁of▁sentence｜>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<end_of_utterance>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "<|return|>",
+    "<|call|>",
+    "<|fim_prefix|>",
+    "<fim-prefix>",
+    "<fim_prefix>",
+    "<｜fim▁begin｜>",
+    "<PRE>",
+    "▁<PRE>",
+    "<|fim_suffix|>",
+    "<fim-suffix>",
+    "<fim_suffix>",
+    "<｜fim▁hole｜>",
+    "<SUF>",
+    "▁<SUF>",
+    "<|fim_middle|>",
+    "<fim-middle>",
+    "<fim_middle>",
+    "<｜fim▁end｜>",
+    "<MID>",
+    "▁<MID>",
+    "<|fim_pad|>",
+    "<fim-pad>",
+    "<fim_pad>",
+    "<PAD>",
+    "[PAD]",
+    "<|fim_repo|>",
+    "<|repo_name|>",
+    "<fim-repo>",
+    "<REPO>",
+    "<reponame>",
+    "<|file_sep|>",
+];
+
 /// What a token is for (`tokenizer.ggml.token_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -164,6 +215,7 @@ fn kinds(gguf: &Gguf, texts: &[&str], alphabet: Alphabet) -> Result<Vec<Kind>, E
         Ok(match (value.unsigned_or_positive(), alphabet) {
             (Some(2), _) => Kind::Unknown,
             (Some(3), _) => Kind::Control,
+            (Some(0..=6), _) if CONTROL.contains(&texts[i]) => Kind::Control,
             // SentencePiece's own user-defined symbols; with `▁` in them they are found as any other token.
             (Some(4), Alphabet::Text) if texts[i].contains(SPACE) => Kind::Normal,
             (Some(4), _) => Kind::UserDefined,

@@ -13,13 +13,14 @@ pub(crate) const PUNCTUATION: u8 = 4;
 /// `\s`: Unicode's White_Space.
 pub(crate) const SPACE: u8 = 8;
 
-/// Flags of every code point. 1.1 MB of which a text touches a few pages.
+/// Flags of every code point, as of the version of Unicode that llama.cpp's tables have: what came later is no letter yet.
+/// 1.1 MB of which a text touches a few pages.
 static TABLE: LazyLock<Box<[u8]>> = LazyLock::new(|| {
     let mut table = vec![0; 0x11_0000].into_boxed_slice();
     let classes = [
-        (r"\p{L}", LETTER),
-        (r"\p{N}", NUMBER),
-        (r"\p{P}", PUNCTUATION),
+        (r"[\p{L}&&\p{Age=15.1}]", LETTER),
+        (r"[\p{N}&&\p{Age=15.1}]", NUMBER),
+        (r"[\p{P}&&\p{Age=15.1}]", PUNCTUATION),
         (r"\p{White_Space}", SPACE),
     ];
     for (pattern, flag) in classes {

@@ -1,12 +1,15 @@
-//! `yardstick model`: write, list, inspect and quantise models, and write their logits.
+//! `yardstick model`: write, list, inspect and quantise models, tokenize text, and write logits.
 
+mod detokenize;
 mod inspect;
 pub(crate) mod list;
 mod logits;
 mod make;
 mod quantize;
+mod tokenize;
 
 use anyhow::Result;
+use yardstick_model::tokenizer::Encoding;
 
 use crate::args::{Model, ModelAction};
 use crate::models;
@@ -30,6 +33,14 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
         ModelAction::Quantize { input, output, quantisation, threads, allow_requantize } => {
             let threads = threads.unwrap_or_else(models::cores);
             quantize::run(input, output, quantisation, threads, *allow_requantize)
+        }
+        ModelAction::Tokenize { model, text_file, no_bos, special, json } => {
+            let how = Encoding { ends: !no_bos, control: *special };
+            tokenize::run(&models::path(paths, model)?, text_file, how, *json)
+        }
+        ModelAction::Detokenize { model, ids, ids_file, special } => {
+            let model = models::path(paths, model)?;
+            detokenize::run(&model, ids, ids_file.as_deref(), *special)
         }
         ModelAction::Logits {
             model,
