@@ -28,6 +28,22 @@ pub(super) fn encode<const B: usize, const L: usize>(
     }
 }
 
+/// As [`encode`], with the importance of every weight.
+#[inline(always)]
+pub(super) fn encode_best<const B: usize, const L: usize>(
+    values: &[f32],
+    importance: &[f32],
+    out: &mut [u8],
+    encode: impl Fn(&[f32; L], &[f32; L], &mut [u8; B]),
+) {
+    let (weights, _) = values.as_chunks::<L>();
+    let (importance, _) = importance.as_chunks::<L>();
+    let (blocks, _) = out.as_chunks_mut::<B>();
+    for ((weights, importance), block) in weights.iter().zip(importance).zip(blocks) {
+        encode(weights, importance, block);
+    }
+}
+
 /// The `N` bytes of a block's field at byte `at`. Offsets are constants, so the check costs nothing.
 #[inline(always)]
 pub(super) fn field<const N: usize>(block: &[u8], at: usize) -> &[u8; N] {

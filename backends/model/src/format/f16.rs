@@ -13,6 +13,7 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_bytes: 2,
     decode,
     encode: Some(encode),
+    best: None,
 };
 
 /// The largest finite half.

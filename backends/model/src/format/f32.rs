@@ -12,6 +12,7 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_bytes: 4,
     decode,
     encode: Some(encode),
+    best: None,
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

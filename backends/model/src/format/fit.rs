@@ -15,7 +15,7 @@ use super::f16;
 pub(super) const LIMIT: f32 = 1e12;
 
 /// Spans below this are flat: no half is so small, and their squares are still normal numbers.
-const FLAT: f32 = 1e-12;
+pub(super) const FLAT: f32 = 1e-12;
 
 /// Adding it leaves a small number's nearest integer (ties to even) in the low bits: 1.5 * 2^23.
 const MAGIC: f32 = 12_582_912.0;
@@ -55,7 +55,7 @@ pub(super) fn code(x: f32, low: f32, high: f32) -> u8 {
 
 /// A sum in eight lanes, so that it vectorises and still has one order.
 #[inline(always)]
-fn sum<const L: usize>(term: impl Fn(usize) -> f32) -> f32 {
+pub(super) fn sum<const L: usize>(term: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0.0; 8];
     for at in (0..L).step_by(8) {
         for (lane, total) in lanes.iter_mut().enumerate() {

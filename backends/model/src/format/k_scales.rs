@@ -20,7 +20,7 @@ pub fn unpack(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
 
 /// The inverse of `unpack`; every value at most 63.
 #[inline(always)]
-fn pack(scales: &[u8; 8], mins: &[u8; 8]) -> [u8; 12] {
+pub(super) fn pack(scales: &[u8; 8], mins: &[u8; 8]) -> [u8; 12] {
     let mut packed = [0; 12];
     for j in 0..4 {
         packed[j] = scales[j] | scales[j + 4] >> 4 << 6;

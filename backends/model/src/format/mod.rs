@@ -17,6 +17,8 @@ mod q5_1;
 mod q5_k;
 mod q6_k;
 mod q8_0;
+mod search;
+mod super_block;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +46,10 @@ pub enum Format {
 /// Turns whole blocks of weights into bytes.
 pub type Encode = fn(values: &[f32], out: &mut [u8]);
 
+/// Turns whole blocks of weights into bytes; `importance`, of the same length, says how much the squared error
+/// of each weight counts.
+pub type EncodeBest = fn(values: &[f32], importance: &[f32], out: &mut [u8]);
+
 /// What one format's file exports: its block layout and its codecs.
 pub struct Layout {
     /// The format described.
@@ -58,8 +64,11 @@ pub struct Layout {
     pub block_bytes: usize,
     /// Decodes whole blocks: `bytes.len() / block_bytes * block_len == out.len()`.
     pub decode: fn(bytes: &[u8], out: &mut [f32]),
-    /// Encodes whole blocks, the inverse shape of `decode`; `None` where the format is read-only.
+    /// Encodes whole blocks quickly, the inverse shape of `decode`; `None` where the format is read-only.
     pub encode: Option<Encode>,
+    /// Encodes whole blocks with the least weighted squared error that a search finds; `None` where there is
+    /// nothing to search.
+    pub best: Option<EncodeBest>,
 }
 
 /// The one table, in the order of [`Format::ALL`].

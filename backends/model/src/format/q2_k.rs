@@ -1,4 +1,4 @@
-//! Q2_K: 2 bits, scale and minimum per 16 in 4 bits each, super-block of 256. Read-only.
+//! Q2_K: 2 bits, scale and minimum per 16 in 4 bits each, super-block of 256.
 //!
 //! Block of 256 weights, 84 bytes:
 //! `0..16` one byte per 16 weights: low nibble scale, high nibble minimum;
@@ -6,6 +6,7 @@
 //! `80..82` f16 `d`, scale of the scales; `82..84` f16 `dmin`, scale of the minima.
 //! Weight: `(d * scale) * code - dmin * minimum`.
 
+use super::super_block::{self, AffineKind};
 use super::{Format, Layout, blocks, f16};
 
 const LEN: usize = 256;
@@ -19,7 +20,8 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_len: LEN,
     block_bytes: BYTES,
     decode,
-    encode: None,
+    encode: Some(encode),
+    best: Some(best),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -39,6 +41,42 @@ fn decode_block(block: &[u8; BYTES], y: &mut [f32; LEN]) {
         let (d, m) = (d * f32::from(scale & 15), dmin * f32::from(scale >> 4));
         for (y, &byte) in y.iter_mut().zip(bytes) {
             *y = d * i32::from(byte >> shift & 3) as f32 - m;
+        }
+    }
+}
+
+/// How far the codes are stretched in each start of the search.
+const STRETCH: [f32; 14] =
+    [-1.0, -0.8, -0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3];
+const KIND: AffineKind = AffineKind { top: 3.0, scale_top: 15.0, stretch: &STRETCH };
+
+fn encode(values: &[f32], out: &mut [u8]) {
+    blocks::encode::<BYTES, LEN>(values, out, |x, block| best_block(x, &[1.0; LEN], block));
+}
+
+fn best(values: &[f32], importance: &[f32], out: &mut [u8]) {
+    blocks::encode_best::<BYTES, LEN>(values, importance, out, best_block);
+}
+
+#[inline(always)]
+fn best_block(x: &[f32; LEN], w: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let found = super_block::affine::<16, 16>(x, w, KIND);
+    for (g, byte) in block[..16].iter_mut().enumerate() {
+        *byte = found.scales[g] | found.mins[g] << 4;
+    }
+    pack(&found.codes, &mut block[16..80]);
+    block[80..82].copy_from_slice(&found.d.to_le_bytes());
+    block[82..].copy_from_slice(&found.dmin.to_le_bytes());
+}
+
+/// Two-bit codes four a byte.
+#[inline(always)]
+pub(super) fn pack(codes: &[u8; LEN], out: &mut [u8]) {
+    let (halves, _) = codes.as_chunks::<128>();
+    let (bytes, _) = out.as_chunks_mut::<32>();
+    for (codes, bytes) in halves.iter().zip(bytes) {
+        for (l, byte) in bytes.iter_mut().enumerate() {
+            *byte = (0..4).fold(0, |bits, k| bits | codes[32 * k + l] << (2 * k));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! `0..2` f16 scale `d`; `2..18` codes: byte `j` holds weight `j` (low nibble) and `j + 16` (high).
 //! Weight: `(code - 8) * d`.
 
-use super::{Format, Layout, blocks, f16, fit};
+use super::{Format, Layout, blocks, f16, fit, search};
 
 const LEN: usize = 32;
 const BYTES: usize = 18;
@@ -18,6 +18,7 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_bytes: BYTES,
     decode,
     encode: Some(encode),
+    best: Some(best),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -48,5 +49,29 @@ fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
     for (j, byte) in block[2..].iter_mut().enumerate() {
         let code = |x: f32| fit::code(x * per_code + 8.0, 0.0, 15.0);
         *byte = code(x[j]) | code(x[j + 16]) << 4;
+    }
+}
+
+/// Where the extreme weight is put in each start of the search.
+const ENDS: [f32; 12] = [-8.0, -7.5, -7.0, -6.6, -8.3, -8.6, -9.0, -9.5, 7.0, 7.4, 8.0, 6.6];
+
+fn best(values: &[f32], importance: &[f32], out: &mut [u8]) {
+    blocks::encode_best::<BYTES, LEN>(values, importance, out, best_block);
+}
+
+#[inline(always)]
+fn best_block(x: &[f32; LEN], w: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let d = fit::store(search::symmetric(&x, &search::clean(w), (-8.0, 7.0), &ENDS));
+    let per_code = fit::inverse(f16::widen(d));
+    block[..2].copy_from_slice(&d.to_le_bytes());
+    pack(&x.map(|x| fit::code(x * per_code + 8.0, 0.0, 15.0)), &mut block[2..]);
+}
+
+/// Codes two a byte.
+#[inline(always)]
+pub(super) fn pack(codes: &[u8; LEN], out: &mut [u8]) {
+    for (j, byte) in out.iter_mut().enumerate() {
+        *byte = codes[j] | codes[j + 16] << 4;
     }
 }

@@ -6,6 +6,7 @@
 //! `16..144` codes: byte `32 p + l` holds weight `64 p + l` (low nibble) and `64 p + 32 + l` (high).
 //! Weight: `(d * scale) * code - dmin * minimum`.
 
+use super::super_block::{self, AffineKind};
 use super::{Format, Layout, blocks, f16, fit, k_scales};
 
 const LEN: usize = 256;
@@ -20,6 +21,7 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_bytes: BYTES,
     decode,
     encode: Some(encode),
+    best: Some(best),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -55,11 +57,34 @@ fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
     block[..16].copy_from_slice(&groups.packed);
     let mut codes = [0; LEN];
     groups.codes(&x, &mut codes);
+    pack(&codes, &mut block[16..]);
+}
+
+/// Codes two a byte.
+#[inline(always)]
+fn pack(codes: &[u8; LEN], out: &mut [u8]) {
     let (codes, _) = codes.as_chunks::<64>();
-    let (bytes, _) = block[16..].as_chunks_mut::<32>();
+    let (bytes, _) = out.as_chunks_mut::<32>();
     for (codes, bytes) in codes.iter().zip(bytes) {
         for (l, byte) in bytes.iter_mut().enumerate() {
             *byte = codes[l] | codes[l + 32] << 4;
         }
     }
+}
+
+/// As [`STRETCH`], for the search.
+const BEST_STRETCH: [f32; 12] = [-1.8, -1.5, -1.2, -0.9, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.7, 1.0];
+const KIND: AffineKind = AffineKind { top: 15.0, scale_top: 63.0, stretch: &BEST_STRETCH };
+
+fn best(values: &[f32], importance: &[f32], out: &mut [u8]) {
+    blocks::encode_best::<BYTES, LEN>(values, importance, out, best_block);
+}
+
+#[inline(always)]
+fn best_block(x: &[f32; LEN], w: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let found = super_block::affine::<32, 8>(x, w, KIND);
+    block[..2].copy_from_slice(&found.d.to_le_bytes());
+    block[2..4].copy_from_slice(&found.dmin.to_le_bytes());
+    block[4..16].copy_from_slice(&k_scales::pack(&found.scales, &found.mins));
+    pack(&found.codes, &mut block[16..]);
 }

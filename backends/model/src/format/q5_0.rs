@@ -4,7 +4,7 @@
 //! `0..2` f16 scale `d`; `2..6` fifth bits, a little-endian u32 whose bit `j` belongs to weight `j`;
 //! `6..22` lower four bits, nibbles as in Q4_0. Weight: `(code - 16) * d`.
 
-use super::{Format, Layout, blocks, f16, fit};
+use super::{Format, Layout, blocks, f16, fit, search};
 
 const LEN: usize = 32;
 const BYTES: usize = 22;
@@ -18,6 +18,7 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_bytes: BYTES,
     decode,
     encode: Some(encode),
+    best: Some(best),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -60,4 +61,20 @@ pub(super) fn pack(codes: &[u8; LEN], out: &mut [u8]) {
     for (j, byte) in out[4..].iter_mut().enumerate() {
         *byte = codes[j] & 15 | codes[j + 16] << 4;
     }
+}
+
+/// Where the extreme weight is put in each start of the search.
+const ENDS: [f32; 10] = [-16.0, -15.5, -15.0, -14.5, -16.4, -17.0, 15.0, 15.4, 14.6, 16.0];
+
+fn best(values: &[f32], importance: &[f32], out: &mut [u8]) {
+    blocks::encode_best::<BYTES, LEN>(values, importance, out, best_block);
+}
+
+#[inline(always)]
+fn best_block(x: &[f32; LEN], w: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let x = fit::clean(x);
+    let d = fit::store(search::symmetric(&x, &search::clean(w), (-16.0, 15.0), &ENDS));
+    let per_code = fit::inverse(f16::widen(d));
+    block[..2].copy_from_slice(&d.to_le_bytes());
+    pack(&x.map(|x| fit::code(x * per_code + 16.0, 0.0, 31.0)), &mut block[2..]);
 }

@@ -7,6 +7,7 @@
 //! `48..176` lower four bits, arranged as in Q4_K.
 //! Weight: `(d * scale) * code - dmin * minimum`.
 
+use super::super_block::{self, AffineKind};
 use super::{Format, Layout, blocks, f16, fit, k_scales};
 
 const LEN: usize = 256;
@@ -21,6 +22,7 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_bytes: BYTES,
     decode,
     encode: Some(encode),
+    best: Some(best),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -58,7 +60,13 @@ fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
     block[..16].copy_from_slice(&groups.packed);
     let mut codes = [0; LEN];
     groups.codes(&x, &mut codes);
-    let (high, low) = block[16..].split_at_mut(32);
+    pack(&codes, &mut block[16..]);
+}
+
+/// Fifth bits, then lower four bits.
+#[inline(always)]
+fn pack(codes: &[u8; LEN], out: &mut [u8]) {
+    let (high, low) = out.split_at_mut(32);
     for (l, byte) in high.iter_mut().enumerate() {
         *byte = (0..8).fold(0, |bits, i| bits | codes[32 * i + l] >> 4 << i);
     }
@@ -69,4 +77,21 @@ fn encode_block(x: &[f32; LEN], block: &mut [u8; BYTES]) {
             *byte = codes[l] & 15 | codes[l + 32] << 4;
         }
     }
+}
+
+/// As [`STRETCH`], for the search.
+const BEST_STRETCH: [f32; 12] = [-1.8, -1.5, -1.2, -0.9, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.7, 1.0];
+const KIND: AffineKind = AffineKind { top: 31.0, scale_top: 63.0, stretch: &BEST_STRETCH };
+
+fn best(values: &[f32], importance: &[f32], out: &mut [u8]) {
+    blocks::encode_best::<BYTES, LEN>(values, importance, out, best_block);
+}
+
+#[inline(always)]
+fn best_block(x: &[f32; LEN], w: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let found = super_block::affine::<32, 8>(x, w, KIND);
+    block[..2].copy_from_slice(&found.d.to_le_bytes());
+    block[2..4].copy_from_slice(&found.dmin.to_le_bytes());
+    block[4..16].copy_from_slice(&k_scales::pack(&found.scales, &found.mins));
+    pack(&found.codes, &mut block[16..]);
 }

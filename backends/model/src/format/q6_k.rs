@@ -7,6 +7,7 @@
 //! `192..208` 16 signed scales; `208..210` f16 `d`.
 //! Weight: `(d * scale) * (code - 32)`.
 
+use super::super_block::{self, SymmetricKind};
 use super::{Format, Layout, blocks, f16, fit};
 
 const LEN: usize = 256;
@@ -21,6 +22,7 @@ pub(crate) const LAYOUT: Layout = Layout {
     block_bytes: BYTES,
     decode,
     encode: Some(encode),
+    best: Some(best),
 };
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -95,4 +97,20 @@ fn pack(codes: &[u8; LEN], block: &mut [u8; BYTES]) {
             *byte = pair(0) | pair(1) | pair(2) | pair(3);
         }
     }
+}
+
+/// Where the extreme weight is put in each start of the search.
+const ENDS: [f32; 9] = [-32.0, -31.0, -30.2, -29.4, -28.6, -28.0, -32.6, 31.0, 30.0];
+const KIND: SymmetricKind = SymmetricKind { half: 32.0, scale_half: 128.0, ends: &ENDS };
+
+fn best(values: &[f32], importance: &[f32], out: &mut [u8]) {
+    blocks::encode_best::<BYTES, LEN>(values, importance, out, best_block);
+}
+
+#[inline(always)]
+fn best_block(x: &[f32; LEN], w: &[f32; LEN], block: &mut [u8; BYTES]) {
+    let found = super_block::symmetric(x, w, KIND);
+    pack(&found.codes, block);
+    block[192..208].copy_from_slice(&found.scales.map(|scale| scale as u8));
+    block[208..].copy_from_slice(&found.d.to_le_bytes());
 }
