@@ -51,6 +51,7 @@ impl Quantised {
             tied_head: !self.tensors.contains_key("output.weight"),
             experts: 0,
             heads_per_kv: rows("blk.0.attn_q.weight") / rows("blk.0.attn_k.weight"),
+            ..Network::default()
         }
     }
 }

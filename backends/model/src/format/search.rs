@@ -15,13 +15,15 @@ use super::fit::{self, FLAT, inverse, nearest, sum};
 /// Turns of codes and line after the best start.
 const TURNS: usize = 2;
 
-/// The largest importance of a weight: squares of immense weights times this are still finite.
-const MOST: f32 = 1e6;
+/// Importances are held within these, about a mean of 1: squares of immense weights times the upper one are
+/// still finite, those of tiny weights times the lower one still normal numbers.
+const IMPORTANCE: (f32, f32) = (1e-6, 1e6);
 
-/// Importances made usable: neither negative nor NaN nor immense.
+/// Importances made usable; NaN and what is negative count least.
 #[inline(always)]
 pub(super) fn clean<const L: usize>(importance: &[f32; L]) -> [f32; L] {
-    importance.map(|w| if w > 0.0 { w.min(MOST) } else { 0.0 })
+    let (least, most) = IMPORTANCE;
+    importance.map(|w| if w > least { w.min(most) } else { least })
 }
 
 /// `sum w (x - y)^2`.

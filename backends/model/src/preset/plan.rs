@@ -20,11 +20,15 @@ impl Plan {
         let recipe = preset.recipe();
         let mut header = Header::new(path);
         metadata::set(&mut header, recipe, preset.mix())?;
+        let layers = recipe.layers as usize;
+        let (heads, kv_heads) = (recipe.heads.first() as usize, recipe.kv_heads.first() as usize);
         let network = Network {
-            layers: recipe.layers as usize,
+            layers,
             tied_head: recipe.tied_head,
             experts: recipe.experts.unwrap_or(0) as usize,
-            heads_per_kv: (recipe.heads.first() / recipe.kv_heads.first()) as usize,
+            heads_per_kv: heads / kv_heads,
+            seventy: quantize::seventy(&recipe.architecture, layers, heads, kv_heads),
+            importance: false,
         };
         let mut plan = Plan { stretches: vec![], weights: vec![], parameters: 0 };
         for tensor in recipe.network()?.tensors() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::output::Output;
 use super::stream::{self, CHUNK_WEIGHTS, Progress, Rows, Stretch, Tell};
 use super::{Error, Mix, Network};
-use crate::gguf::{Header, TensorInfo};
+use crate::gguf::{Header, TensorInfo, Value};
 use crate::{Format, Gguf};
 
 /// How to quantise.
@@ -107,18 +107,34 @@ pub(crate) fn write_to(
 pub fn network(source: &Gguf) -> Result<Network, Error> {
     let architecture = source.str("general.architecture")?.unwrap_or("").to_owned();
     let number = |suffix: &str| -> Result<Option<usize>, Error> {
-        // Per-layer arrays are not numbers; mixes read no more of them than that heads may be shared.
         let value = source.value(&format!("{architecture}.{suffix}"));
+        // A per-layer array counts by its first layer, as in llama.cpp.
+        let value = match value {
+            Some(Value::Array(array)) => array.iter().next(),
+            other => other,
+        };
         Ok(value.and_then(|v| v.unsigned()).and_then(|v| usize::try_from(v).ok()))
     };
     let heads = number("attention.head_count")?.unwrap_or(1);
     let kv_heads = number("attention.head_count_kv")?.unwrap_or(heads).max(1);
+    let layers = number("block_count")?.unwrap_or(1);
     Ok(Network {
-        layers: number("block_count")?.unwrap_or(1),
+        layers,
         tied_head: source.tensor("output.weight").is_none(),
         experts: number("expert_count")?.unwrap_or(0),
         heads_per_kv: heads / kv_heads,
+        seventy: seventy(&architecture, layers, heads, kv_heads),
+        importance: false,
     })
+}
+
+/// Whether llama.cpp counts a model among those of 70B.
+pub(crate) fn seventy(architecture: &str, layers: usize, heads: usize, kv_heads: usize) -> bool {
+    match architecture {
+        "llama" => layers == 80 && heads != kv_heads,
+        "qwen2" => layers == 80,
+        _ => false,
+    }
 }
 
 /// The format of a tensor in the new file. What the mix leaves alone keeps its format.

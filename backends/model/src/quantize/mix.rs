@@ -1,7 +1,7 @@
 //! Mixes: which tensor of a model gets which format. Quantises nothing itself.
 //!
-//! The rules are those by which llama.cpp's quantiser picks formats without an importance matrix, so
-//! a `Q4_K_M` here is what users mean by it. Left out: what it does for Falcon and for 70B models.
+//! The rules are those by which llama.cpp's quantiser picks formats, so a `Q4_K_M` here is what users mean
+//! by it. Left out: what it does for Falcon.
 
 use crate::Format;
 use crate::Format::{
@@ -14,16 +14,24 @@ use crate::Format::{
 pub enum Mix {
     /// One format wherever shape and role allow. `Q2_K` and `IQ4_NL` lift some tensors, as always.
     Plain(Format),
+    /// Q3_K.
+    Q3_K_S,
     /// Q3_K, with attention values and outputs and `ffn_down` in Q4_K or Q5_K.
     Q3_K_M,
+    /// Q3_K, with attention values and outputs and `ffn_down` in Q5_K.
+    Q3_K_L,
+    /// Q4_K, with the first attention values and `ffn_down` in Q5_K.
+    Q4_K_S,
     /// Q4_K, with half of the attention values and `ffn_down` in Q6_K.
     Q4_K_M,
+    /// Q5_K.
+    Q5_K_S,
     /// Q5_K, with half of the attention values and `ffn_down` in Q6_K.
     Q5_K_M,
 }
 
 /// What a mix must know of the model a tensor belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// Layers (`block_count`).
     pub layers: usize,
@@ -33,10 +41,14 @@ pub struct Network {
     pub experts: usize,
     /// Attention heads that share one key and value head.
     pub heads_per_kv: usize,
+    /// What llama.cpp calls a 70B model: 80 layers, and heads share keys and values.
+    pub seventy: bool,
+    /// Quantised with an importance matrix.
+    pub importance: bool,
 }
 
 /// Name and `general.file_type` (llama.cpp's number) of every mix.
-static MIXES: [(&str, u32, Mix); 17] = [
+static MIXES: [(&str, u32, Mix); 21] = [
     ("F32", 0, Mix::Plain(F32)),
     ("F16", 1, Mix::Plain(F16)),
     ("BF16", 32, Mix::Plain(BF16)),
@@ -48,10 +60,14 @@ static MIXES: [(&str, u32, Mix); 17] = [
     ("Q2_K", 10, Mix::Plain(Q2_K)),
     // The plain K formats carry the number of llama.cpp's small mix, the nearest it has.
     ("Q3_K", 11, Mix::Plain(Q3_K)),
+    ("Q3_K_S", 11, Mix::Q3_K_S),
     ("Q3_K_M", 12, Mix::Q3_K_M),
+    ("Q3_K_L", 13, Mix::Q3_K_L),
     ("Q4_K", 14, Mix::Plain(Q4_K)),
+    ("Q4_K_S", 14, Mix::Q4_K_S),
     ("Q4_K_M", 15, Mix::Q4_K_M),
     ("Q5_K", 16, Mix::Plain(Q5_K)),
+    ("Q5_K_S", 16, Mix::Q5_K_S),
     ("Q5_K_M", 17, Mix::Q5_K_M),
     ("Q6_K", 18, Mix::Plain(Q6_K)),
     ("IQ4_NL", 25, Mix::Plain(IQ4_NL)),
@@ -60,14 +76,16 @@ static MIXES: [(&str, u32, Mix); 17] = [
 /// When a rule applies.
 enum When {
     Always,
-    /// The first two layers.
-    FirstTwo,
+    /// The first `n` layers.
+    Below(usize),
     /// The first `layers / n` layers.
     First(usize),
     /// First and last eighth of the layers, and every third between.
     MoreBits,
     /// Four or more heads share a value head, so that the tensor is small.
     Shared,
+    /// The first `layers / n` layers, quantised with an importance matrix or without.
+    FirstIf(usize, bool),
     /// Eight experts: the attention is a small part of the model.
     EightExperts,
 }
@@ -98,30 +116,41 @@ const OUTPUT: &[&str] = &["attn_output.weight"];
 const LOW: &[Mix] = &[
     Mix::Plain(Q2_K),
     Mix::Plain(Q3_K),
+    Mix::Q3_K_S,
     Mix::Q3_K_M,
     Mix::Plain(Q4_K),
+    Mix::Q4_K_S,
     Mix::Q4_K_M,
     Mix::Plain(IQ4_NL),
 ];
 /// Every mix.
 const ANY: &[Mix] = &[];
 
-static RULES: [Rule; 15] = [
+static RULES: [Rule; 23] = [
     rule(ANY, &["attn_v.weight", "attn_qkv.weight", "attn_k.weight"], When::EightExperts, Q8_0),
     rule(LOW, OUTPUT, When::EightExperts, Q5_K),
+    rule(&[Mix::Q3_K_L], OUTPUT, When::EightExperts, Q3_K),
     rule(&[Mix::Plain(Q2_K)], VALUES, When::Shared, Q4_K),
     rule(&[Mix::Plain(Q2_K)], VALUES, When::Always, Q3_K),
     rule(&[Mix::Plain(Q2_K)], DOWN, When::Always, Q3_K),
     rule(&[Mix::Plain(Q2_K)], OUTPUT, When::Always, Q3_K),
-    rule(&[Mix::Q3_K_M], VALUES, When::FirstTwo, Q5_K),
+    rule(&[Mix::Q3_K_M], VALUES, When::Below(2), Q5_K),
     rule(&[Mix::Q3_K_M], VALUES, When::Always, Q4_K),
     rule(&[Mix::Q3_K_M], DOWN, When::First(16), Q5_K),
     rule(&[Mix::Q3_K_M], DOWN, When::Always, Q4_K),
     rule(&[Mix::Q3_K_M], OUTPUT, When::Always, Q4_K),
+    rule(&[Mix::Q3_K_L], VALUES, When::Always, Q5_K),
+    rule(&[Mix::Q3_K_L], DOWN, When::Always, Q5_K),
+    rule(&[Mix::Q3_K_L], OUTPUT, When::Always, Q5_K),
+    rule(&[Mix::Q4_K_S], VALUES, When::Below(4), Q5_K),
+    rule(&[Mix::Q4_K_S], DOWN, When::First(8), Q5_K),
     rule(&[Mix::Q4_K_M, Mix::Q5_K_M], VALUES, When::MoreBits, Q6_K),
     rule(&[Mix::Q4_K_M, Mix::Q5_K_M], DOWN, When::MoreBits, Q6_K),
     rule(&[Mix::Plain(IQ4_NL)], VALUES, When::Shared, Q5_K),
-    rule(&[Mix::Plain(IQ4_NL)], DOWN, When::First(8), Q5_K),
+    rule(&[Mix::Plain(IQ4_NL)], DOWN, When::FirstIf(8, false), Q5_K),
+    // A guard against immense errors in the first layers, which importances can make.
+    rule(&[Mix::Plain(Q4_0)], DOWN, When::FirstIf(8, true), Q4_1),
+    rule(&[Mix::Plain(Q5_0)], DOWN, When::FirstIf(8, true), Q5_1),
 ];
 
 /// Small tensors to which a rounding error does much harm: kept in F32.
@@ -153,9 +182,9 @@ impl Mix {
     pub fn base(self) -> Format {
         match self {
             Mix::Plain(format) => format,
-            Mix::Q3_K_M => Q3_K,
-            Mix::Q4_K_M => Q4_K,
-            Mix::Q5_K_M => Q5_K,
+            Mix::Q3_K_S | Mix::Q3_K_M | Mix::Q3_K_L => Q3_K,
+            Mix::Q4_K_S | Mix::Q4_K_M => Q4_K,
+            Mix::Q5_K_S | Mix::Q5_K_M => Q5_K,
         }
     }
 
@@ -187,7 +216,10 @@ impl Mix {
         }
         let layer = layer_of(tensor).unwrap_or(0);
         let rule = RULES.iter().find(|rule| rule.applies(self, tensor, layer, network));
-        rule.map_or(base, |rule| rule.format)
+        let wanted = rule.map_or(base, |rule| rule.format);
+        // Eight heads share a value head of these models: more bits for it cost little.
+        let values = VALUES.iter().any(|part| tensor.contains(part));
+        if network.seventy && values && matches!(wanted, Q3_K | Q4_K) { Q5_K } else { wanted }
     }
 
     fn row(self) -> &'static (&'static str, u32, Mix) {
@@ -209,7 +241,10 @@ impl When {
         let layers = network.layers;
         match *self {
             When::Always => true,
-            When::FirstTwo => layer < 2,
+            When::Below(n) => layer < n,
+            When::FirstIf(part, importance) => {
+                layer < layers / part && network.importance == importance
+            }
             When::First(part) => layer < layers / part,
             When::MoreBits => more_bits(layer, layers),
             When::Shared => network.heads_per_kv >= 4,
@@ -249,12 +284,19 @@ fn fit_row(wanted: Format, row: usize) -> Format {
 mod tests {
     use super::*;
 
-    const DENSE: Network = Network { layers: 16, tied_head: false, experts: 0, heads_per_kv: 4 };
+    const DENSE: Network = Network {
+        layers: 16,
+        tied_head: false,
+        experts: 0,
+        heads_per_kv: 4,
+        seventy: false,
+        importance: false,
+    };
 
     #[test]
     fn every_format_and_every_mix_has_a_name_and_a_file_type() {
         let plain = Format::ALL.into_iter().map(Mix::Plain);
-        for mix in plain.chain([Mix::Q3_K_M, Mix::Q4_K_M, Mix::Q5_K_M]) {
+        for mix in plain.chain(MIXES.map(|row| row.2)) {
             assert_eq!(Mix::from_name(mix.name()), Some(mix));
         }
         assert_eq!(Mix::Q4_K_M.file_type(), 15);

@@ -12,6 +12,6 @@ pub use file::{Quantised, Quantising, network, quantize};
 pub use mix::{Mix, Network};
 pub use stream::{Progress, Tell};
 
-pub(crate) use file::{write, write_to};
+pub(crate) use file::{seventy, write, write_to};
 pub(crate) use output::Output;
 pub(crate) use stream::{Rows, Stretch, encode};

@@ -164,11 +164,4 @@ mod tests {
         let result = encode(&stretches, &Numbered, 4, 64, &mut sink);
         assert!(matches!(result, Err(Error::Stopped)));
     }
-
-    #[test]
-    fn a_format_without_an_encoder_is_refused() {
-        let stretches = [Stretch { format: Format::Q2_K, cols: 256, rows: 1 }];
-        let error = encode(&stretches, &Numbered, 1, 64, &mut |_| Ok(())).unwrap_err();
-        assert!(error.to_string().contains("Q2_K"), "{error}");
-    }
 }
