@@ -125,7 +125,7 @@ mod tests {
             ("", "unknown preset"),
             ("tiny", "tiny:Q4_0"),
             ("tiny:", "unknown quantisation"),
-            ("tiny:Q4_K_L", "did you mean Q4_K_M?"),
+            ("tiny:Q4_K_N", "did you mean Q4_K_M?"),
             ("tiny:Q4-K-M", "did you mean Q4_K_M?"),
             ("tiny:Q2_K", "unknown quantisation"),
             ("tiny:é:Q4_0", "unknown quantisation"),
