@@ -127,7 +127,7 @@ mod tests {
             ("tiny:", "unknown quantisation"),
             ("tiny:Q4_K_N", "did you mean Q4_K_M?"),
             ("tiny:Q4-K-M", "did you mean Q4_K_M?"),
-            ("tiny:Q2_K", "unknown quantisation"),
+            ("tiny:Q9_K", "unknown quantisation"),
             ("tiny:é:Q4_0", "unknown quantisation"),
             ("tiny?kv_heads=3:Q4_0", "kv_heads: found 3, expected a divisor of heads 4"),
             ("tiny?heads=3:Q4_0", "one of kv_heads, layers, context"),
