@@ -120,8 +120,18 @@ fn varying(rows: &[Row]) -> Vec<&'static str> {
     }
     // A setting that only some rows have tells them apart as well.
     let lacks = |name: &str| rows.iter().any(|row| !row.settings.contains_key(name));
-    let varies = |(name, values): &(&str, [BTreeSet<&str>; 2])| {
-        values.iter().any(|values| values.len() > 1) || lacks(name)
+    let varies = |(name, values): &(&str, [BTreeSet<&str>; 2])| match *name {
+        "program" => several_programs(rows),
+        name => values.iter().any(|values| values.len() > 1) || lacks(name),
     };
     values.into_iter().filter(varies).map(|(name, _)| name).collect()
+}
+
+/// Several programs ran the same device: where each device has its own, the device's name says it.
+fn several_programs(rows: &[Row]) -> bool {
+    let mut programs: BTreeMap<&str, BTreeSet<Option<&String>>> = BTreeMap::new();
+    for row in rows {
+        programs.entry(&row.cell.device).or_default().insert(row.settings.get("program"));
+    }
+    programs.values().any(|programs| programs.len() > 1)
 }

@@ -153,7 +153,7 @@ fn group(
     match selected {
         Selected::Run { device, worker, build } if !runs.is_empty() => {
             let (device, build) = (device.clone(), build.clone());
-            Some(Group { device, worker: *worker, build, model, options, tests: runs })
+            Some(Group { place: 0, device, worker: *worker, build, model, options, tests: runs })
         }
         _ => None,
     }

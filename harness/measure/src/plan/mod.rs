@@ -57,6 +57,8 @@ impl Plan {
 pub struct Launch {
     /// Number of the launch of its device × model × options, from 0.
     pub number: u32,
+    /// Position of its device × model × options as named: launches run in a shuffled order.
+    pub place: usize,
     /// The device.
     pub device: Device,
     /// Index of the worker that has it, in the inventory's order.

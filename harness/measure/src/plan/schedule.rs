@@ -8,6 +8,8 @@ use super::{Launch, Plan, Shuffle};
 /// A device × model × options with the tests that run.
 #[derive(Clone)]
 pub(super) struct Group {
+    /// Position among all groups, as named.
+    pub(super) place: usize,
     pub(super) device: Device,
     pub(super) worker: usize,
     pub(super) build: Option<String>,
@@ -18,14 +20,16 @@ pub(super) struct Group {
 
 impl Group {
     fn launch(self, number: u32) -> Launch {
-        let Group { device, worker, build, model, options, tests } = self;
-        Launch { number, device, worker, build, model, options, tests, pair: None }
+        let Group { place, device, worker, build, model, options, tests } = self;
+        Launch { number, place, device, worker, build, model, options, tests, pair: None }
     }
 }
 
 /// Rounds of launches, each round and each launch's tests shuffled: neighbours in time differ between launches.
 pub(super) fn schedule(plan: &mut Plan, groups: Vec<Group>, launches: u32, paired: bool) {
     let mut shuffle = Shuffle::new(plan.seed);
+    let groups = groups.into_iter().enumerate();
+    let groups: Vec<Group> = groups.map(|(place, group)| Group { place, ..group }).collect();
     let bunches =
         if paired { bunches(groups) } else { groups.into_iter().map(|g| vec![g]).collect() };
     let mut pairs = 0;

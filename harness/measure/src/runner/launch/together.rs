@@ -29,8 +29,10 @@ impl Measuring<'_, '_, '_> {
             launch.tests.contains(&test)
                 && (turns.unit == Turn::Launches || !self.is_done(launch, test))
         };
-        let members: Vec<String> =
-            turns.with.iter().filter(takes_part).map(|launch| launch.member()).collect();
+        let mut with: Vec<&Launch> = turns.with.iter().filter(takes_part).copied().collect();
+        // As named, not as shuffled: the first one is what reports hold the others against.
+        with.sort_by_key(|launch| launch.place);
+        let members: Vec<String> = with.into_iter().map(Launch::member).collect();
         let cell = Cell { device: String::new(), build: None, ..self.context.cell(test) };
         let group = cell.key().trim_start_matches('|').to_owned();
         (members.len() > 1).then_some(Pairing { group, unit: turns.unit, members })
@@ -125,6 +127,7 @@ mod tests {
         let options = Options::default();
         Launch {
             number: 0,
+            place: 0,
             device,
             worker: 0,
             build: None,
