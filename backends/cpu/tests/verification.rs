@@ -28,6 +28,26 @@ fn verify(device: &Device, model: &Arc<Model>, kv: KvType) -> Vec<Check> {
     compare(&observed, &expected, session.facts().numerics)
 }
 
+/// Faults that change next to nothing in some golden models, so that no comparison within the class can see them.
+const UNSEEN: &[(&str, &[&str], &str)] = &[
+    ("cpu:mutant-rotary", &["gpt2", "gpt2-tied"], "nothing turns"),
+    ("cpu:mutant-rotary", &["granite"], "scores near 0 weigh all positions alike"),
+    (
+        "cpu:mutant-position",
+        &["granite", "stablelm-parallel"],
+        "scores near 0, or a quarter of each head turns",
+    ),
+    (
+        "cpu:mutant-stale-kv",
+        &["granite", "stablelm-parallel"],
+        "all positions weigh alike, so that one key more or less is lost among them",
+    ),
+];
+
+fn unseen(device: &Device, case: &str) -> bool {
+    UNSEEN.iter().any(|(mutant, cases, _)| *mutant == device.id && cases.contains(&case))
+}
+
 #[test]
 fn verification_passes_the_devices_and_catches_every_mutant() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
@@ -50,7 +70,7 @@ fn verification_passes_the_devices_and_catches_every_mutant() {
                 .map(|check| format!("{} {:?}", check.name, check.value))
                 .collect();
             println!("{} {}: failed {failed:?}", device.id, case.name);
-            if mutant == failed.is_empty() {
+            if mutant == failed.is_empty() && !unseen(device, &case.name) {
                 wrong.push(format!("{} {}: {failed:?}", device.id, case.name));
             }
         }

@@ -1,5 +1,7 @@
 //! The feed-forward block of a layer.
 
+use std::fmt;
+
 /// `down(act(gate(x)) * up(x))`, or `down(act(up(x)))` without a gate; dense or a mixture of experts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ffn {
@@ -18,6 +20,23 @@ pub struct Ffn {
     /// A mixture: `ffn_gate_inp` (experts, embedding); `ffn_{gate,up}_exps` (experts, width, embedding);
     /// `ffn_down_exps` (experts, embedding, width). Without: `ffn_{gate,up}` (width, embedding), `ffn_down` (embedding, width).
     pub experts: Option<Experts>,
+}
+
+impl fmt::Display for Ffn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gate = if self.gate == Gate::None { "no gate" } else { "gated" };
+        let activation = match self.activation {
+            Activation::Silu => "SiLU",
+            Activation::Gelu => "GELU",
+        };
+        match self.experts {
+            None => write!(f, "feed-forward {} wide, {gate}, {activation}", self.width),
+            Some(Experts { count, used, .. }) => {
+                let width = self.width;
+                write!(f, "{used} of {count} experts {width} wide, {gate}, {activation}")
+            }
+        }
+    }
 }
 
 /// The function between the two products.

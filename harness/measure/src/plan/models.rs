@@ -117,3 +117,26 @@ fn preset_model(preset: &str, format: &str, catalogue: &Catalogue) -> Result<Mod
     }
     Ok(ModelRequest { name, source: ModelSource::Preset { name: preset.to_owned(), quantisation } })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_changed_for_a_study_is_a_model_of_its_own() {
+        let one = |name: &str| resolve(&[name.to_owned()], &[], &Catalogue::built_in());
+        let models = one("smollm-135m?layers=4+kv_heads=1:q4_0,Q8_0").unwrap();
+        let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+        let expected =
+            ["smollm-135m?kv_heads=1+layers=4:Q4_0", "smollm-135m?kv_heads=1+layers=4:Q8_0"];
+        assert_eq!(names, expected);
+        for (name, words) in [
+            ("smollm-135m?kv_heads=2:Q4_0", "a divisor of heads 9"),
+            ("smollm-135m?ffn=2:Q4_0", "one of kv_heads, layers, context"),
+            ("smollm-136m?layers=2:Q4_0", "neither an existing file nor a preset"),
+        ] {
+            let message = one(name).unwrap_err().to_string();
+            assert!(message.contains(words), "{name}: {message}");
+        }
+    }
+}

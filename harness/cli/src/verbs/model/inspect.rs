@@ -66,7 +66,13 @@ fn architecture(out: &mut impl Write, model: &Model) -> io::Result<()> {
     writeln!(out, "  architecture         {name}, {} layers, embedding {embedding}", layers.len())?;
     if let Some(layer) = layers.first() {
         let (heads, kv) = (layer.heads, layer.kv_heads);
-        writeln!(out, "  heads                {heads} query, {kv} key/value, {:?}", layer.ffn)?;
+        writeln!(out, "  heads                {heads} query, {kv} key/value; {}", layer.ffn)?;
+    }
+    let needs =
+        info.architecture.requirements().iter().map(ToString::to_string).collect::<Vec<_>>();
+    writeln!(out, "  beyond a plain llama {}", needs.join(", "))?;
+    for ignored in &info.architecture.ignored {
+        writeln!(out, "  ignored              {ignored}")?;
     }
     let head = if *tied_head { "tied to the embedding" } else { "its own tensor" };
     writeln!(out, "  vocabulary           {vocab}; head {head}")?;
