@@ -57,6 +57,8 @@ pub(crate) struct Sizes {
     pub(crate) cols: usize,
     /// Most experts; 0 without any.
     pub(crate) experts: usize,
+    /// Most experts that a few rows use together.
+    pub(crate) pairs: usize,
     pub(crate) key_dim: usize,
     pub(crate) value_dim: usize,
     /// Rotary values per row.
@@ -80,6 +82,7 @@ impl Sizes {
             inner,
             cols: architecture.embedding.max(attended).max(inner),
             experts,
+            pairs: FEW * most(&|l| l.ffn.experts.map_or(0, |e| e.used)),
             key_dim: most(&|l| l.key_dim),
             value_dim: most(&|l| l.value_dim),
             angles: architecture.rotary.iter().map(|rotary| rotary.dims).sum(),
@@ -89,9 +92,12 @@ impl Sizes {
     /// Bytes of buffers, inputs and the threads' work space; saturates.
     pub(crate) fn scratch_bytes(&self, threads: usize, forms: Forms, isa: Isa) -> u64 {
         let mixture = if self.experts > 0 { self.embedding + self.experts } else { 0 };
-        let widths = 2 * self.embedding + self.qkv + self.attended + 2 * self.inner + self.angles;
-        let buffers = (self.rows as u64).saturating_mul((widths + mixture) as u64 * 4);
-        let own = Rows::bytes(FEW, self.cols)
+        let widths = self.embedding + self.qkv + self.attended + self.angles;
+        let slots = (self.embedding + 2 * self.inner) as u64 * 4;
+        let buffers = (self.rows as u64)
+            .saturating_mul((widths + mixture) as u64 * 4)
+            .saturating_add((self.rows.max(self.pairs) as u64).saturating_mul(slots));
+        let own = Rows::bytes(self.pairs.max(FEW), self.cols)
             + Panel::bytes(self.cols, forms.int8, forms.float || isa == Isa::Scalar)
             + attention::Scratch::bytes(self.key_dim, self.value_dim)
             + (TILE * self.cols * 4) as u64;
@@ -157,9 +163,10 @@ impl Engine {
         let sizes = Sizes::new(architecture, rows);
         let forms = network.forms();
         let mixed = if sizes.experts > 0 { rows } else { 0 };
+        let slots = rows.max(sizes.pairs);
         let scratch = (0..threads).map(|_| {
             Ok(Mutex::new(Scratch {
-                rows: Rows::new(FEW, sizes.cols)?,
+                rows: Rows::new(sizes.pairs.max(FEW), sizes.cols)?,
                 panel: Panel::new(sizes.cols, forms.int8, forms.float || isa == Isa::Scalar)?,
                 attention: attention::Scratch::new(sizes.key_dim, sizes.value_dim),
                 lines: vec![0.0; TILE * sizes.cols],
@@ -174,11 +181,11 @@ impl Engine {
             x: Buffer::zeroed(rows * sizes.embedding)?,
             qkv: Buffer::zeroed(rows * sizes.qkv)?,
             attended: Buffer::zeroed(rows * sizes.attended)?,
-            gate: Buffer::zeroed(rows * sizes.inner)?,
-            up: Buffer::zeroed(rows * sizes.inner)?,
+            gate: Buffer::zeroed(slots * sizes.inner)?,
+            up: Buffer::zeroed(slots * sizes.inner)?,
             angles: Buffer::zeroed(rows * sizes.angles)?,
             scores: Buffer::zeroed(mixed * sizes.experts)?,
-            product: Buffer::zeroed(rows * sizes.embedding)?,
+            product: Buffer::zeroed(slots * sizes.embedding)?,
             mixture: Buffer::zeroed(mixed * sizes.embedding)?,
             tiles: Tiles::new(if rows > FEW { rows } else { 0 }, sizes.cols, forms)?,
             logits: Buffer::zeroed(0)?,

@@ -6,12 +6,12 @@ use yardstick_model::arch::{Activation, Experts};
 
 use crate::engine::{Engine, Scratch};
 use crate::forward::Pass;
-use crate::kernels::Input;
-use crate::kernels::elementwise::{gelu, gelu_times, silu, silu_times};
+use crate::kernels::elementwise::{add_scaled, gelu, gelu_times, silu, silu_times};
 use crate::kernels::integer::Panel;
+use crate::kernels::{FEW, Input};
 use crate::mutants::Mutant;
 use crate::product::Job;
-use crate::weights::{FfnWeights, LayerWeights, Mixture};
+use crate::weights::{FfnWeights, LayerWeights, Mixture, NormWeights};
 
 impl Pass<'_> {
     /// Stream to stream.
@@ -110,8 +110,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Every token through its best experts, which run one after the other, each over the tokens that chose it,
-    /// and through the shared one where there is one.
+    /// Every token through its best experts, and through the shared one where there is one.
     fn experts(
         &self,
         layer: usize,
@@ -131,6 +130,85 @@ impl Pass<'_> {
                 choose(scores, *experts)
             })
             .collect();
+        if self.rows() <= FEW {
+            self.experts_of_few(layer, &weights.ffn, *experts, norm, &choices, scratch);
+        } else {
+            self.experts_of_many(layer, &weights.ffn, *experts, norm, &choices, scratch);
+        }
+        if let Some(shared) = shared {
+            let all: Vec<(usize, f32)> = (0..self.rows()).map(|row| (row, 1.0)).collect();
+            self.one_expert(shared, None, norm, &all, scratch);
+        }
+        self.rows_to_stream(sums, weights.post_ffn.as_ref(), true);
+    }
+
+    /// Decode: every expert of every row at once, so that small products do not wait for each other.
+    fn experts_of_few(
+        &self,
+        layer: usize,
+        ffn: &FfnWeights,
+        experts: Experts,
+        norm: &NormWeights,
+        choices: &[Vec<(usize, f32)>],
+        scratch: &mut Scratch,
+    ) {
+        let Engine { gate, up, product, mixture, sizes, isa, .. } = self.engine;
+        let (width, inner) = (sizes.embedding, ffn.width);
+        let Some(gates) = &ffn.gate else { return };
+        // Row, expert and share, each with a slot of its own in the buffers.
+        let pairs: Vec<(usize, usize, f32)> = choices
+            .iter()
+            .enumerate()
+            .flat_map(|(row, chosen)| chosen.iter().map(move |&(e, share)| (row, e, share)))
+            .collect();
+        if self.member.index == 0 {
+            pairs.iter().for_each(|pair| self.engine.touched.note(layer, pair.1));
+        }
+        let slot = |matrix, to, p: usize, stride: usize, column: usize| {
+            let job = Job::whole(matrix, to).part(pairs[p].1, experts.count);
+            Job { offset: p * stride, column: Some(column), ..job }
+        };
+        let jobs: Vec<[Job<'_>; 2]> = (0..pairs.len())
+            .map(|p| {
+                [(gates, gate), (&ffn.up, up)].map(|(m, to)| slot(m, to, p, inner, pairs[p].0))
+            })
+            .collect();
+        let jobs: Vec<&[Job<'_>]> = jobs.iter().map(|jobs| jobs.as_slice()).collect();
+        let (input, panel) = self.normalised(norm, scratch, ffn.forms());
+        self.products(&jobs, input, panel, |p, columns| {
+            let columns = p * inner + columns.start..p * inner + columns.end;
+            self.activate_times(ffn.activation, 1, inner, columns);
+        });
+
+        let jobs: Vec<[Job<'_>; 1]> =
+            (0..pairs.len()).map(|p| [slot(&ffn.down, product, p, width, p)]).collect();
+        let jobs: Vec<&[Job<'_>]> = jobs.iter().map(|jobs| jobs.as_slice()).collect();
+        let shape = (pairs.len(), inner);
+        let (input, panel) = self.few_rows(scratch, shape, ffn.down.forms(), |p, out| {
+            self.inner_row(p, ffn, out);
+        });
+        self.products(&jobs, input, panel, |_, _| {});
+        self.member.share(self.rows(), |row| {
+            // SAFETY: the row is this task's, and the products were written in an earlier phase.
+            let sum = unsafe { mixture.write(row * width..(row + 1) * width) };
+            for (p, &(_, _, share)) in pairs.iter().enumerate().filter(|(_, pair)| pair.0 == row) {
+                // SAFETY: as above.
+                let product = unsafe { product.read(p * width..(p + 1) * width) };
+                add_scaled(*isa, sum, product, share);
+            }
+        });
+    }
+
+    /// Prefill: expert after expert, each over the rows that chose it.
+    fn experts_of_many(
+        &self,
+        layer: usize,
+        ffn: &FfnWeights,
+        experts: Experts,
+        norm: &NormWeights,
+        choices: &[Vec<(usize, f32)>],
+        scratch: &mut Scratch,
+    ) {
         for expert in 0..experts.count {
             let mine: Vec<(usize, f32)> = choices
                 .iter()
@@ -144,13 +222,8 @@ impl Pass<'_> {
                 self.engine.touched.note(layer, expert);
             }
             let part = Some((expert, experts.count));
-            self.one_expert(&weights.ffn, part, norm, &mine, scratch);
+            self.one_expert(ffn, part, norm, &mine, scratch);
         }
-        if let Some(shared) = shared {
-            let all: Vec<(usize, f32)> = (0..self.rows()).map(|row| (row, 1.0)).collect();
-            self.one_expert(shared, None, norm, &all, scratch);
-        }
-        self.rows_to_stream(sums, weights.post_ffn.as_ref(), true);
     }
 
     /// Adds an expert's result for the rows `mine`, each with its share, to the mixture.
@@ -158,7 +231,7 @@ impl Pass<'_> {
         &self,
         ffn: &FfnWeights,
         part: Option<(usize, usize)>,
-        norm: &crate::weights::NormWeights,
+        norm: &NormWeights,
         mine: &[(usize, f32)],
         scratch: &mut Scratch,
     ) {

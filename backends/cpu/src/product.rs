@@ -22,12 +22,22 @@ pub(crate) struct Job<'a> {
     pub(crate) stride: usize,
     /// Where in it.
     pub(crate) offset: usize,
+    /// The one column of a few that is multiplied; `None`: all.
+    pub(crate) column: Option<usize>,
 }
 
 impl<'a> Job<'a> {
     /// All of a matrix, into rows of its own.
     pub(crate) fn whole(matrix: &'a Matrix, to: &'a Buffer<f32>) -> Job<'a> {
-        Job { matrix, first_row: 0, rows: matrix.rows, to, stride: matrix.rows, offset: 0 }
+        Job {
+            matrix,
+            first_row: 0,
+            rows: matrix.rows,
+            to,
+            stride: matrix.rows,
+            offset: 0,
+            column: None,
+        }
     }
 
     /// The expert'th part of a matrix of experts.
@@ -50,17 +60,11 @@ impl<'a> Pass<'a> {
     where
         'a: 's,
     {
-        let isa = self.engine.isa;
-        let Scratch { rows, panel, lines, .. } = scratch;
         if count <= FEW {
-            rows.reset(cols);
-            for row in 0..count {
-                fill(row, &mut lines[..cols]);
-                rows.fill(isa, row, &lines[..cols], forms);
-            }
-            return (Input::Rows(rows, count), panel);
+            return self.few_rows(scratch, (count, cols), forms, fill);
         }
-        let tiles = &self.engine.tiles;
+        let (isa, tiles) = (self.engine.isa, &self.engine.tiles);
+        let Scratch { panel, lines, .. } = scratch;
         self.member.share(count.div_ceil(TILE), |tile| {
             let columns = (count - tile * TILE).min(TILE);
             for (i, line) in lines.chunks_exact_mut(cols).take(columns).enumerate() {
@@ -70,6 +74,23 @@ impl<'a> Pass<'a> {
             unsafe { tiles.fill(isa, tile, &lines[..columns * cols], cols, forms) };
         });
         (Input::Tiles(tiles, count), panel)
+    }
+
+    /// As [`Pass::input`], by each thread for itself however many there are.
+    pub(crate) fn few_rows<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        (count, cols): (usize, usize),
+        forms: Forms,
+        fill: impl Fn(usize, &mut [f32]),
+    ) -> (Input<'s>, &'s mut Panel) {
+        let Scratch { rows, panel, lines, .. } = scratch;
+        rows.reset(cols);
+        for row in 0..count {
+            fill(row, &mut lines[..cols]);
+            rows.fill(self.engine.isa, row, &lines[..cols], forms);
+        }
+        (Input::Rows(rows, count), panel)
     }
 
     /// The stream, normalised, as input of a product.
@@ -95,7 +116,7 @@ impl<'a> Pass<'a> {
         done: impl Fn(usize, Range<usize>),
     ) {
         // Each entry of `jobs` is one job, or two of equally many rows done together.
-        let few = matches!(input, Input::Rows(..));
+        let few = !matches!(input, Input::Tiles(..));
         let bytes =
             |jobs: &[Job<'_>]| jobs.iter().map(|j| j.rows * j.matrix.row_bytes()).sum::<usize>();
         let total: usize = jobs.iter().map(|jobs| bytes(jobs)).sum();
@@ -122,12 +143,19 @@ impl<'a> Pass<'a> {
 
     /// Some rows of one product, biases added.
     fn product(&self, job: &Job<'_>, rows: Range<usize>, input: Input<'_>, panel: &mut Panel) {
+        let input = match (input, job.column) {
+            (Input::Rows(x, _), Some(column)) => Input::Row(x, column),
+            _ => input,
+        };
         let weights = self.engine.network.weights(job.matrix, job.first_row, job.rows);
         // SAFETY: the rows are this task's.
         let out = unsafe { Out::new(job.to, job.offset, job.stride) };
         multiply(self.engine.isa, &weights, rows.clone(), input, &out, panel);
         if let Some(bias) = job.matrix.bias.get(rows.clone()).filter(|bias| !bias.is_empty()) {
-            let (Input::Rows(_, count) | Input::Tiles(_, count)) = input;
+            let count = match input {
+                Input::Rows(_, count) | Input::Tiles(_, count) => count,
+                Input::Row(..) => 1,
+            };
             (0..count).for_each(|c| add(self.engine.isa, out.rows(c, rows.clone()), bias));
         }
     }

@@ -23,8 +23,10 @@ const TASK_PANELS: usize = 1;
 /// The columns.
 #[derive(Clone, Copy)]
 pub(crate) enum Input<'a> {
-    /// At most [`FEW`], private to the thread.
+    /// The first so many rows, few, private to the thread.
     Rows(&'a Rows, usize),
+    /// One of those rows.
+    Row(&'a Rows, usize),
     /// Any number, shared by the crew, which has passed a barrier since they were written.
     Tiles(&'a Tiles, usize),
 }
@@ -82,22 +84,20 @@ pub(crate) fn multiply(
     out: &Out<'_>,
     panel: &mut Panel,
 ) {
-    match (weights.kernel, input) {
-        (Kernel::Integer(kernel), Input::Rows(x, count)) => {
-            by_rows(kernel.dot, weights, rows, x, count, out);
-        }
-        (Kernel::Float(Float { dot: Some(dot) }), Input::Rows(x, count)) => {
-            by_rows(dot, weights, rows, x, count, out);
-        }
-        (Kernel::Float(_), Input::Rows(x, count)) => {
-            by_decoded_rows(isa, weights, rows, x, count, out, panel);
-        }
-        (Kernel::Integer(kernel), Input::Tiles(x, count)) => {
-            by_integer_panels(kernel, weights, rows, x, count, out, panel);
-        }
-        (Kernel::Float(_), Input::Tiles(x, count)) => {
-            by_float_panels(isa, weights, rows, x, count, out, panel);
-        }
+    let (x, columns) = match input {
+        Input::Rows(x, count) => (x, 0..count),
+        Input::Row(x, column) => (x, column..column + 1),
+        Input::Tiles(x, count) => match weights.kernel {
+            Kernel::Integer(kernel) => {
+                return by_integer_panels(kernel, weights, rows, x, count, out, panel);
+            }
+            Kernel::Float(_) => return by_float_panels(isa, weights, rows, x, count, out, panel),
+        },
+    };
+    match weights.kernel {
+        Kernel::Integer(kernel) => by_rows(kernel.dot, weights, rows, x, columns, out),
+        Kernel::Float(Float { dot: Some(dot) }) => by_rows(dot, weights, rows, x, columns, out),
+        Kernel::Float(_) => by_decoded_rows(isa, weights, rows, x, columns, out, panel),
     }
 }
 
@@ -106,7 +106,7 @@ fn by_rows(
     weights: &Weights<'_>,
     rows: Range<usize>,
     x: &Rows,
-    count: usize,
+    columns: Range<usize>,
     out: &Out<'_>,
 ) {
     let stride = weights.format.row_bytes(weights.cols);
@@ -116,10 +116,10 @@ fn by_rows(
         // Short of four, the last row is repeated.
         let four: [&[u8]; 4] = std::array::from_fn(|i| row((first + i).min(last)));
         let n = (rows.end - first).min(4);
-        for c in 0..count {
+        for (to, c) in columns.clone().enumerate() {
             // SAFETY: a kernel is only made with the proof of its instruction set.
             let products = unsafe { dot(four, weights.cols, &x.row(c)) };
-            out.rows(c, first..first + n).copy_from_slice(&products[..n]);
+            out.rows(to, first..first + n).copy_from_slice(&products[..n]);
         }
     }
 }
@@ -129,7 +129,7 @@ fn by_decoded_rows(
     weights: &Weights<'_>,
     rows: Range<usize>,
     x: &Rows,
-    count: usize,
+    columns: Range<usize>,
     out: &Out<'_>,
     panel: &mut Panel,
 ) {
@@ -137,8 +137,8 @@ fn by_decoded_rows(
     let decoded = &mut panel.row.all_mut()[..weights.cols];
     for r in rows {
         decode(isa, weights.format, &weights.bytes[r * stride..(r + 1) * stride], decoded);
-        for c in 0..count {
-            out.rows(c, r..r + 1)[0] = dot(isa, decoded, x.row(c).float);
+        for (to, c) in columns.clone().enumerate() {
+            out.rows(to, r..r + 1)[0] = dot(isa, decoded, x.row(c).float);
         }
     }
 }
