@@ -280,56 +280,33 @@ pub(crate) enum ModelAction {
         #[arg(long)]
         json: bool,
     },
-    /// Quantise a model file
+    /// Quantise a model file, and say per tensor how far the result is from the source
     Quantize {
         /// The source
         input: PathBuf,
-        /// The result
+        /// The result; the folder of the results where several types are asked for
         output: PathBuf,
         /// Q4_0, Q4_K_M, ...
-        quantisation: String,
+        #[arg(required_unless_present = "types", conflicts_with = "types")]
+        quantisation: Option<String>,
+        /// One or several of them: Q4_K_M,Q8_0
+        #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+        types: Vec<String>,
+        /// best: search the least error; fast: what presets are written with
+        #[arg(long, default_value = "best", value_parser = ["fast", "best"])]
+        effort: String,
+        /// Importance matrix (GGUF), as llama.cpp's imatrix writes it
+        #[arg(long, value_name = "FILE")]
+        imatrix: Option<PathBuf>,
         /// Threads [default: every core]
         #[arg(long, value_parser = threads)]
         threads: Option<usize>,
         /// Accept a source that is already quantised (loses more)
         #[arg(long)]
         allow_requantize: bool,
-    },
-    /// Print the token ids of a text
-    Tokenize {
-        /// A file with a tokenizer
-        model: String,
-        /// The text; bytes that are not UTF-8 are kept. `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        text_file: PathBuf,
-        /// Add no begin and no end of text, even where the file asks for them
-        #[arg(long)]
-        no_bos: bool,
-        /// Read control tokens written in the text (<|im_start|>) as such
-        #[arg(long)]
-        special: bool,
-        /// JSON with the bytes of every token instead of a line of ids
+        /// JSON instead of a table
         #[arg(long)]
         json: bool,
-    },
-    /// Print the bytes that token ids stand for
-    Detokenize {
-        /// A file with a tokenizer
-        model: String,
-        /// Token ids
-        #[arg(
-            long,
-            value_delimiter = ',',
-            required_unless_present = "ids_file",
-            conflicts_with = "ids_file"
-        )]
-        ids: Vec<u32>,
-        /// A file of token ids; `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        ids_file: Option<PathBuf>,
-        /// Print the names of control tokens too
-        #[arg(long)]
-        special: bool,
     },
     /// Write the logits of every position, little-endian f32, (tokens, vocab)
     Logits {

@@ -30,18 +30,26 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
         ModelAction::Inspect { model, scan, json } => {
             inspect::run(&models::path(paths, model)?, *scan, *json)
         }
-        ModelAction::Quantize { input, output, quantisation, threads, allow_requantize } => {
-            let threads = threads.unwrap_or_else(models::cores);
-            quantize::run(input, output, quantisation, threads, *allow_requantize)
-        }
-        ModelAction::Tokenize { model, text_file, no_bos, special, json } => {
-            let how = Encoding { ends: !no_bos, control: *special };
-            tokenize::run(&models::path(paths, model)?, text_file, how, *json)
-        }
-        ModelAction::Detokenize { model, ids, ids_file, special } => {
-            let model = models::path(paths, model)?;
-            detokenize::run(&model, ids, ids_file.as_deref(), *special)
-        }
+        ModelAction::Quantize {
+            input,
+            output,
+            quantisation,
+            types,
+            effort,
+            imatrix,
+            threads,
+            allow_requantize,
+            json,
+        } => quantize::run(&quantize::Request {
+            input,
+            output,
+            types: quantisation.as_slice().iter().chain(types).map(String::as_str).collect(),
+            effort,
+            imatrix: imatrix.as_deref(),
+            threads: threads.unwrap_or_else(models::cores),
+            allow_requantize: *allow_requantize,
+            json: *json,
+        }),
         ModelAction::Logits {
             model,
             device,
