@@ -33,15 +33,7 @@ impl Backend for Reference {
     }
 
     fn devices(&self) -> Vec<DeviceStatus> {
-        vec![DeviceStatus::Ready(Device {
-            id: DEVICE.into(),
-            name: "readable f32 forward pass".into(),
-            kind: DeviceKind::Cpu,
-            class: DeviceClass::Software,
-            numerics: vec![Numerics::F32],
-            memory_bytes: memory::available(),
-            preferred: true,
-        })]
+        vec![DeviceStatus::Ready(Reference::device())]
     }
 
     fn plan(
@@ -68,6 +60,31 @@ impl Backend for Reference {
         model: &Arc<Model>,
         options: &Options,
     ) -> Result<Box<dyn Session>, Error> {
+        Ok(Box::new(self.session(device, model, options)?))
+    }
+}
+
+impl Reference {
+    /// The device there always is.
+    pub(crate) fn device() -> Device {
+        Device {
+            id: DEVICE.into(),
+            name: "readable f32 forward pass".into(),
+            kind: DeviceKind::Cpu,
+            class: DeviceClass::Software,
+            numerics: vec![Numerics::F32],
+            memory_bytes: memory::available(),
+            preferred: true,
+        }
+    }
+
+    /// A model made resident.
+    pub(crate) fn session(
+        &self,
+        device: &Device,
+        model: &Arc<Model>,
+        options: &Options,
+    ) -> Result<ReferenceSession, Error> {
         let mut footprint = self.plan(device, model.info(), options)?;
         model.check_unchanged()?;
         let weights = Weights::new(model.clone(), threads(options))?;
@@ -80,12 +97,12 @@ impl Backend for Reference {
         let words = |layer: &Layer| layer.ffn.experts.map_or(0, |e| e.count.div_ceil(64));
         let empty = |layer: &Layer| (0..words(layer)).map(|_| AtomicU64::new(0)).collect();
         let touched = architecture.layers.iter().map(empty).collect();
-        Ok(Box::new(ReferenceSession {
+        Ok(ReferenceSession {
             state: State { weights, cache, frequencies, touched },
             chunk: options.chunk,
             footprint,
             logits: Vec::new(),
-        }))
+        })
     }
 }
 

@@ -308,6 +308,29 @@ pub(crate) enum ModelAction {
         #[arg(long)]
         json: bool,
     },
+    /// Measure which columns of a model matter: squared activations over a text, for quantize --imatrix
+    Imatrix {
+        /// A file or preset:quantisation; run by the reference
+        model: String,
+        /// A text, tokenized by the model's own tokenizer
+        #[arg(long, value_name = "FILE", required_unless_present = "ids_file")]
+        text: Option<PathBuf>,
+        /// Token ids instead, separated by spaces or commas
+        #[arg(long, value_name = "FILE", conflicts_with = "text")]
+        ids_file: Option<PathBuf>,
+        /// Where to write (GGUF, in llama.cpp's form)
+        #[arg(long)]
+        out: PathBuf,
+        /// Tokens of a chunk; each chunk is a text of its own
+        #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+        chunk: u32,
+        /// Chunks to run [default: all]
+        #[arg(long)]
+        chunks: Option<usize>,
+        /// Threads [default: every core]
+        #[arg(long, value_parser = threads)]
+        threads: Option<usize>,
+    },
     /// Write the logits of every position, little-endian f32, (tokens, vocab)
     Logits {
         /// A file or preset:quantisation

@@ -1,6 +1,7 @@
 //! `yardstick model`: write, list, inspect and quantise models, tokenize text, and write logits.
 
 mod detokenize;
+mod imatrix;
 mod inspect;
 pub(crate) mod list;
 mod logits;
@@ -50,6 +51,17 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
             allow_requantize: *allow_requantize,
             json: *json,
         }),
+        ModelAction::Imatrix { model, text, ids_file, out, chunk, chunks, threads } => {
+            imatrix::run(&imatrix::Request {
+                model: &models::path(paths, model)?,
+                text: text.as_deref(),
+                ids: ids_file.as_deref(),
+                out,
+                chunk: *chunk,
+                chunks: chunks.unwrap_or(usize::MAX),
+                threads: *threads,
+            })
+        }
         ModelAction::Logits {
             model,
             device,
