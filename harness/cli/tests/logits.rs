@@ -101,7 +101,10 @@ fn several_types_go_into_a_folder_and_importances_from_the_reference_serve_the_q
         place.run(&[&["model", "quantize", model, folder][..], &types[..]].concat());
     assert_eq!(code, 0, "{err}");
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((told[0]["type"].as_str(), told[1]["type"].as_str()), (Some("Q4_K_M"), Some("IQ4_NL")));
+    assert_eq!(
+        (told[0]["type"].as_str(), told[1]["type"].as_str()),
+        (Some("Q4_K_M"), Some("IQ4_NL"))
+    );
     assert!(told[1]["tensors"].as_array().unwrap().iter().any(|t| t["rmse"].as_f64() > Some(0.0)));
     let (code, out, err) = place.run(&["model", "quantize", model, plain, "--type", "Q4_K_M"]);
     assert!(code == 0 && out.contains("rmse"), "{out}{err}");

@@ -58,7 +58,10 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
 fn tokens(request: &Request<'_>, model: &Model) -> Result<(String, Vec<u32>)> {
     if let Some(path) = request.text {
         let tokenizer = Tokenizer::from_gguf(model.gguf())?;
-        return Ok((path.display().to_string(), tokenizer.encode(&input(path)?, Encoding::default())?));
+        return Ok((
+            path.display().to_string(),
+            tokenizer.encode(&input(path)?, Encoding::default())?,
+        ));
     }
     let path = request.ids.context("--text or --ids-file is needed")?;
     let text = String::from_utf8(input(path)?).with_context(|| format!("{}", path.display()))?;

@@ -62,6 +62,14 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
                 threads: *threads,
             })
         }
+        ModelAction::Tokenize { model, text_file, no_bos, special, json } => {
+            let how = Encoding { ends: !no_bos, control: *special };
+            tokenize::run(&models::path(paths, model)?, text_file, how, *json)
+        }
+        ModelAction::Detokenize { model, ids, ids_file, special } => {
+            let model = models::path(paths, model)?;
+            detokenize::run(&model, ids, ids_file.as_deref(), *special)
+        }
         ModelAction::Logits {
             model,
             device,

@@ -35,7 +35,9 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
     let source = Gguf::open(request.input)?;
     let importance = match request.imatrix {
         None => None,
-        Some(_) if effort == Effort::Fast => bail!("--imatrix counts for nothing with --effort fast"),
+        Some(_) if effort == Effort::Fast => {
+            bail!("--imatrix counts for nothing with --effort fast")
+        }
         Some(path) => Some(Importance::read(&Gguf::open(path)?)?),
     };
     let cancel = interrupt::flag()?;
