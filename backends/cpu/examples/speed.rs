@@ -1,7 +1,7 @@
 //! A developer's stopwatch for kernels: prints prefill and decode speed of a GGUF file. It proves nothing and records
 //! nothing; measurements are the harness's business.
 //!
-//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH]`
+//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [REPACK]`
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -31,8 +31,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let model = Arc::new(Model::open(Path::new(file))?);
     let context = Some(depth + prompt.max(generate) + 1);
-    let options = Options { threads: Some(threads), context, ..Options::default() };
+    let repack = number(7, 1)? != 0;
+    let options = Options { threads: Some(threads), context, repack, ..Options::default() };
+    let start = Instant::now();
     let mut session = Cpu.load(device, &model, &options)?;
+    println!(
+        "loaded in {:.2} s, {:?}",
+        start.elapsed().as_secs_f64(),
+        session.facts().notes["packed"]
+    );
     let vocab = model.architecture().vocab as u64;
     let tokens: Vec<Token> =
         (0..depth + prompt).map(|i| (i as u64 * 7919 % vocab) as Token).collect();

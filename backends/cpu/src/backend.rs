@@ -80,14 +80,17 @@ impl Backend for Cpu {
         model.check_unchanged()?;
         let architecture = model.architecture();
         let (context, threads) = (context(architecture, options), threads(options));
-        let network = Network::new(Arc::clone(model), isa, numerics(options))?;
+        let mut network = Network::new(Arc::clone(model), isa, numerics(options))?;
+        let mut pool = Pool::new(threads)
+            .map_err(|error| Error::Device(format!("cannot start {threads} threads: {error}")))?;
+        if options.repack {
+            network.pack(None, &mut pool, footprint.total());
+        }
         let numerics = if network.forms().int8 { Numerics::A8 } else { Numerics::F32 };
         let cache = (options.sequences, context, options.kv);
         let rows = rows(options, context);
         let chosen_by = options.rotary_context.unwrap_or(context);
         let engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
-        let pool = Pool::new(threads)
-            .map_err(|error| Error::Device(format!("cannot start {threads} threads: {error}")))?;
         Ok(Box::new(CpuSession {
             engine,
             pool,

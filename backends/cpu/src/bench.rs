@@ -85,7 +85,7 @@ pub fn product(
         }
     }
     Ok(Box::new(move || {
-        let weights = Weights { kernel, format, cols, bytes: &bytes };
+        let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
         let input = match columns <= FEW {
             true => Input::Rows(&few, columns),
             false => Input::Tiles(&tiles, columns),

@@ -88,8 +88,8 @@ impl Pass<'_> {
 
     /// A row of a table.
     fn table_row(&self, table: &Matrix, row: usize, out: &mut [f32]) {
-        let weights = self.engine.network.weights(table, row, 1);
-        decode(self.engine.isa, weights.format, weights.bytes, out);
+        let (format, bytes) = self.engine.network.row(table, row);
+        decode(self.engine.isa, format, bytes, out);
     }
 
     /// One row of the stream, normalised.

@@ -22,6 +22,7 @@ mod kernels;
 mod kv;
 mod memory;
 mod mutants;
+mod packed;
 mod pool;
 mod product;
 mod rotary;

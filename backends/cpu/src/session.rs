@@ -39,6 +39,7 @@ impl CpuSession {
         let mut notes: BTreeMap<String, Known<String>> =
             ignored.chain(experts).map(|(name, text)| (name, Known::Value(text))).collect();
         notes.insert("affinity".to_owned(), affinity);
+        notes.insert("packed".to_owned(), self.engine.network.packing());
         notes.insert("cache_level".to_owned(), Known::Value(self.cache_level()));
         notes
     }

@@ -1,20 +1,25 @@
 //! The model's matrices with the kernels chosen for them; their bytes stay in the mapped file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
-use yardstick_api::{Error, Numerics};
+use yardstick_api::{Error, Known, Numerics};
 use yardstick_model::arch::{Activation, Experts, Ffn, Gate, Layer};
 use yardstick_model::gguf::TensorInfo;
-use yardstick_model::{Architecture, Model};
+use yardstick_model::{Architecture, Format, Model};
 
 use crate::kernels::activations::Forms;
+use crate::kernels::integer::ROWS;
 use crate::kernels::{Isa, Kernel, Weights};
+use crate::packed::{Store, Wanted};
+use crate::pool::Pool;
 
 /// Everything a forward pass multiplies with.
 pub(crate) struct Network {
     model: Arc<Model>,
+    store: Store,
     pub(crate) embedding: Matrix,
     /// (positions, embedding), where positions are learned.
     pub(crate) positions: Option<Matrix>,
@@ -77,6 +82,10 @@ pub(crate) struct Matrix {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     pub(crate) kernel: Kernel,
+    /// Where the whole tensor's panels are, once packed.
+    packed: Option<Range<usize>>,
+    /// Rows from which on products are asked for are multiples of this: those of an expert, or all.
+    unit: usize,
     /// (rows), or empty; added to every product.
     pub(crate) bias: Vec<f32>,
 }
@@ -96,11 +105,29 @@ impl Matrix {
     fn part(&self, rows: Range<usize>) -> Matrix {
         let bias = self.bias.get(rows.clone()).unwrap_or_default().to_vec();
         let (first, tensor) = (self.first + rows.start, self.tensor.clone());
-        Matrix { tensor, first, rows: rows.len(), cols: self.cols, kernel: self.kernel, bias }
+        let (unit, cols) = (rows.len(), self.cols);
+        let (kernel, packed) = (self.kernel, None);
+        Matrix { tensor, first, rows: unit, cols, kernel, packed, unit, bias }
+    }
+
+    /// Every row that products start from begins a panel.
+    fn fits_panels(&self) -> bool {
+        let starts = |rows: usize| rows.is_multiple_of(ROWS);
+        starts(self.first) && (starts(self.unit) || self.unit == self.rows)
     }
 }
 
 impl FfnWeights {
+    fn all_mut(&mut self) -> Vec<&mut Matrix> {
+        let mut all: Vec<&mut Matrix> = self.gate.iter_mut().collect();
+        all.extend([&mut self.up, &mut self.down]);
+        if let Some(mixture) = &mut self.mixture {
+            all.push(&mut mixture.router);
+            all.extend(mixture.shared.iter_mut().flat_map(|shared| shared.all_mut()));
+        }
+        all
+    }
+
     /// What the kernels of gate and up read.
     pub(crate) fn forms(&self) -> Forms {
         self.gate.iter().fold(self.up.forms(), |forms, gate| forms.and(gate.forms()))
@@ -112,6 +139,14 @@ impl FfnWeights {
             all.push(&mixture.router);
             all.extend(mixture.shared.iter().flat_map(|shared| shared.matrices()));
         }
+        all
+    }
+}
+
+impl LayerWeights {
+    fn all_mut(&mut self) -> Vec<&mut Matrix> {
+        let mut all: Vec<&mut Matrix> = self.qkv.iter_mut().chain([&mut self.output]).collect();
+        all.extend(self.ffn.all_mut());
         all
     }
 }
@@ -128,7 +163,8 @@ impl Network {
         let output_norm = find.norm("output_norm")?;
         let layers = (0..architecture.layers.len()).map(|i| find.layer(architecture, i));
         let layers = layers.collect::<Result<_, Error>>()?;
-        Ok(Network { embedding, positions, head, output_norm, layers, model })
+        let store = Store::none("not asked for");
+        Ok(Network { embedding, positions, head, output_norm, layers, store, model })
     }
 
     /// The model underneath.
@@ -139,13 +175,59 @@ impl Network {
     /// A matrix's rows from `first` on, `rows` of them, as the kernels take them.
     pub(crate) fn weights(&self, matrix: &Matrix, first: usize, rows: usize) -> Weights<'_> {
         let (stride, first) = (matrix.row_bytes(), matrix.first + first);
-        let bytes = self.model.gguf().bytes(&matrix.tensor);
-        Weights {
-            kernel: matrix.kernel,
-            format: matrix.tensor.format,
-            cols: matrix.cols,
-            bytes: &bytes[first * stride..(first + rows) * stride],
+        let (kernel, format, cols) = (matrix.kernel, matrix.tensor.format, matrix.cols);
+        if let Some(place) = &matrix.packed {
+            // Whole panels; `fits_panels` says that the first row begins one.
+            let end = (first + rows).next_multiple_of(ROWS) * stride;
+            let bytes = &self.store.bytes(place)[first * stride..end];
+            return Weights { kernel, format, cols, packed: true, bytes };
         }
+        let bytes = &self.model.gguf().bytes(&matrix.tensor)[first * stride..][..rows * stride];
+        Weights { kernel, format, cols, packed: false, bytes }
+    }
+
+    /// One row of a table, as it is in the file.
+    pub(crate) fn row(&self, table: &Matrix, row: usize) -> (Format, &[u8]) {
+        let (stride, row) = (table.row_bytes(), table.first + row);
+        let bytes = self.model.gguf().bytes(&table.tensor);
+        (table.tensor.format, &bytes[row * stride..(row + 1) * stride])
+    }
+
+    /// Packs what can be packed, or finds it packed in `folder`. `others` is what the model takes besides.
+    pub(crate) fn pack(&mut self, folder: Option<&Path>, pool: &mut Pool, others: u64) {
+        let wanted = self.wanted();
+        self.store = Store::open(&self.model, &wanted, folder, pool, others);
+        let Network { layers, head, store, .. } = self;
+        let mut all: Vec<&mut Matrix> = layers.iter_mut().flat_map(LayerWeights::all_mut).collect();
+        all.push(head);
+        all.into_iter().for_each(|matrix| matrix.packed = store.place(&matrix.tensor.name));
+    }
+
+    /// How weights were packed, or why not.
+    pub(crate) fn packing(&self) -> Known<String> {
+        self.store.how.clone()
+    }
+
+    /// Every tensor all of whose parts fit panels, once, in the order decode reads them.
+    fn wanted(&self) -> Vec<Wanted> {
+        let unfit: BTreeSet<&str> = self
+            .matrices()
+            .filter(|matrix| !matrix.fits_panels())
+            .map(|matrix| matrix.tensor.name.as_str())
+            .collect();
+        let mut seen = unfit;
+        let wanted = self.matrices().filter_map(|matrix| {
+            let pack = matrix.kernel.packer()?;
+            let tensor = &matrix.tensor;
+            let rows = tensor.shape[1..].iter().product();
+            seen.insert(tensor.name.as_str()).then(|| Wanted {
+                tensor: tensor.clone(),
+                rows,
+                cols: matrix.cols,
+                pack,
+            })
+        });
+        wanted.collect()
     }
 
     fn matrices(&self) -> impl Iterator<Item = &Matrix> {
@@ -164,10 +246,12 @@ impl Network {
     /// Kernel of each format, for the facts.
     pub(crate) fn kernels(&self, isa: Isa) -> BTreeMap<String, String> {
         let name = |matrix: &Matrix| matrix.tensor.format.name().to_owned();
-        self.matrices().map(|matrix| (name(matrix), matrix.kernel.describe(isa))).collect()
+        self.matrices()
+            .map(|matrix| (name(matrix), matrix.kernel.describe(isa, matrix.packed.is_some())))
+            .collect()
     }
 
-    /// Bytes of the norms and biases, which are decoded copies.
+    /// Bytes of the norms and biases, which are decoded copies, and of weights packed into memory of our own.
     pub(crate) fn copied_bytes(&self) -> u64 {
         let norm = |norm: &NormWeights| norm.weight.len() + norm.bias.len();
         let layer = |layer: &LayerWeights| {
@@ -177,7 +261,7 @@ impl Network {
         };
         let biases = self.matrices().map(|matrix| matrix.bias.len()).sum::<usize>();
         let norms = norm(&self.output_norm) + self.layers.iter().map(layer).sum::<usize>();
-        ((norms + biases) * size_of::<f32>()) as u64
+        ((norms + biases) * size_of::<f32>()) as u64 + self.store.private_bytes()
     }
 }
 
@@ -200,7 +284,7 @@ impl Find<'_> {
         let (cols, rows) = (tensor.shape[0], tensor.shape[1..].iter().product());
         let kernel = Kernel::choose(tensor.format, self.isa, self.numerics);
         let bias = self.model.vector(&format!("{name}.bias")).unwrap_or_default();
-        Ok(Matrix { tensor, first: 0, rows, cols, kernel, bias })
+        Ok(Matrix { tensor, first: 0, rows, cols, kernel, packed: None, unit: rows, bias })
     }
 
     fn values(&self, name: &str) -> Result<Vec<f32>, Error> {
@@ -258,6 +342,10 @@ impl Find<'_> {
         let shared =
             |width| Ok::<_, Error>(Box::new(FfnWeights { width, ..block("_shexp", None)? }));
         let shared = experts.shared.map(shared).transpose()?;
-        block("_exps", Some(Mixture { experts, router, shared }))
+        let mut all = block("_exps", Some(Mixture { experts, router, shared }))?;
+        for matrix in all.gate.iter_mut().chain([&mut all.up, &mut all.down]) {
+            matrix.unit = matrix.rows / experts.count.max(1);
+        }
+        Ok(all)
     }
 }

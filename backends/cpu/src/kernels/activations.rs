@@ -37,6 +37,9 @@ pub(crate) struct Rows {
     lanes: Buffer<f32>,
     fours: Buffer<i32>,
     sums: Buffer<f32>,
+    scale: Buffer<f32>,
+    less: Buffer<i32>,
+    more: Buffer<f32>,
 }
 
 /// One row as the kernels read it; K is the padded length, and the padding is zero.
@@ -52,6 +55,12 @@ pub(crate) struct Row<'a> {
     pub(crate) fours: &'a [i32],
     /// Scale times sum of each 16, (K / 16)
     pub(crate) sums: &'a [f32],
+    /// Scale of each 32, (K / 32)
+    pub(crate) scale: &'a [f32],
+    /// Minus the sums of each 16, and of each 32: (K / 32, 3)
+    pub(crate) less: &'a [i32],
+    /// Scale times sum of each 16, and of each 32: (K / 32, 3)
+    pub(crate) more: &'a [f32],
 }
 
 impl Rows {
@@ -65,12 +74,15 @@ impl Rows {
             lanes: Buffer::zeroed(all / 4)?,
             fours: Buffer::zeroed(all / 4)?,
             sums: Buffer::zeroed(all / 16)?,
+            scale: Buffer::zeroed(all / 32)?,
+            less: Buffer::zeroed(all / 32 * 3)?,
+            more: Buffer::zeroed(all / 32 * 3)?,
         })
     }
 
     /// Bytes of `count` rows of `cols`.
     pub(crate) fn bytes(count: usize, cols: usize) -> u64 {
-        (count as u64) * (padded(cols) as u64) * 29 / 4
+        (count as u64) * (padded(cols) as u64) * 65 / 8
     }
 
     /// Sets the length of the rows that follow.
@@ -95,6 +107,18 @@ impl Rows {
             lanes[cols / 4..].fill(0.0);
             fours[cols / 4..].fill(0);
             sums[cols / 16..].fill(0.0);
+            let scale = &mut self.scale.all_mut()[row * k / 32..][..k / 32];
+            let less = &mut self.less.all_mut()[row * k / 32 * 3..][..k / 32 * 3];
+            let more = &mut self.more.all_mut()[row * k / 32 * 3..][..k / 32 * 3];
+            for b in 0..k / 32 {
+                let halves = [0, 4].map(|h| fours[8 * b + h..][..4].iter().sum::<i32>());
+                let own = [halves[0], halves[1], halves[0] + halves[1]];
+                scale[b] = lanes[8 * b];
+                less[3 * b..3 * b + 3].copy_from_slice(&own);
+                let two = [sums[2 * b], sums[2 * b + 1]];
+                let own = [two[0], two[1], two[0] + two[1]];
+                more[3 * b..3 * b + 3].copy_from_slice(&own);
+            }
         }
     }
 
@@ -109,6 +133,9 @@ impl Rows {
                 lanes: self.lanes.read(row * k / 4..(row + 1) * k / 4),
                 fours: self.fours.read(row * k / 4..(row + 1) * k / 4),
                 sums: self.sums.read(row * k / 16..(row + 1) * k / 16),
+                scale: self.scale.read(row * k / 32..(row + 1) * k / 32),
+                less: self.less.read(row * k / 32 * 3..(row + 1) * k / 32 * 3),
+                more: self.more.read(row * k / 32 * 3..(row + 1) * k / 32 * 3),
             }
         }
     }
@@ -136,6 +163,23 @@ pub(crate) struct Tile<'a> {
     pub(crate) less: &'a [i32],
     /// Scale times sum of each 16, and of each 32: (b, 3, 8)
     pub(crate) sums: &'a [f32],
+}
+
+impl<'a> Tile<'a> {
+    /// The tile's values from `k`, a multiple of 32, on.
+    pub(crate) fn from(&self, k: usize) -> Tile<'a> {
+        fn after<T>(values: &[T], at: usize) -> &[T] {
+            values.get(at..).unwrap_or_default()
+        }
+        let b = k / BLOCK;
+        Tile {
+            float: after(self.float, k * TILE),
+            q: after(self.q, k * TILE),
+            scale: after(self.scale, b * TILE),
+            less: after(self.less, b * 3 * TILE),
+            sums: after(self.sums, b * 3 * TILE),
+        }
+    }
 }
 
 /// Part of a buffer for tile `tile` when a tile takes `each` elements.

@@ -9,6 +9,7 @@ pub(crate) mod integer;
 mod iq4_nl;
 mod isa;
 mod multiply;
+pub(crate) mod packed;
 mod q2_k;
 mod q3_k;
 mod q4_0;
@@ -21,7 +22,7 @@ mod q6_k;
 mod q8_0;
 mod quant;
 mod quantise;
-mod table;
+pub(crate) mod table;
 
 pub(crate) use isa::Isa;
 pub(crate) use multiply::{FEW, Input, Out, Weights, decode, multiply, task_rows};

@@ -7,18 +7,19 @@ use yardstick_model::Format;
 use super::Isa;
 use super::activations::{Forms, Rows, Tiles};
 use super::float::{Columns, Lines, accumulate, dot, widen};
-use super::integer::{Panel, ROWS, TILE};
+use super::integer::{Blocks, DEPTH, PAIR, Panel, Product, ROWS, TILE, Unpacked};
+use super::packed;
 use super::table::{Float, Integer, Kernel};
 use crate::buffer::Buffer;
 
 /// Columns up to which rows are multiplied one column at a time.
-pub(crate) const FEW: usize = 3;
+pub(crate) const FEW: usize = packed::COLUMNS;
 
 /// Bytes of weights a decode task streams: long enough to be worth taking, short enough to balance.
 const TASK_BYTES: usize = 48 << 10;
 
 /// Panels a prefill task holds at once.
-const TASK_PANELS: usize = 1;
+const TASK_PANELS: usize = PAIR;
 
 /// The columns.
 #[derive(Clone, Copy)]
@@ -56,12 +57,13 @@ impl<'a> Out<'a> {
     }
 }
 
-/// The weights of a product: `bytes` holds all rows of `cols`.
+/// The weights of a product: `bytes` holds all rows of `cols`, block after block as in the file, or `packed` in panels.
 #[derive(Clone, Copy)]
 pub(crate) struct Weights<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) format: Format,
     pub(crate) cols: usize,
+    pub(crate) packed: bool,
     pub(crate) bytes: &'a [u8],
 }
 
@@ -95,6 +97,9 @@ pub(crate) fn multiply(
         },
     };
     match weights.kernel {
+        Kernel::Integer(kernel) if weights.packed => {
+            by_packed_rows(kernel, weights, rows, x, columns, out);
+        }
         Kernel::Integer(kernel) => by_rows(kernel.dot, weights, rows, x, columns, out),
         Kernel::Float(Float { dot: Some(dot) }) => by_rows(dot, weights, rows, x, columns, out),
         Kernel::Float(_) => by_decoded_rows(isa, weights, rows, x, columns, out, panel),
@@ -120,6 +125,37 @@ fn by_rows(
             // SAFETY: a kernel is only made with the proof of its instruction set.
             let products = unsafe { dot(four, weights.cols, &x.row(c)) };
             out.rows(to, first..first + n).copy_from_slice(&products[..n]);
+        }
+    }
+}
+
+/// Starts at a panel.
+fn by_packed_rows(
+    kernel: Integer,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    x: &Rows,
+    columns: Range<usize>,
+    out: &Out<'_>,
+) {
+    assert!(rows.start.is_multiple_of(ROWS));
+    let panel_bytes = weights.format.row_bytes(weights.cols) * ROWS;
+    let mut products = [[0.0; ROWS]; packed::COLUMNS];
+    for (pass, some) in columns.clone().step_by(packed::COLUMNS).enumerate() {
+        let some = some..(some + packed::COLUMNS).min(columns.end);
+        let mut each = [x.row(some.start); packed::COLUMNS];
+        for (c, each) in each.iter_mut().enumerate().take(some.len()).skip(1) {
+            *each = x.row(some.start + c);
+        }
+        for first in rows.clone().step_by(ROWS) {
+            let n = (rows.end - first).min(ROWS);
+            let panel = &weights.bytes[first / ROWS * panel_bytes..][..panel_bytes];
+            // SAFETY: a kernel is only made with the proof of its instruction set.
+            unsafe { (kernel.rows)(panel, weights.cols, &each[..some.len()], &mut products) };
+            for (c, product) in products.iter().enumerate().take(some.len()) {
+                let to = pass * packed::COLUMNS + c;
+                out.rows(to, first..first + n).copy_from_slice(&product[..n]);
+            }
         }
     }
 }
@@ -152,20 +188,54 @@ fn by_integer_panels(
     out: &Out<'_>,
     panel: &mut Panel,
 ) {
-    let stride = weights.format.row_bytes(weights.cols);
-    let mut product = [[0.0; ROWS]; TILE];
-    for first in rows.clone().step_by(ROWS) {
-        let n = (rows.end - first).min(ROWS);
-        let bytes = &weights.bytes[first * stride..(first + n) * stride];
-        // SAFETY: a kernel is only made with the proof of its instruction set.
-        unsafe { (kernel.unpack)(bytes, weights.cols, panel) };
-        for t in 0..count.div_ceil(TILE) {
-            // SAFETY: tiles were written before the barrier (Input::Tiles), the kernel as above.
-            unsafe {
-                let tile = x.tile(t, weights.cols, Forms { int8: true, float: false });
-                (kernel.product)(panel, weights.cols, &tile, &mut product);
+    let mut products = [[[0.0; ROWS]; TILE]; PAIR];
+    for first in rows.clone().step_by(ROWS * PAIR) {
+        let both = first..(first + ROWS * PAIR).min(rows.end);
+        for from in (0..weights.cols).step_by(DEPTH) {
+            let deep = from..(from + DEPTH).min(weights.cols);
+            for (p, to) in panel.pair.iter_mut().enumerate() {
+                // A pair that lacks its second panel multiplies what the last one left there, and drops it.
+                unpack(kernel, weights, first + p * ROWS..both.end, deep.clone(), to);
             }
-            store(&product, t, count, first..first + n, out);
+            for t in 0..count.div_ceil(TILE) {
+                // SAFETY: tiles were written before the barrier (Input::Tiles); a kernel is only made with the proof of its
+                // instruction set.
+                unsafe {
+                    let tile = x.tile(t, weights.cols, Forms { int8: true, float: false });
+                    let tile = tile.from(deep.start);
+                    (kernel.product)(&mut panel.pair, deep.len(), &tile, &mut products);
+                }
+                for (p, product) in products.iter().enumerate() {
+                    store(product, t, count, first + p * ROWS..both.end, from > 0, out);
+                }
+            }
+        }
+    }
+}
+
+/// Weights `deep` of a panel of rows, if there are any.
+fn unpack(
+    kernel: Integer,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    deep: Range<usize>,
+    to: &mut Unpacked,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    let stride = weights.format.row_bytes(weights.cols);
+    let (len, bytes) = (weights.format.block_len(), weights.format.block_bytes());
+    let (first, count) = (deep.start / len, deep.len() / len);
+    let n = rows.len().min(ROWS);
+    // SAFETY: a kernel is only made with the proof of its instruction set.
+    unsafe {
+        if weights.packed {
+            let panel = &weights.bytes[rows.start / ROWS * ROWS * stride..][..ROWS * stride];
+            (kernel.open)(&panel[first * bytes * ROWS..][..count * bytes * ROWS], to);
+        } else {
+            let rows = &weights.bytes[rows.start * stride..(rows.start + n) * stride];
+            (kernel.unpack)(Blocks { rows, row_bytes: stride, first, count }, to);
         }
     }
 }
@@ -182,36 +252,54 @@ fn by_float_panels(
     let (cols, stride) = (weights.cols, weights.format.row_bytes(weights.cols));
     for first in rows.clone().step_by(ROWS) {
         let n = (rows.end - first).min(ROWS);
-        let (float, decoded) = (panel.float.all_mut(), &mut panel.row.all_mut()[..cols]);
-        float[..cols * ROWS].fill(0.0);
-        for r in 0..n {
-            let bytes = &weights.bytes[(first + r) * stride..(first + r + 1) * stride];
-            decode(isa, weights.format, bytes, decoded);
-            for (line, &value) in float.chunks_exact_mut(ROWS).zip(&*decoded) {
-                line[r] = value;
+        for from in (0..cols).step_by(DEPTH) {
+            let deep = from..(from + DEPTH).min(cols);
+            let decoded = &mut panel.row.all_mut()[..deep.len()];
+            let float = &mut panel.pair[0].float.all_mut()[..deep.len() * ROWS];
+            float.fill(0.0);
+            let of = |k: usize| weights.format.row_bytes(k);
+            for r in 0..n {
+                let bytes = &weights.bytes[(first + r) * stride..(first + r + 1) * stride];
+                decode(isa, weights.format, &bytes[of(deep.start)..of(deep.end)], decoded);
+                for (line, &value) in float.chunks_exact_mut(ROWS).zip(&*decoded) {
+                    line[r] = value;
+                }
             }
-        }
-        for t in 0..count.div_ceil(TILE) {
-            let mut product = [[0.0; ROWS]; TILE];
-            // SAFETY: tiles were written before the barrier (Input::Tiles).
-            let tile = unsafe { x.tile(t, cols, Forms { int8: false, float: true }) };
-            let lines = Lines { data: &float[..cols * ROWS], stride: ROWS };
-            let columns = Columns { data: tile.float, column: 1, step: TILE };
-            accumulate(isa, cols, TILE, lines, columns, product.as_flattened_mut(), ROWS);
-            store(&product, t, count, first..first + n, out);
+            for t in 0..count.div_ceil(TILE) {
+                let mut product = [[0.0; ROWS]; TILE];
+                // SAFETY: tiles were written before the barrier (Input::Tiles).
+                let tile = unsafe { x.tile(t, cols, Forms { int8: false, float: true }) };
+                let tile = tile.from(deep.start);
+                let lines = Lines { data: float, stride: ROWS };
+                let columns = Columns { data: tile.float, column: 1, step: TILE };
+                let product_of = product.as_flattened_mut();
+                accumulate(isa, deep.len(), TILE, lines, columns, product_of, ROWS);
+                store(&product, t, count, first..rows.end, from > 0, out);
+            }
         }
     }
 }
 
+/// The products of up to 16 of `rows` with a tile, to their place or added to what is there.
 fn store(
-    product: &super::integer::Product,
+    product: &Product,
     tile: usize,
     count: usize,
     rows: Range<usize>,
+    add: bool,
     out: &Out<'_>,
 ) {
+    if rows.is_empty() {
+        return;
+    }
+    let rows = rows.start..rows.end.min(rows.start + ROWS);
     for (i, product) in product.iter().enumerate().take(count - tile * TILE) {
-        out.rows(tile * TILE + i, rows.clone()).copy_from_slice(&product[..rows.len()]);
+        let to = out.rows(tile * TILE + i, rows.clone());
+        if add {
+            to.iter_mut().zip(product).for_each(|(to, y)| *to += y);
+        } else {
+            to.copy_from_slice(&product[..rows.len()]);
+        }
     }
 }
 

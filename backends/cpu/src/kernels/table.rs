@@ -4,18 +4,25 @@ use yardstick_api::Numerics;
 use yardstick_model::Format;
 
 use super::activations::{Forms, Row, Tile};
-use super::integer::{Panel, Product};
-use super::quant::Quant;
+use super::integer::{Blocks, PAIR, Product, ROWS, Unpacked};
+use super::packed::{self, Packed};
 use super::{
     Isa, f16, integer, iq4_nl, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0,
 };
 
 /// Four rows (of `usize` weights) times one column.
 pub(crate) type DotFn = unsafe fn([&[u8]; 4], usize, &Row<'_>) -> [f32; 4];
-/// Up to 16 rows (of `usize` weights) into a panel.
-pub(crate) type UnpackFn = unsafe fn(&[u8], usize, &mut Panel);
-/// A panel (rows of `usize` weights) times a tile.
-pub(crate) type ProductFn = unsafe fn(&mut Panel, usize, &Tile<'_>, &mut Product);
+/// Blocks of up to 16 rows, unpacked.
+pub(crate) type UnpackFn = unsafe fn(Blocks<'_>, &mut Unpacked);
+/// A pair of panels (rows of `usize` weights) times a tile.
+pub(crate) type ProductFn =
+    unsafe fn(&mut [Unpacked; PAIR], usize, &Tile<'_>, &mut [Product; PAIR]);
+/// Up to 16 rows (of `usize` weights) into a packed panel that is zero.
+pub(crate) type PackFn = fn(&[u8], usize, &mut [u8]);
+/// A packed panel (rows of `usize` weights) times up to [`packed::COLUMNS`] columns.
+pub(crate) type RowsFn = unsafe fn(&[u8], usize, &[Row<'_>], &mut [[f32; ROWS]]);
+/// Chunks of a packed panel, unpacked.
+pub(crate) type OpenFn = unsafe fn(&[u8], &mut Unpacked);
 
 /// How one matrix is multiplied.
 #[derive(Clone, Copy)]
@@ -37,6 +44,12 @@ pub(crate) struct Integer {
     pub(super) unpack: UnpackFn,
     /// Many columns, second half.
     pub(super) product: ProductFn,
+    /// Makes panels of rows.
+    pub(super) pack: PackFn,
+    /// Few columns, packed weights.
+    pub(super) rows: RowsFn,
+    /// Many columns, first half, packed weights.
+    pub(super) open: OpenFn,
 }
 
 /// As [`Integer`]; without `dot` a row is decoded by [`Format::decode`] and multiplied in f32.
@@ -57,6 +70,14 @@ impl Kernel {
         }
     }
 
+    /// How rows are made panels, where the kernel reads such.
+    pub(crate) fn packer(self) -> Option<PackFn> {
+        match self {
+            Kernel::Integer(kernel) => Some(kernel.pack),
+            Kernel::Float(_) => None,
+        }
+    }
+
     /// What it reads.
     pub(crate) fn forms(self) -> Forms {
         let int8 = matches!(self, Kernel::Integer(_));
@@ -64,8 +85,9 @@ impl Kernel {
     }
 
     /// For the facts.
-    pub(crate) fn describe(self, isa: Isa) -> String {
+    pub(crate) fn describe(self, isa: Isa, packed: bool) -> String {
         let what = match self {
+            Kernel::Integer(_) if packed => "packed rows x int8, packed panels x int8",
             Kernel::Integer(Integer { own: true, .. }) => "rows x int8, panels x int8",
             Kernel::Integer(_) => "rows unpacked x int8, panels x int8",
             Kernel::Float(Float { dot: Some(_) }) => "rows x f32, panels x f32",
@@ -121,22 +143,25 @@ fn with_dot(shared: Integer, own: Option<DotFn>) -> Integer {
 }
 
 /// The kernels every integer format gets from its description.
-fn shared<F: Quant>(isa: Isa) -> Integer {
+fn shared<F: Packed>(isa: Isa) -> Integer {
     macro_rules! of {
-        ($module:ident) => {
+        ($module:ident, $packed:ident) => {
             Integer {
                 dot: integer::$module::dot::<F>,
                 own: false,
                 unpack: integer::$module::unpack::<F>,
                 product: integer::$module::product::<F>,
+                pack: packed::pack_rows::<F>,
+                rows: packed::$packed::rows::<F>,
+                open: packed::$packed::unpack::<F>,
             }
         };
     }
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni(_) => of!(avx512_vnni),
+        Isa::Avx512Vnni(_) => of!(avx512_vnni, avx512_vnni),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2(_) => of!(avx2),
-        _ => of!(scalar),
+        Isa::Avx2(_) => of!(avx2, avx2),
+        _ => of!(scalar, plain),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs::{File, Metadata};
 use std::ops::Range;
-use std::path::Path;
 use std::time::SystemTime;
 
 use memmap2::Mmap;
@@ -24,24 +23,21 @@ pub(crate) struct Map {
 }
 
 /// Only a regular file has bytes to map.
-fn regular(metadata: &Metadata) -> std::io::Result<()> {
+pub(crate) fn regular(metadata: &Metadata) -> std::io::Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
-    let message = "not a regular file; give the path of a model file";
+    let message = "not a regular file; give the path of a .gguf file";
     Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message))
 }
 
-impl Backing {
-    /// Maps the file at a path.
-    pub(crate) fn open(path: &Path) -> std::io::Result<Backing> {
-        // Asked before it is opened: a named pipe would be waited for.
-        regular(&std::fs::metadata(path)?)?;
-        Backing::map(File::open(path)?)
-    }
+/// Multiples of this begin a page, where pages are not larger.
+#[cfg(unix)]
+const PAGE: usize = 4096;
 
+impl Backing {
     /// Maps an open file, read-only, at the length it has now.
-    fn map(file: File) -> std::io::Result<Backing> {
+    pub(crate) fn map(file: File) -> std::io::Result<Backing> {
         let metadata = file.metadata()?;
         regular(&metadata)?;
         let length = usize::try_from(metadata.len())
@@ -72,6 +68,9 @@ impl Backing {
     pub(crate) fn release(&self, range: Range<usize>) {
         #[cfg(unix)]
         if let Backing::Map(map) = self {
+            // Whole pages of it; what shares a page with a neighbour stays.
+            let start = range.start.next_multiple_of(PAGE);
+            let range = start..(range.end / PAGE * PAGE).max(start);
             // SAFETY: the map is a read-only, shared map of a file: dropping its pages loses nothing,
             // the next access reads the same bytes from the file again. A refusal changes nothing.
             let _ = unsafe {

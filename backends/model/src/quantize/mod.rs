@@ -3,15 +3,12 @@
 mod error;
 mod file;
 pub(crate) mod hash;
-mod importance;
 mod mix;
 mod output;
 mod stream;
 
-pub use crate::format::Effort;
 pub use error::Error;
-pub use file::{Quality, Quantised, Quantising, network, quantize};
-pub use importance::{Importance, Sums};
+pub use file::{Quantised, Quantising, network, quantize};
 pub use mix::{Mix, Network};
 pub use stream::{Progress, Tell};
 

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Panel, Product, TILE, unpack_panel};
+use super::{Blocks, PAIR, Product, TILE, Unpacked, unpack_panel};
 use crate::kernels::activations::{Row, Tile};
 use crate::kernels::quant::Quant;
 use crate::kernels::quantise::BLOCK;
@@ -90,13 +90,26 @@ fn dot_one<F: Quant>(row: &[u8], cols: usize, x: &Row<'_>) -> f32 {
 
 /// Unpacks a panel.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn unpack<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel) {
-    unpack_panel::<F>(rows, cols, panel);
+pub(crate) fn unpack<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
+    unpack_panel::<F>(blocks, to);
+}
+
+/// A pair of panels times a tile.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn product<F: Quant>(
+    pair: &mut [Unpacked; PAIR],
+    cols: usize,
+    x: &Tile<'_>,
+    out: &mut [Product; PAIR],
+) {
+    for (panel, out) in pair.iter().zip(out) {
+        one::<F>(panel, cols, x, out);
+    }
 }
 
 /// A panel times a tile, 8 rows by 4 columns at a time: that is what 16 registers hold.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn product<F: Quant>(panel: &mut Panel, cols: usize, x: &Tile<'_>, out: &mut Product) {
+fn one<F: Quant>(panel: &Unpacked, cols: usize, x: &Tile<'_>, out: &mut Product) {
     let blocks = cols / BLOCK;
     let groups = BLOCK / F::GROUP;
     assert!(panel.q.len() >= cols * 16 && panel.scales.len() >= blocks * groups * 16);
@@ -119,7 +132,7 @@ pub(crate) fn product<F: Quant>(panel: &mut Panel, cols: usize, x: &Tile<'_>, ou
 /// Panel and tile hold `blocks` blocks; `first_row` is 0 or 8, `first_column` 0 or 4.
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn quarter<F: Quant>(
-    panel: &Panel,
+    panel: &Unpacked,
     blocks: usize,
     x: &Tile<'_>,
     first_row: usize,

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Panel, Product, TILE, unpack_panel};
+use super::{Blocks, PAIR, Product, ROWS, TILE, Unpacked, unpack_panel};
 use crate::kernels::activations::{Row, Tile};
 use crate::kernels::quant::Quant;
 use crate::kernels::quantise::BLOCK;
@@ -56,62 +56,85 @@ fn dot_one<F: Quant>(row: &[u8], cols: usize, x: &Row<'_>) -> f32 {
 
 /// Unpacks a panel.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn unpack<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel) {
-    unpack_panel::<F>(rows, cols, panel);
+pub(crate) fn unpack<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
+    unpack_panel::<F>(blocks, to);
 }
 
-/// A panel times a tile: 8 sums and 8 totals of 16 rows live in registers.
+/// A pair of panels times a tile: 16 sums live in registers, 16 totals in the product itself. An activation is loaded once
+/// for both panels, so that loads keep up with two dot products a cycle.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn product<F: Quant>(panel: &mut Panel, cols: usize, x: &Tile<'_>, out: &mut Product) {
-    let blocks = cols / BLOCK;
-    let groups = BLOCK / F::GROUP;
-    assert!(panel.q.len() >= cols * 16 && panel.scales.len() >= blocks * groups * 16);
-    assert!(panel.mins.len() >= blocks * groups * 16 && x.q.len() >= cols * TILE);
+pub(crate) fn product<F: Quant>(
+    pair: &mut [Unpacked; PAIR],
+    cols: usize,
+    x: &Tile<'_>,
+    out: &mut [Product; PAIR],
+) {
+    let (blocks, groups) = (cols / BLOCK, BLOCK / F::GROUP);
+    for panel in pair.iter() {
+        assert!(panel.q.len() >= cols * 16 && panel.scales.len() >= blocks * groups * 16);
+        assert!(panel.mins.len() >= blocks * groups * 16);
+    }
+    assert!(x.q.len() >= cols * TILE && x.sums.len() >= blocks * 3 * TILE);
     assert!(x.scale.len() >= blocks * TILE && x.less.len() >= blocks * 3 * TILE);
-    assert!(x.sums.len() >= blocks * 3 * TILE);
-    let (q, scales, mins) = (panel.q.pointer(), panel.scales.pointer(), panel.mins.pointer());
-    let mut total = [_mm512_setzero_ps(); TILE];
+    *out = [[[0.0; ROWS]; TILE]; PAIR];
     for b in 0..blocks {
         for g in 0..groups {
-            let which = b * 3 + if groups == 1 { 2 } else { g };
-            let lines = F::GROUP / 4;
-            let mut sum = [_mm512_setzero_si512(); TILE];
-            // SAFETY: every index is within the lengths checked above; panels are 64-byte aligned.
-            unsafe {
-                if F::SHIFT > 0 {
-                    let less = x.less.as_ptr().add(which * TILE);
-                    for c in 0..TILE {
-                        let shift = _mm_cvtsi32_si128(F::SHIFT as i32);
-                        sum[c] = _mm512_sll_epi32(_mm512_set1_epi32(*less.add(c)), shift);
-                    }
-                }
-                for line in 0..lines {
-                    let at = b * 8 + g * lines + line;
-                    let w = _mm512_load_si512(q.add(at * 64).cast());
-                    let v = x.q.as_ptr().add(at * 4 * TILE).cast::<i32>();
-                    for c in 0..TILE {
-                        let v = _mm512_set1_epi32(v.add(c).read_unaligned());
-                        sum[c] = _mm512_dpbusd_epi32(sum[c], w, v);
-                    }
-                }
-                let scale = _mm512_load_ps(scales.add((b * groups + g) * 16));
-                let column = x.scale.as_ptr().add(b * TILE);
-                for c in 0..TILE {
-                    let scale = _mm512_mul_ps(scale, _mm512_set1_ps(*column.add(c)));
-                    total[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[c]), scale, total[c]);
-                }
-                if F::MINS {
-                    let min = _mm512_load_ps(mins.add((b * groups + g) * 16));
-                    let sums = x.sums.as_ptr().add(which * TILE);
-                    for c in 0..TILE {
-                        total[c] = _mm512_fnmadd_ps(min, _mm512_set1_ps(*sums.add(c)), total[c]);
-                    }
-                }
-            }
+            // SAFETY: group g of block b is within the lengths checked above.
+            unsafe { group::<F>(pair, b, g, x, out) };
         }
     }
-    for (out, total) in out.iter_mut().zip(total) {
-        // SAFETY: a row of the product is 16 values.
-        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), total) };
+}
+
+/// # Safety
+/// Panels and tile hold group `g` of block `b`.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+unsafe fn group<F: Quant>(
+    pair: &[Unpacked; PAIR],
+    b: usize,
+    g: usize,
+    x: &Tile<'_>,
+    out: &mut [Product; PAIR],
+) {
+    let groups = BLOCK / F::GROUP;
+    let lines = F::GROUP / 4;
+    let which = b * 3 + if groups == 1 { 2 } else { g };
+    let mut sum = [[_mm512_setzero_si512(); TILE]; PAIR];
+    // SAFETY: all of it belongs to the group (the caller); panels are 64-byte aligned.
+    unsafe {
+        if F::SHIFT > 0 {
+            let less = x.less.as_ptr().add(which * TILE);
+            for c in 0..TILE {
+                let shift = _mm_cvtsi32_si128(F::SHIFT as i32);
+                let less = _mm512_sll_epi32(_mm512_set1_epi32(*less.add(c)), shift);
+                (0..PAIR).for_each(|p| sum[p][c] = less);
+            }
+        }
+        let first = b * 8 + g * lines;
+        let q = [0, 1].map(|p: usize| pair[p].q.pointer().add(first * 64));
+        let v = x.q.as_ptr().add(first * 4 * TILE).cast::<i32>();
+        for line in 0..lines {
+            let w = q.map(|q| _mm512_load_si512(q.add(line * 64).cast()));
+            for c in 0..TILE {
+                let v = _mm512_set1_epi32(v.add(line * TILE + c).read_unaligned());
+                (0..PAIR).for_each(|p| sum[p][c] = _mm512_dpbusd_epi32(sum[p][c], w[p], v));
+            }
+        }
+        let at = (b * groups + g) * 16;
+        for p in 0..PAIR {
+            let scale = _mm512_load_ps(pair[p].scales.pointer().add(at));
+            let min = if F::MINS { _mm512_load_ps(pair[p].mins.pointer().add(at)) } else { scale };
+            for c in 0..TILE {
+                let to = out[p][c].as_mut_ptr();
+                let column = _mm512_set1_ps(*x.scale.as_ptr().add(b * TILE + c));
+                let scale = _mm512_mul_ps(scale, column);
+                let sum = _mm512_cvtepi32_ps(sum[p][c]);
+                let mut total = _mm512_fmadd_ps(sum, scale, _mm512_loadu_ps(to));
+                if F::MINS {
+                    let sums = _mm512_set1_ps(*x.sums.as_ptr().add(which * TILE + c));
+                    total = _mm512_fnmadd_ps(min, sums, total);
+                }
+                _mm512_storeu_ps(to, total);
+            }
+        }
     }
 }

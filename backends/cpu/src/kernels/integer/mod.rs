@@ -16,11 +16,16 @@ pub(crate) const ROWS: usize = 16;
 /// Columns of a tile.
 pub(crate) use super::quantise::TILE;
 
+/// Panels multiplied together, so that an activation once loaded serves 32 rows.
+pub(crate) const PAIR: usize = 2;
+/// Weights of each row that are unpacked at once: a pair of panels and a tile of columns stay in the first-level cache.
+pub(crate) const DEPTH: usize = 1024;
+
 /// One panel times one tile: `[column][row]`.
 pub(crate) type Product = [[f32; ROWS]; TILE];
 
-/// Sixteen rows unpacked; b = cols / 32.
-pub(crate) struct Panel {
+/// A stretch of sixteen rows unpacked; b blocks of 32.
+pub(crate) struct Unpacked {
     /// (b, 8 groups of 4, 16 rows, 4); the scalar kernels read `float` instead
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for vector kernels"))]
     pub(crate) q: Buffer<u8>,
@@ -28,8 +33,13 @@ pub(crate) struct Panel {
     pub(crate) scales: Buffer<f32>,
     /// (b, 32 / GROUP, 16)
     pub(crate) mins: Buffer<f32>,
-    /// As f32, for float formats and the scalar kernels: (cols, 16 rows)
+    /// As f32, for float formats and the scalar kernels: (32 b, 16 rows)
     pub(crate) float: Buffer<f32>,
+}
+
+/// What a thread unpacks weights into.
+pub(crate) struct Panel {
+    pub(crate) pair: [Unpacked; PAIR],
     /// One row as f32: (cols)
     pub(crate) row: Buffer<f32>,
 }
@@ -37,39 +47,62 @@ pub(crate) struct Panel {
 impl Panel {
     /// Room for rows of up to `cols`.
     pub(crate) fn new(cols: usize, int8: bool, float: bool) -> Result<Panel, yardstick_api::Error> {
-        let wide = cols.next_multiple_of(256);
+        let deep = cols.next_multiple_of(256).min(DEPTH);
         let when = |wanted: bool, n: usize| if wanted { n } else { 0 };
+        let unpacked = || {
+            Ok::<_, yardstick_api::Error>(Unpacked {
+                q: Buffer::zeroed(when(int8, deep * ROWS))?,
+                scales: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
+                mins: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
+                float: Buffer::zeroed(when(float, deep * ROWS))?,
+            })
+        };
         Ok(Panel {
-            q: Buffer::zeroed(when(int8, wide * ROWS))?,
-            scales: Buffer::zeroed(when(int8, wide / 16 * ROWS))?,
-            mins: Buffer::zeroed(when(int8, wide / 16 * ROWS))?,
-            float: Buffer::zeroed(when(float, wide * ROWS))?,
-            row: Buffer::zeroed(when(float, wide))?,
+            pair: [unpacked()?, unpacked()?],
+            row: Buffer::zeroed(when(float, cols.next_multiple_of(256)))?,
         })
     }
 
     /// Bytes of that.
     pub(crate) fn bytes(cols: usize, int8: bool, float: bool) -> u64 {
-        let wide = cols.next_multiple_of(256) as u64;
-        u64::from(int8) * wide * 24 + u64::from(float) * wide * 68
+        let wide = cols.next_multiple_of(256);
+        let deep = (wide.min(DEPTH) * PAIR) as u64;
+        u64::from(int8) * deep * 24 + u64::from(float) * (deep * 64 + wide as u64 * 4)
     }
 }
 
-/// Unpacks up to 16 consecutive rows of `cols` weights into a panel; absent rows have scale 0.
+/// Rows as they are in the file: up to 16, `row_bytes` apart, and the blocks of each that are meant.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks<'a> {
+    pub(crate) rows: &'a [u8],
+    pub(crate) row_bytes: usize,
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
+
+impl<'a> Blocks<'a> {
+    /// Block `b` of row `r`, of `bytes` bytes, if there is such a row.
+    #[inline(always)]
+    fn get(&self, r: usize, b: usize, bytes: usize) -> Option<&'a [u8]> {
+        let at = r * self.row_bytes + (self.first + b) * bytes;
+        self.rows.get(at..at + bytes)
+    }
+}
+
+/// Unpacks rows of blocks; absent rows have scale 0.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(crate) fn unpack_panel<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel) {
-    let per_row = cols / F::BLOCK * F::BYTES;
+pub(crate) fn unpack_panel<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
     let groups = F::BLOCK / F::GROUP;
-    let (q_all, scales_all) = (panel.q.all_mut(), panel.scales.all_mut());
-    let mins_all = panel.mins.all_mut();
+    let (q_all, scales_all) = (to.q.all_mut(), to.scales.all_mut());
+    let mins_all = to.mins.all_mut();
     let (mut q, mut scales, mut mins) = ([0_u8; 256], [0.0_f32; 16], [0.0_f32; 16]);
-    for b in 0..cols / F::BLOCK {
+    for b in 0..blocks.count {
         let q_block = &mut q_all[b * F::BLOCK * ROWS..][..F::BLOCK * ROWS];
         let scales_block = &mut scales_all[b * groups * ROWS..][..groups * ROWS];
         let mins_block = &mut mins_all[b * groups * ROWS..][..groups * ROWS];
         for r in 0..ROWS {
-            match rows.get(r * per_row + b * F::BYTES..r * per_row + (b + 1) * F::BYTES) {
+            match blocks.get(r, b, F::BYTES) {
                 Some(block) => F::unpack(block, &mut q, &mut scales, &mut mins),
                 None => (q, scales, mins) = ([0; 256], [0.0; 16], [0.0; 16]),
             }
@@ -89,4 +122,4 @@ pub(crate) fn unpack_panel<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel
 #[cfg(test)]
 mod speed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! The integer kernels in plain Rust: the definition the others are tested against.
 
-use super::{Panel, Product, ROWS, TILE};
+use super::{Blocks, PAIR, Product, ROWS, TILE, Unpacked};
 use crate::kernels::activations::{Row, Tile};
 use crate::kernels::quant::Quant;
 use crate::kernels::quantise::BLOCK;
@@ -39,16 +39,15 @@ fn dot_one<F: Quant>(row: &[u8], cols: usize, x: &Row<'_>) -> f32 {
     total
 }
 
-/// Unpacks a panel as f32 lines, (cols, 16): sums of 32 products of bytes are exact in f32, and any compiler vectorises them.
-pub(crate) fn unpack<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel) {
-    let per_row = cols / F::BLOCK * F::BYTES;
+/// Unpacks rows as f32 lines, (cols, 16): sums of 32 products of bytes are exact in f32, and any compiler vectorises them.
+pub(crate) fn unpack<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
     let groups = F::BLOCK / F::GROUP;
-    let (lines, scales_all) = (panel.float.all_mut(), panel.scales.all_mut());
-    let mins_all = panel.mins.all_mut();
+    let (lines, scales_all) = (to.float.all_mut(), to.scales.all_mut());
+    let mins_all = to.mins.all_mut();
     let (mut q, mut scales, mut mins) = ([0_u8; 256], [0.0_f32; 16], [0.0_f32; 16]);
-    for b in 0..cols / F::BLOCK {
+    for b in 0..blocks.count {
         for r in 0..ROWS {
-            match rows.get(r * per_row + b * F::BYTES..r * per_row + (b + 1) * F::BYTES) {
+            match blocks.get(r, b, F::BYTES) {
                 Some(block) => F::unpack(block, &mut q, &mut scales, &mut mins),
                 None => (q, scales, mins) = ([0; 256], [0.0; 16], [0.0; 16]),
             }
@@ -64,8 +63,17 @@ pub(crate) fn unpack<F: Quant>(rows: &[u8], cols: usize, panel: &mut Panel) {
     }
 }
 
-/// A panel times a tile.
-pub(crate) fn product<F: Quant>(panel: &mut Panel, cols: usize, x: &Tile<'_>, out: &mut Product) {
+/// A pair of panels times a tile.
+pub(crate) fn product<F: Quant>(
+    pair: &mut [Unpacked; PAIR],
+    cols: usize,
+    x: &Tile<'_>,
+    out: &mut [Product; PAIR],
+) {
+    pair.iter_mut().zip(out).for_each(|(panel, out)| one::<F>(panel, cols, x, out));
+}
+
+fn one<F: Quant>(panel: &mut Unpacked, cols: usize, x: &Tile<'_>, out: &mut Product) {
     let (scales, mins) = (&*panel.scales.all_mut(), &*panel.mins.all_mut());
     let lines = &*panel.float.all_mut();
     let groups = BLOCK / F::GROUP;

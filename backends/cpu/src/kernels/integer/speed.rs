@@ -11,6 +11,7 @@ use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::multiply::{Input, Out, Weights, multiply};
+use crate::kernels::packed::pack_panels;
 use crate::kernels::table::Kernel;
 
 const ROWS: usize = 64;
@@ -30,40 +31,59 @@ fn best(mut run: impl FnMut()) -> f64 {
 #[ignore = "a stopwatch, not a test"]
 fn kernel_speed() {
     println!(
-        "{:>12} {:>7} {:>12} {:>12} {:>12}",
-        "isa", "format", "rows GB/s", "Gmac/s", "panels Gmac/s"
+        "{:>12} {:>6} {:>7} {:>12} {:>12} {:>12}",
+        "isa", "packed", "format", "rows GB/s", "Gmac/s", "panels Gmac/s"
     );
     for isa in Isa::usable().into_iter().rev() {
         for format in Format::ALL {
             let bytes = super::tests::random_rows(format, ROWS, COLS, 3);
             let kernel = Kernel::choose(format, isa, Numerics::A8);
-            let weights = Weights { kernel, format, cols: COLS, bytes: &bytes };
-            let mut panel = Panel::new(COLS, true, true).unwrap();
-            let forms = Forms { int8: true, float: true };
-            let x = vec![0.5_f32; COLS * TILE];
-            let mut rows = Rows::new(1, COLS).unwrap();
-            rows.reset(COLS);
-            rows.fill(isa, 0, &x[..COLS], forms);
-            let tiles = Tiles::new(COLUMNS, COLS, forms).unwrap();
-            // SAFETY: nobody else uses the tiles.
-            (0..COLUMNS / TILE).for_each(|t| unsafe { tiles.fill(isa, t, &x, COLS, forms) });
-            let out = Buffer::zeroed(ROWS * COLUMNS).unwrap();
-            // SAFETY: the only user of `out` meanwhile.
-            let to = unsafe { Out::new(&out, 0, ROWS) };
-            let few =
-                best(|| multiply(isa, &weights, 0..ROWS, Input::Rows(&rows, 1), &to, &mut panel));
-            let many = best(|| {
-                multiply(isa, &weights, 0..ROWS, Input::Tiles(&tiles, COLUMNS), &to, &mut panel);
-            });
-            let macs = (ROWS * COLS) as f64 / 1e9;
-            println!(
-                "{:>12} {:>7} {:12.1} {:12.1} {:12.1}",
-                isa.name(),
-                format.name(),
-                bytes.len() as f64 / few / 1e9,
-                macs / few,
-                macs * COLUMNS as f64 / many
-            );
+            let row_bytes = format.row_bytes(COLS);
+            let mut panels = vec![0; bytes.len() + 64];
+            let at = panels.as_ptr().align_offset(64);
+            if let Some(pack) = kernel.packer() {
+                pack_panels(pack, &bytes, COLS, row_bytes, &mut panels[at..]);
+            }
+            let plain = Weights { kernel, format, cols: COLS, packed: false, bytes: &bytes };
+            let packed =
+                Weights { packed: kernel.packer().is_some(), bytes: &panels[at..], ..plain };
+            for weights in [plain, packed] {
+                let mut panel = Panel::new(COLS, true, true).unwrap();
+                let forms = Forms { int8: true, float: true };
+                let x = vec![0.5_f32; COLS * TILE];
+                let mut rows = Rows::new(1, COLS).unwrap();
+                rows.reset(COLS);
+                rows.fill(isa, 0, &x[..COLS], forms);
+                let tiles = Tiles::new(COLUMNS, COLS, forms).unwrap();
+                // SAFETY: nobody else uses the tiles.
+                (0..COLUMNS / TILE).for_each(|t| unsafe { tiles.fill(isa, t, &x, COLS, forms) });
+                let out = Buffer::zeroed(ROWS * COLUMNS).unwrap();
+                // SAFETY: the only user of `out` meanwhile.
+                let to = unsafe { Out::new(&out, 0, ROWS) };
+                let few = best(|| {
+                    multiply(isa, &weights, 0..ROWS, Input::Rows(&rows, 1), &to, &mut panel)
+                });
+                let many = best(|| {
+                    multiply(
+                        isa,
+                        &weights,
+                        0..ROWS,
+                        Input::Tiles(&tiles, COLUMNS),
+                        &to,
+                        &mut panel,
+                    );
+                });
+                let macs = (ROWS * COLS) as f64 / 1e9;
+                println!(
+                    "{:>12} {:>6} {:>7} {:12.1} {:12.1} {:12.1}",
+                    isa.name(),
+                    weights.packed,
+                    format.name(),
+                    bytes.len() as f64 / few / 1e9,
+                    macs / few,
+                    macs * COLUMNS as f64 / many
+                );
+            }
         }
     }
 }

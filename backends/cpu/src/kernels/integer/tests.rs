@@ -8,14 +8,15 @@ use super::{Panel, ROWS, TILE};
 use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::kernels::activations::{Forms, Rows, Tiles};
-use crate::kernels::multiply::{Input, Out, Weights, multiply};
+use crate::kernels::multiply::{FEW, Input, Out, Weights, multiply};
+use crate::kernels::packed::{pack_panels, packed_bytes};
 use crate::kernels::table::Kernel;
 
 const FORMATS: [Format; 14] = Format::ALL;
 const INT8: Forms = Forms { int8: true, float: true };
 
 /// Random blocks whose f16 scales are moderate: random bytes, then every 16-bit word that may be a scale made small.
-pub(super) fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = move || {
         state ^= state << 13;
@@ -91,18 +92,35 @@ fn check(
     let xs: Vec<Vec<f32>> =
         (0..columns).map(|c| (0..cols).map(|k| value(c * cols + k)).collect()).collect();
     let kernel = Kernel::choose(format, isa, numerics);
-    let weights = Weights { kernel, format, cols, bytes: &bytes };
-    let mut panel = Panel::new(cols, true, true).unwrap();
+    let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
     let expected = exact(format, &bytes, cols, &xs, kernel.forms().int8);
+    compare(isa, &weights, rows, &xs, &expected);
+    if let Some(pack) = kernel.packer() {
+        let row_bytes = format.row_bytes(cols);
+        let mut panels = vec![0; packed_bytes(rows, row_bytes)];
+        pack_panels(pack, &bytes, cols, row_bytes, &mut panels);
+        let weights = Weights { packed: true, bytes: &panels, ..weights };
+        compare(isa, &weights, rows, &xs, &expected);
+    }
+}
+
+/// Multiplies, in two tasks where there are rows enough, and compares.
+fn compare(isa: Isa, weights: &Weights<'_>, rows: usize, xs: &[Vec<f32>], expected: &[(f64, f64)]) {
+    let (columns, cols) = (xs.len(), weights.cols);
+    let mut panel = Panel::new(cols, true, true).unwrap();
     let mut out = Buffer::zeroed(columns * rows).unwrap();
     out.all_mut().fill(f32::NAN);
     // SAFETY: the only user of `out` meanwhile.
     let to = unsafe { Out::new(&out, 0, rows) };
-    if columns <= 3 {
+    let tasks = [0..rows.min(ROWS), rows.min(ROWS)..rows];
+    let tasks = tasks.into_iter().filter(|rows| !rows.is_empty());
+    if columns <= FEW {
         let mut x = Rows::new(columns, cols).unwrap();
         x.reset(cols);
         xs.iter().enumerate().for_each(|(c, values)| x.fill(isa, c, values, INT8));
-        multiply(isa, &weights, 0..rows, Input::Rows(&x, columns), &to, &mut panel);
+        tasks.for_each(|rows| {
+            multiply(isa, weights, rows, Input::Rows(&x, columns), &to, &mut panel);
+        });
     } else {
         let forms = Forms { int8: cols.is_multiple_of(32), float: true };
         let x = Tiles::new(columns, cols, forms).unwrap();
@@ -110,13 +128,16 @@ fn check(
             // SAFETY: nobody else uses the tiles.
             unsafe { x.fill(isa, t, &tile.concat(), cols, forms) };
         }
-        multiply(isa, &weights, 0..rows, Input::Tiles(&x, columns), &to, &mut panel);
+        tasks.for_each(|rows| {
+            multiply(isa, weights, rows, Input::Tiles(&x, columns), &to, &mut panel);
+        });
     }
     for (i, (found, (exact, size))) in out.all_mut().iter().zip(expected).enumerate() {
         let error = (f64::from(*found) - exact).abs();
+        let (format, packed) = (weights.format, weights.packed);
         assert!(
             error <= 2e-6 * size + 1e-6,
-            "{format:?} on {isa:?}, {rows} x {cols} x {columns}, product {i}: {found}, expected {exact}"
+            "{format:?} on {isa:?}, packed {packed}, {rows} x {cols} x {columns}, product {i}: {found}, expected {exact}"
         );
     }
 }
@@ -126,8 +147,8 @@ fn every_kernel_matches_the_definition() {
     for isa in Isa::usable() {
         for format in FORMATS {
             let unit = format.block_len().max(32);
-            for (rows, blocks) in [(1, 1), (5, 2), (16, 3), (19, 1), (35, 2)] {
-                for columns in [1, 3, 4, 8, 13] {
+            for (rows, blocks) in [(1, 1), (5, 2), (16, 3), (19, 1), (35, 2), (50, 5)] {
+                for columns in [1, 3, 5, 9, 13] {
                     for numerics in [Numerics::A8, Numerics::F32] {
                         check(format, isa, numerics, rows, blocks * unit, columns, 77);
                     }
@@ -142,7 +163,7 @@ fn float_kernels_take_any_row_length() {
     for isa in Isa::usable() {
         for format in [Format::F32, Format::F16, Format::BF16] {
             for cols in [1, 7, 17, 45, 100] {
-                for columns in [1, 5] {
+                for columns in [1, 5, 9] {
                     // Rows of the 8-bit form are whole blocks; float formats never ask for it.
                     check_float(format, isa, cols, columns);
                 }
@@ -157,22 +178,24 @@ fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
         .map(|c| (0..cols).map(|k| (k * 31 + c) as f32 % 7.0 - 3.0).collect())
         .collect();
     let kernel = Kernel::choose(format, isa, Numerics::A8);
-    let weights = Weights { kernel, format, cols, bytes: &bytes };
+    let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
     let mut panel = Panel::new(cols, false, true).unwrap();
     let mut out = Buffer::zeroed(columns * 3).unwrap();
     out.all_mut().fill(f32::NAN);
     // SAFETY: the only user of `out` meanwhile.
     let to = unsafe { Out::new(&out, 0, 3) };
     let forms = Forms { int8: false, float: true };
-    if columns <= 3 {
+    if columns <= FEW {
         let mut x = Rows::new(columns, cols).unwrap();
         x.reset(cols);
         xs.iter().enumerate().for_each(|(c, values)| x.fill(isa, c, values, forms));
         multiply(isa, &weights, 0..3, Input::Rows(&x, columns), &to, &mut panel);
     } else {
         let x = Tiles::new(columns, cols, forms).unwrap();
-        // SAFETY: nobody else uses the tiles.
-        unsafe { x.fill(isa, 0, &xs.concat(), cols, forms) };
+        for (t, tile) in xs.chunks(TILE).enumerate() {
+            // SAFETY: nobody else uses the tiles.
+            unsafe { x.fill(isa, t, &tile.concat(), cols, forms) };
+        }
         multiply(isa, &weights, 0..3, Input::Tiles(&x, columns), &to, &mut panel);
     }
     let expected = exact(format, &bytes, cols, &xs, false);

@@ -37,7 +37,7 @@ impl Quant for Q3K {
 /// The sixteen 6-bit scales, still 32 too large, from 12 bytes: low nibbles of the first eight scales, then of the others in
 /// the high nibbles; the top bits of four scales that lie four apart in each of the last four bytes.
 #[inline(always)]
-fn six_bit_signed(six: &[u8]) -> [u8; 16] {
+pub(crate) fn six_bit_signed(six: &[u8]) -> [u8; 16] {
     let word = |i: usize| u32::from_le_bytes([six[i], six[i + 1], six[i + 2], six[i + 3]]);
     let (a, b, tops) = (word(0), word(4), word(8));
     let mut bytes = [0; 16];

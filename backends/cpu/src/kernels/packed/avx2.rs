@@ -1,0 +1,161 @@
+//! Packed panels with AVX2: half a line, 8 rows, is what a vector holds; pairs of products are added in 16 bits.
+
+use std::arch::x86_64::*;
+
+use super::{COLUMNS, GROUPS, LINE, Packed, chunk_bytes, plain, planes};
+use crate::kernels::activations::Row;
+use crate::kernels::integer::avx2::fours;
+use crate::kernels::integer::{ROWS, Unpacked};
+
+/// A shift to the left, or to the right if negative; immediate once the loop around it is unrolled.
+///
+/// # Safety
+/// AVX2.
+#[inline(always)]
+unsafe fn shift(v: __m256i, by: i32) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if by >= 0 {
+            _mm256_sll_epi16(v, _mm_cvtsi32_si128(by))
+        } else {
+            _mm256_srl_epi16(v, _mm_cvtsi32_si128(-by))
+        }
+    }
+}
+
+/// Half `half` (0 or 1) of the 4 or 8 lines of group `g`.
+///
+/// # Safety
+/// AVX2; `low` and `high` are the planes of a whole chunk, `g` one of its groups.
+#[inline(always)]
+unsafe fn lines<F: Packed>(low: *const u8, high: *const u8, g: usize, half: usize) -> [__m256i; 8] {
+    // SAFETY: the caller's promises; a group's lines lie within the planes.
+    unsafe {
+        let count = F::GROUP / 4;
+        let load = |from: *const u8, n: usize| {
+            _mm256_loadu_si256(from.add(n * LINE + half * LINE / 2).cast())
+        };
+        let mut w = [_mm256_setzero_si256(); 8];
+        match F::LOW {
+            8 => {
+                for i in 0..count {
+                    w[i] = load(low, g * count + i);
+                }
+            }
+            4 => {
+                let nibble = _mm256_set1_epi8(15);
+                for i in 0..count / 2 {
+                    let packed = load(low, g * count / 2 + i);
+                    w[2 * i] = _mm256_and_si256(packed, nibble);
+                    w[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16::<4>(packed), nibble);
+                }
+            }
+            _ => {
+                let (packed, two) = (load(low, g), _mm256_set1_epi8(3));
+                for i in 0..4 {
+                    w[i] = _mm256_and_si256(shift(packed, -2 * i as i32), two);
+                }
+            }
+        }
+        if F::HIGH > 0 {
+            let together = 8 / F::HIGH as usize;
+            let mut packed = load(high, g * count / together);
+            if count < together && g % 2 == 1 {
+                packed = _mm256_srli_epi16::<4>(packed);
+            }
+            let mask = _mm256_set1_epi8((((1 << F::HIGH) - 1) << F::LOW) as i8);
+            for i in 0..count {
+                let by = F::LOW as i32 - (i as i32 * F::HIGH as i32);
+                w[i] = _mm256_or_si256(w[i], _mm256_and_si256(shift(packed, by), mask));
+            }
+        }
+        if let Some(table) = F::TABLE {
+            let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
+            for i in 0..count {
+                w[i] = _mm256_shuffle_epi8(table, w[i]);
+            }
+        }
+        w
+    }
+}
+
+/// One panel times up to [`COLUMNS`] columns: `out[column][row]`.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
+    assert!(x.len() <= COLUMNS && x.len() <= out.len() && !x.is_empty());
+    assert!(panel.len() >= cols / F::BLOCK * chunk_bytes::<F>());
+    for x in x {
+        assert!(x.q.len() >= cols && x.scale.len() >= cols / 32);
+        assert!(x.less.len() >= cols / 32 * 3 && x.more.len() >= cols / 32 * 3);
+    }
+    // SAFETY: the lengths are checked above.
+    unsafe {
+        match x.len() {
+            1 => columns::<F, 1>(panel, cols, x, out),
+            2..=4 => columns::<F, 4>(panel, cols, x, out),
+            _ => columns::<F, 8>(panel, cols, x, out),
+        }
+    }
+}
+
+/// # Safety
+/// The panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed again.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn columns<F: Packed, const C: usize>(
+    panel: &[u8],
+    cols: usize,
+    x: &[Row<'_>],
+    out: &mut [[f32; ROWS]],
+) {
+    let x: [&Row<'_>; C] = std::array::from_fn(|c| &x[c.min(x.len() - 1)]);
+    let (high, low) = planes::<F>();
+    let mut total = [[_mm256_setzero_ps(); 2]; C];
+    let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
+    let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
+    for (b, chunk) in chunks.enumerate() {
+        plain::scales::<F>(chunk, &mut scale, &mut min);
+        for g in 0..F::BLOCK / F::GROUP {
+            let at = b * F::BLOCK + g * F::GROUP;
+            let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
+            for half in 0..2 {
+                // SAFETY: group g of the chunk, its scales and its activations are there (the caller).
+                unsafe {
+                    let of = |values: &[f32; ROWS]| _mm256_loadu_ps(values.as_ptr().add(half * 8));
+                    let start = chunk.as_ptr();
+                    let w = lines::<F>(start.add(low), start.add(high), g, half);
+                    for c in 0..C {
+                        let mut sum = _mm256_setzero_si256();
+                        if F::SHIFT > 0 && F::SHIFT < 7 {
+                            sum = _mm256_set1_epi32(*x[c].less.as_ptr().add(which) << F::SHIFT);
+                        }
+                        let v = x[c].q.as_ptr().add(at).cast::<i32>();
+                        for i in 0..F::GROUP / 4 {
+                            let v = _mm256_set1_epi32(v.add(i).read_unaligned());
+                            sum = _mm256_add_epi32(sum, fours::<F>(w[i], v));
+                        }
+                        let by = _mm256_set1_ps(*x[c].scale.as_ptr().add(at / 32));
+                        let by = _mm256_mul_ps(of(&scale[g]), by);
+                        let to = &mut total[c][half];
+                        *to = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), by, *to);
+                        if F::MINS {
+                            let more = _mm256_set1_ps(*x[c].more.as_ptr().add(which));
+                            *to = _mm256_fnmadd_ps(of(&min[g]), more, *to);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (out, total) in out.iter_mut().zip(total) {
+        for half in 0..2 {
+            // SAFETY: a row of products is 16 values.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr().add(half * 8), total[half]) };
+        }
+    }
+}
+
+/// Chunks of a panel into an unpacked one.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn unpack<F: Packed>(chunks: &[u8], to: &mut Unpacked) {
+    plain::unpack_bytes::<F>(chunks, to);
+}

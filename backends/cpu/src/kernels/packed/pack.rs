@@ -1,0 +1,106 @@
+//! Rows of blocks into panels.
+
+use super::{GROUPS, LINE, Packed, Scales, chunk_bytes, planes};
+use crate::kernels::integer::ROWS;
+use crate::kernels::q3_k::six_bit_signed;
+use crate::kernels::quant::six_bit_scales;
+
+/// Lines of the largest chunk.
+const LINES: usize = 64;
+
+/// Packs up to 16 consecutive rows of `cols` weights into a panel, which is zero before.
+pub(crate) fn pack_rows<F: Packed>(rows: &[u8], cols: usize, panel: &mut [u8]) {
+    let blocks = cols / F::BLOCK;
+    let per_row = blocks * F::BYTES;
+    let mut lines = [[0_u8; LINE]; LINES];
+    let mut codes = [0_u8; 256];
+    for (b, chunk) in panel.chunks_exact_mut(chunk_bytes::<F>()).take(blocks).enumerate() {
+        let (high, low) = planes::<F>();
+        for (r, row) in rows.chunks_exact(per_row.max(1)).take(ROWS).enumerate() {
+            let block = &row[b * F::BYTES..(b + 1) * F::BYTES];
+            F::codes(block, &mut codes);
+            for (line, four) in lines.iter_mut().zip(codes[..F::BLOCK].as_chunks::<4>().0) {
+                line[4 * r..4 * r + 4].copy_from_slice(four);
+            }
+            scales::<F>(block, r, &mut chunk[..high]);
+        }
+        let lines = &lines[..F::BLOCK / 4];
+        plane(lines, 0, F::LOW, &mut chunk[low..]);
+        if F::HIGH > 0 {
+            plane(lines, F::LOW, F::HIGH, &mut chunk[high..low]);
+        }
+    }
+}
+
+/// `bits` bits of each weight, from bit `from` on, of as many lines as share a byte.
+#[inline(always)]
+fn plane(lines: &[[u8; LINE]], from: u32, bits: u32, out: &mut [u8]) {
+    let (together, mask) = ((8 / bits) as usize, (0xFF_u8) >> (8 - bits));
+    for (lines, out) in lines.chunks_exact(together).zip(out.as_chunks_mut::<LINE>().0) {
+        *out = [0; LINE];
+        for (i, line) in lines.iter().enumerate() {
+            for k in 0..LINE {
+                out[k] |= ((line[k] >> from) & mask) << (i as u32 * bits);
+            }
+        }
+    }
+}
+
+/// Packs rows of `cols` weights, `row_bytes` apart, into whole panels.
+pub(crate) fn pack_panels(
+    pack: crate::kernels::table::PackFn,
+    rows: &[u8],
+    cols: usize,
+    row_bytes: usize,
+    panels: &mut [u8],
+) {
+    let bytes = row_bytes * ROWS;
+    for (rows, panel) in rows.chunks(bytes).zip(panels.chunks_exact_mut(bytes)) {
+        pack(rows, cols, panel);
+    }
+}
+
+/// The scales of row `r`'s block.
+fn scales<F: Packed>(block: &[u8], r: usize, out: &mut [u8]) {
+    let half = |out: &mut [u8], at: usize, from: usize| {
+        out[at + 2 * r..at + 2 * r + 2].copy_from_slice(&block[from..from + 2]);
+    };
+    half(out, 0, F::D);
+    if matches!(F::SCALES, Scales::HalfMin | Scales::SixBit | Scales::Nibble) {
+        half(out, 32, F::D + 2);
+    }
+    let bytes = |out: &mut [u8]| {
+        for g in 0..GROUPS {
+            out[g * ROWS + r] = block[F::SMALL + g];
+        }
+    };
+    match F::SCALES {
+        Scales::Half | Scales::HalfMin => {}
+        Scales::SixBit => {
+            let (scales, mins) = six_bit_scales(&block[F::SMALL..F::SMALL + 12]);
+            let mut codes = [0; GROUPS];
+            codes[..8].copy_from_slice(&scales);
+            codes[8..].copy_from_slice(&mins);
+            six_bits(codes, r, &mut out[64..]);
+        }
+        Scales::SixBitSigned => {
+            six_bits(six_bit_signed(&block[F::SMALL..F::SMALL + 12]), r, &mut out[32..]);
+        }
+        Scales::Byte => bytes(&mut out[32..]),
+        Scales::Nibble => bytes(&mut out[64..]),
+    }
+}
+
+/// Sixteen 6-bit codes of row `r` among three lines of (4, 16 rows): the first holds the low nibbles of codes 0 to 3 (low) and 4
+/// to 7 (high), the second those of 8 to 11 and 12 to 15, the third the top bits of codes j, j + 4, j + 8 and j + 12.
+fn six_bits(codes: [u8; GROUPS], r: usize, out: &mut [u8]) {
+    for j in 0..4 {
+        let at = j * ROWS + r;
+        out[at] = (codes[j] & 15) | ((codes[j + 4] & 15) << 4);
+        out[LINE + at] = (codes[j + 8] & 15) | ((codes[j + 12] & 15) << 4);
+        out[2 * LINE + at] = (codes[j] >> 4)
+            | ((codes[j + 4] >> 4) << 2)
+            | ((codes[j + 8] >> 4) << 4)
+            | ((codes[j + 12] >> 4) << 6);
+    }
+}

@@ -1,0 +1,171 @@
+//! Packed panels in plain Rust: the definition that the vector kernels are tested against, and the path of `cpu:scalar`.
+
+use super::{COLUMNS, GROUPS, LINE, Packed, Scales, chunk_bytes, planes};
+use crate::kernels::activations::Row;
+use crate::kernels::integer::{ROWS, Unpacked};
+use crate::kernels::quant::half_at;
+
+/// Values of 16 rows, one array a group.
+pub(crate) type ByGroup = [[f32; ROWS]; GROUPS];
+
+/// Scales of a chunk, and its minima where the format has some.
+#[inline(always)]
+pub(crate) fn scales<F: Packed>(chunk: &[u8], scales: &mut ByGroup, mins: &mut ByGroup) {
+    let halves =
+        |at: usize| -> [f32; ROWS] { std::array::from_fn(|r| half_at(&chunk[at + 2 * r..])) };
+    let d = halves(0);
+    let small = |at: usize, g: usize, r: usize| chunk[at + g * ROWS + r];
+    let times = |d: &[f32; ROWS], f: &dyn Fn(usize) -> f32| std::array::from_fn(|r| d[r] * f(r));
+    match F::SCALES {
+        Scales::Half => scales[0] = d,
+        Scales::HalfMin => {
+            scales[0] = d;
+            mins[0] = halves(32).map(|m| -m);
+        }
+        Scales::SixBit => {
+            let (m, codes) = (halves(32), six_bits(&chunk[64..64 + 192]));
+            for g in 0..8 {
+                scales[g] = times(&d, &|r| f32::from(codes[g * ROWS + r]));
+                mins[g] = times(&m, &|r| f32::from(codes[(g + 8) * ROWS + r]));
+            }
+        }
+        Scales::SixBitSigned => {
+            let codes = six_bits(&chunk[32..32 + 192]);
+            for g in 0..GROUPS {
+                scales[g] = times(&d, &|r| f32::from(codes[g * ROWS + r]) - 32.0);
+            }
+        }
+        Scales::Byte => {
+            for g in 0..GROUPS {
+                scales[g] = times(&d, &|r| f32::from(small(32, g, r) as i8));
+            }
+        }
+        Scales::Nibble => {
+            let m = halves(32);
+            for g in 0..GROUPS {
+                scales[g] = times(&d, &|r| f32::from(small(64, g, r) & 15));
+                mins[g] = times(&m, &|r| f32::from(small(64, g, r) >> 4));
+            }
+        }
+    }
+}
+
+/// Codes (16, 16 rows) of three lines.
+#[inline(always)]
+fn six_bits(lines: &[u8]) -> [u8; GROUPS * ROWS] {
+    let mut codes = [0; GROUPS * ROWS];
+    for i in 0..LINE {
+        let (a, b, top) = (lines[i], lines[LINE + i], lines[2 * LINE + i]);
+        codes[i] = (a & 15) | ((top & 3) << 4);
+        codes[LINE + i] = (a >> 4) | (((top >> 2) & 3) << 4);
+        codes[2 * LINE + i] = (b & 15) | (((top >> 4) & 3) << 4);
+        codes[3 * LINE + i] = (b >> 4) | ((top >> 6) << 4);
+    }
+    codes
+}
+
+/// The weights of a chunk as bytes: (lines, 16 rows, 4).
+#[inline(always)]
+pub(crate) fn lines<F: Packed>(chunk: &[u8], out: &mut [[u8; LINE]]) {
+    let (high, low) = planes::<F>();
+    for line in &mut out[..F::BLOCK / 4] {
+        *line = [0; LINE];
+    }
+    plane(&chunk[low..], F::LOW, 0, out);
+    if F::HIGH > 0 {
+        plane(&chunk[high..low], F::HIGH, F::LOW, out);
+    }
+    if let Some(table) = F::TABLE {
+        for line in &mut out[..F::BLOCK / 4] {
+            *line = line.map(|code| table[usize::from(code & 15)]);
+        }
+    }
+}
+
+/// Adds `bits` bits at bit `to` of each weight.
+#[inline(always)]
+fn plane(packed: &[u8], bits: u32, to: u32, out: &mut [[u8; LINE]]) {
+    let (together, mask) = ((8 / bits) as usize, 0xFF_u8 >> (8 - bits));
+    for (lines, packed) in out.chunks_exact_mut(together).zip(packed.as_chunks::<LINE>().0) {
+        for (i, line) in lines.iter_mut().enumerate() {
+            for k in 0..LINE {
+                line[k] |= ((packed[k] >> (i as u32 * bits)) & mask) << to;
+            }
+        }
+    }
+}
+
+/// One panel times each of `x`, up to [`COLUMNS`] columns: `out[column][row]`.
+pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
+    assert!(x.len() <= COLUMNS && x.len() <= out.len());
+    let (mut weights, mut scale, mut min) =
+        ([[0; LINE]; 64], [[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
+    out[..x.len()].fill([0.0; ROWS]);
+    let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
+    for (b, chunk) in chunks.enumerate() {
+        lines::<F>(chunk, &mut weights);
+        scales::<F>(chunk, &mut scale, &mut min);
+        for g in 0..F::BLOCK / F::GROUP {
+            let at = b * F::BLOCK + g * F::GROUP;
+            let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
+            let weights = &weights[g * F::GROUP / 4..][..F::GROUP / 4];
+            for (x, out) in x.iter().zip(&mut *out) {
+                let mut sums = [0_i32; ROWS];
+                for (line, v) in weights.iter().zip(x.q[at..].as_chunks::<4>().0) {
+                    for r in 0..ROWS {
+                        for i in 0..4 {
+                            sums[r] +=
+                                i32::from(i16::from(line[4 * r + i])) * i32::from(i16::from(v[i]));
+                        }
+                    }
+                }
+                let less = if F::SHIFT > 0 { x.less[which] << F::SHIFT } else { 0 };
+                for r in 0..ROWS {
+                    out[r] += scale[g][r] * x.scale[at / 32] * (sums[r] + less) as f32;
+                    if F::MINS {
+                        out[r] -= min[g][r] * x.more[which];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Chunks of a panel into an unpacked one, as bytes.
+#[inline(always)]
+pub(crate) fn unpack_bytes<F: Packed>(chunks: &[u8], panel: &mut Unpacked) {
+    let groups = F::BLOCK / F::GROUP;
+    let (q, _) = panel.q.all_mut().as_chunks_mut::<LINE>();
+    let (scales_of, _) = panel.scales.all_mut().as_chunks_mut::<ROWS>();
+    let (mins_of, _) = panel.mins.all_mut().as_chunks_mut::<ROWS>();
+    let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
+    for (b, chunk) in chunks.chunks_exact(chunk_bytes::<F>()).enumerate() {
+        lines::<F>(chunk, &mut q[b * F::BLOCK / 4..]);
+        scales::<F>(chunk, &mut scale, &mut min);
+        scales_of[b * groups..][..groups].copy_from_slice(&scale[..groups]);
+        if F::MINS {
+            mins_of[b * groups..][..groups].copy_from_slice(&min[..groups]);
+        }
+    }
+}
+
+/// Chunks of a panel into an unpacked one, as f32 lines of 16 rows.
+pub(crate) fn unpack<F: Packed>(chunks: &[u8], panel: &mut Unpacked) {
+    let groups = F::BLOCK / F::GROUP;
+    let (mut weights, mut scale, mut min) =
+        ([[0; LINE]; 64], [[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
+    let (float, _) = panel.float.all_mut().as_chunks_mut::<ROWS>();
+    let (scales_of, _) = panel.scales.all_mut().as_chunks_mut::<ROWS>();
+    let (mins_of, _) = panel.mins.all_mut().as_chunks_mut::<ROWS>();
+    for (b, chunk) in chunks.chunks_exact(chunk_bytes::<F>()).enumerate() {
+        lines::<F>(chunk, &mut weights);
+        scales::<F>(chunk, &mut scale, &mut min);
+        for (k, line) in float[b * F::BLOCK..][..F::BLOCK].iter_mut().enumerate() {
+            for r in 0..ROWS {
+                line[r] = f32::from(weights[k / 4][4 * r + k % 4]);
+            }
+        }
+        scales_of[b * groups..][..groups].copy_from_slice(&scale[..groups]);
+        mins_of[b * groups..][..groups].copy_from_slice(&min[..groups]);
+    }
+}
