@@ -8,9 +8,12 @@ mod batch;
 pub mod conformance;
 mod device;
 mod facts;
+pub mod host;
 mod known;
 mod limit;
 mod options;
+mod plan;
+mod step;
 pub mod verify;
 
 pub use architecture::{experts_note, unfit_heads};
@@ -21,3 +24,4 @@ pub use facts::{Facts, OperationTime, Profile};
 pub use known::Known;
 pub use limit::{Limit, Reached, Round};
 pub use options::{KvType, Numerics, Options};
+pub use step::{Lengths, Piece, Step};

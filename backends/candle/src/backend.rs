@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use yardstick_api::{
-    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, KvType, Numerics,
-    Options, Session, Unsupported,
+    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, KvType, Lengths,
+    Numerics, Options, Session, Unsupported, host,
 };
 use yardstick_model::arch::Requirement;
 use yardstick_model::{Model, ModelInfo};
 
 use crate::cache::Cache;
-use crate::footprint::{context, footprint, relaid, scratch};
+use crate::footprint::{footprint, relaid, scratch};
 use crate::formats::{Storage, storage};
 use crate::forward::Engine;
 use crate::rotary::Angles;
 use crate::session::CandleSession;
+use crate::threads;
 use crate::weights::{Network, failed};
-use crate::{machine, threads};
 
 /// The id of the only device.
 pub(crate) const DEVICE: &str = "candle:cpu";
@@ -45,7 +45,7 @@ impl Backend for Candle {
     }
 
     fn devices(&self) -> Vec<DeviceStatus> {
-        let processor = machine::processor();
+        let processor = host::processor();
         let processor = processor.value().map_or("processor", String::as_str);
         vec![DeviceStatus::Ready(Device {
             id: DEVICE.into(),
@@ -53,7 +53,7 @@ impl Backend for Candle {
             kind: DeviceKind::Cpu,
             class: DeviceClass::Hardware,
             numerics: vec![Numerics::A8, Numerics::F32],
-            memory_bytes: machine::available(),
+            memory_bytes: host::available_memory(),
             preferred: true,
         })]
     }
@@ -65,13 +65,10 @@ impl Backend for Candle {
         options: &Options,
     ) -> Result<Footprint, Unsupported> {
         check_options(device, options)?;
+        options.check(&model.architecture)?;
         check_model(model, options)?;
         let footprint = footprint(model, options);
-        let available = machine::available();
-        let limit = available.value().copied().unwrap_or(isize::MAX as u64);
-        if footprint.total() > limit {
-            return Err(does_not_fit(&footprint, limit));
-        }
+        footprint.fit(&host::available_memory())?;
         Ok(footprint)
     }
 
@@ -85,7 +82,7 @@ impl Backend for Candle {
         let threads = threads::agree(options.threads)?;
         model.check_unchanged()?;
         let architecture = model.architecture();
-        let context = context(architecture, options);
+        let context = options.context_of(architecture);
         let network = Network::new(model)?;
         let angles = architecture.rotary.iter().map(|rotary| {
             Angles::new(rotary, context, options.rotary_context.unwrap_or(context)).map_err(failed)
@@ -99,6 +96,7 @@ impl Backend for Candle {
             chunk: options.chunk,
             threads,
             scratch_bytes: scratch(architecture, options, context),
+            lengths: Lengths::new(options.sequences, context),
             logits: Vec::new(),
         }))
     }
@@ -108,7 +106,7 @@ impl Backend for Candle {
 pub(crate) const VERSION: &str = "0.11.1";
 
 fn refuse<T>(reason: String, fix: &str) -> Result<T, Unsupported> {
-    Err(Unsupported { reason, fix: Some(fix.into()) })
+    Err(Unsupported::new(reason, fix))
 }
 
 fn check_options(device: &Device, options: &Options) -> Result<(), Unsupported> {
@@ -121,16 +119,7 @@ fn check_options(device: &Device, options: &Options) -> Result<(), Unsupported> 
     if options.profile {
         return refuse("per-operation times are not recorded".into(), "leave profile off");
     }
-    let counts = [
-        ("threads", options.threads.unwrap_or(1)),
-        ("context", options.context.unwrap_or(1)),
-        ("sequences", options.sequences),
-        ("chunk", options.chunk),
-    ];
-    match counts.into_iter().find(|&(_, count)| count == 0) {
-        Some((name, _)) => refuse(format!("{name} is 0"), "use at least 1"),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What this model needs that candle, or the forward pass here, does not have.
@@ -162,21 +151,6 @@ fn check_model(model: &ModelInfo, options: &Options) -> Result<(), Unsupported> 
         }
     }
     Ok(())
-}
-
-fn does_not_fit(footprint: &Footprint, limit: u64) -> Unsupported {
-    let mib = |bytes: u64| bytes >> 20;
-    Unsupported {
-        reason: format!(
-            "needs up to {} MiB (weights copied and re-laid {}, KV cache {}, scratch {}), {} MiB are available",
-            mib(footprint.total()),
-            mib(footprint.copied_bytes),
-            mib(footprint.kv_bytes),
-            mib(footprint.scratch_bytes),
-            mib(limit)
-        ),
-        fix: Some("use a smaller model, context or number of sequences, or free memory".into()),
-    }
 }
 
 #[cfg(test)]

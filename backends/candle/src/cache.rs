@@ -8,9 +8,6 @@ use yardstick_model::arch::Layer;
 pub(crate) struct Cache {
     /// (sequences, layers)
     pairs: Vec<Vec<Pair>>,
-    /// Positions each sequence holds.
-    pub(crate) lengths: Vec<usize>,
-    pub(crate) context: usize,
     pub(crate) kv: KvType,
 }
 
@@ -36,7 +33,7 @@ impl Cache {
         };
         let of_sequence = |_| layers.iter().map(pair).collect::<Result<Vec<Pair>>>();
         let pairs = (0..sequences).map(of_sequence).collect::<Result<_>>()?;
-        Ok(Cache { pairs, lengths: vec![0; sequences], context, kv })
+        Ok(Cache { pairs, kv })
     }
 
     /// A layer of a sequence.
@@ -50,9 +47,8 @@ impl Cache {
         self.pairs.iter().flatten().map(|pair| of(&pair.keys) + of(&pair.values)).sum()
     }
 
-    /// Makes sequence `to` equal to `from`.
-    pub(crate) fn copy(&mut self, from: usize, to: usize) -> Result<()> {
-        let length = self.lengths[from];
+    /// Makes the first `length` positions of `to` those of `from`.
+    pub(crate) fn copy(&self, from: usize, to: usize, length: usize) -> Result<()> {
         if from != to && length > 0 {
             for (source, target) in self.pairs[from].iter().zip(&self.pairs[to]) {
                 let part = |tensor: &Tensor| tensor.narrow(1, 0, length)?.contiguous();
@@ -60,7 +56,6 @@ impl Cache {
                 target.values.slice_set(&part(&source.values)?, 1, 0)?;
             }
         }
-        self.lengths[to] = length;
         Ok(())
     }
 }

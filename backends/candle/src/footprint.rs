@@ -8,18 +8,10 @@ use yardstick_model::{Architecture, Format, ModelInfo};
 use crate::formats::{Storage, amx_bytes, storage, tile_bytes};
 use crate::machine::{Tier, amx};
 
-/// Positions per sequence when the options leave it open: the model's own, up to this many.
-const DEFAULT_CONTEXT: usize = 4096;
-
-/// Positions a sequence holds.
-pub(crate) fn context(architecture: &Architecture, options: &Options) -> usize {
-    options.context.unwrap_or_else(|| architecture.context.clamp(1, DEFAULT_CONTEXT))
-}
-
 /// Saturates instead of overflowing: a context of 2^64 - 1 is a question to be answered with "no".
 pub(crate) fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
     let architecture = &model.architecture;
-    let context = context(architecture, options);
+    let context = options.context_of(architecture);
     let positions = product(&[context, options.sequences]);
     let of_position =
         |layer: &Layer| product(&[layer.kv_heads, layer.key_dim.saturating_add(layer.value_dim)]);

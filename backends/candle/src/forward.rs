@@ -1,9 +1,7 @@
 //! The forward pass, top to bottom, in candle's operations.
 
-use std::ops::Range;
-
 use candle_core::{Device, Result, Tensor};
-use yardstick_api::Token;
+use yardstick_api::{Piece, Step};
 use yardstick_model::Architecture;
 use yardstick_model::arch::Layer;
 
@@ -11,26 +9,6 @@ use crate::attention::{attend, causal};
 use crate::cache::Cache;
 use crate::rotary::{Angles, Turn};
 use crate::weights::{FeedForward, LayerWeights, Network};
-
-/// Consecutive rows of one sequence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
-    pub(crate) sequence: usize,
-    /// Where its first row goes.
-    pub(crate) position: usize,
-    /// Its rows of the step.
-    pub(crate) rows: Range<usize>,
-}
-
-/// One chunk of a call.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Step {
-    /// (rows)
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) pieces: Vec<Piece>,
-    /// Rows whose logits are wanted, ascending.
-    pub(crate) wanted: Vec<u32>,
-}
 
 /// What does not change between steps.
 pub(crate) struct Engine {
@@ -73,7 +51,10 @@ pub(crate) fn forward(
     }
     let x = match step.wanted.len() == step.tokens.len() {
         true => x,
-        false => x.index_select(&Tensor::new(&step.wanted[..], &Device::Cpu)?, 0)?,
+        false => {
+            let wanted: Vec<u32> = step.wanted.iter().map(|&row| row as u32).collect();
+            x.index_select(&Tensor::new(wanted, &Device::Cpu)?, 0)?
+        }
     };
     let x = candle_nn::ops::rms_norm(&x, &network.output_norm, eps)?;
     network.head().forward(&x)?.flatten_all()?.to_vec1()

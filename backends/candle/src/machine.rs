@@ -1,27 +1,4 @@
-//! The machine as a model sees it: memory that is left, the processor's name, and the instructions candle looks for.
-
-use yardstick_api::Known;
-
-/// Bytes the system could give us now.
-pub(crate) fn available() -> Known<u64> {
-    const SOURCE: &str = "/proc/meminfo";
-    let Ok(text) = std::fs::read_to_string(SOURCE) else {
-        return Known::unavailable(format!("{SOURCE} cannot be read on this system"));
-    };
-    text.lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))
-        .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
-        .and_then(|kib| kib.checked_mul(1024))
-        .map_or_else(|| Known::unavailable(format!("{SOURCE} has no MemAvailable")), Known::Value)
-}
-
-/// The processor's name as the system tells it.
-pub(crate) fn processor() -> Known<String> {
-    cpuinfo("model name").map_or_else(
-        || Known::unavailable("/proc/cpuinfo names no processor on this system"),
-        Known::Value,
-    )
-}
+//! The instructions candle looks for on this machine.
 
 /// The first value of a key of `/proc/cpuinfo`.
 fn cpuinfo(key: &str) -> Option<String> {

@@ -6,6 +6,7 @@ pub mod gguf;
 mod model;
 pub mod preset;
 pub mod quantize;
+pub mod safetensors;
 pub mod tokenizer;
 
 pub use arch::Architecture;

@@ -31,6 +31,21 @@ fn operations_per_token_are_weights_head_and_attended_positions() {
 }
 
 #[test]
+fn a_model_with_windows_reads_fewer_positions_than_it_holds() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
+    let Ok(model) = Model::open(&Path::new(golden).join("arch/gemma2.gguf")) else {
+        return println!("skipped: no golden model with windows");
+    };
+    let layers = &model.architecture().layers;
+    let windowed = layers.iter().filter(|layer| layer.window.is_some()).count();
+    assert!(0 < windowed && windowed < layers.len(), "this model alternates");
+    let window = layers.iter().find_map(|layer| layer.window).expect("a window") as f64;
+    let (depth, share) = (10 * window as usize, windowed as f64 / layers.len() as f64);
+    let expected = share * window + (1.0 - share) * (depth + 1) as f64;
+    assert!((model.positions_read(1, depth) - expected).abs() < 1e-9 * expected);
+}
+
+#[test]
 fn experts_count_as_far_as_they_are_used() {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
     let Ok(model) = Model::open(&Path::new(golden).join("arch/llama-moe.gguf")) else {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use yardstick_model::preset::{self, Check, PresetRef};
-use yardstick_model::quantize::{Error, Mix, Quantised, Quantising, quantize};
+use yardstick_model::quantize::{Effort, Error, Mix, Quantised, Quantising, quantize};
 use yardstick_model::{Format, Gguf, Model};
 
 fn tiny(mix: &str, cache: &Path) -> PathBuf {
@@ -16,7 +16,13 @@ fn tiny(mix: &str, cache: &Path) -> PathBuf {
 }
 
 fn run(from: &Path, to: &Path, mix: &str, allow_requantize: bool) -> Result<Quantised, Error> {
-    let how = Quantising { mix: Mix::from_name(mix).unwrap(), threads: 2, allow_requantize };
+    let how = Quantising {
+        mix: Mix::from_name(mix).unwrap(),
+        threads: 2,
+        allow_requantize,
+        effort: Effort::Fast,
+        importance: None,
+    };
     quantize(&Gguf::open(from).unwrap(), to, &how, &mut |_| ControlFlow::Continue(()))
 }
 
@@ -57,11 +63,48 @@ fn the_source_itself_and_a_stop_leave_everything_as_it_was() {
     let out = folder.path().join("out.gguf");
     let error = run(&source, &source, "Q4_0", false).unwrap_err();
     assert!(matches!(error, Error::SameFile { .. }), "{error}");
-    let how = Quantising { mix: Mix::Q4_K_M, threads: 1, allow_requantize: false };
+    let how = Quantising {
+        mix: Mix::Q4_K_M,
+        threads: 1,
+        allow_requantize: false,
+        effort: Effort::Best,
+        importance: None,
+    };
     let gguf = Gguf::open(&source).unwrap();
     let error = quantize(&gguf, &out, &how, &mut |_| ControlFlow::Break(())).unwrap_err();
     assert!(matches!(error, Error::Stopped), "{error}");
     assert_eq!(fs::read(&source).unwrap(), before);
     let names = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(names, 2, "the source and its note");
+}
+
+#[test]
+fn the_search_writes_the_same_bytes_with_any_threads_less_error_and_tells_it_per_tensor() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Gguf::open(&tiny("F32", folder.path())).unwrap();
+    for name in ["Q4_0", "Q2_K", "Q3_K_L", "Q4_K_S", "IQ4_NL"] {
+        let run = |effort, threads, out: &Path| {
+            let mix = Mix::from_name(name).unwrap();
+            let how =
+                Quantising { mix, threads, allow_requantize: false, effort, importance: None };
+            quantize(&source, out, &how, &mut |_| ControlFlow::Continue(())).unwrap()
+        };
+        let (one, two) = (folder.path().join("one.gguf"), folder.path().join("two.gguf"));
+        let best = run(Effort::Best, 1, &one);
+        assert_eq!(best.sha256, run(Effort::Best, 5, &two).sha256, "{name}");
+        let fast = run(Effort::Fast, 2, &two);
+        let written = Gguf::open(&one).unwrap();
+        assert_eq!(best.tensors.len(), source.tensors().len());
+        for ((best, fast), tensor) in best.tensors.iter().zip(&fast.tensors).zip(written.tensors())
+        {
+            assert_eq!((&best.name, best.format), (&tensor.name, tensor.format), "{name}");
+            assert!(best.rmse <= fast.rmse * 1.0001, "{name} {best:?} {fast:?}");
+            if best.format == best.from {
+                assert_eq!(best.rmse, 0.0, "{name} {best:?}");
+            } else {
+                let relative = best.relative.unwrap();
+                assert!((0.001..0.5).contains(&relative), "{name} {best:?}");
+            }
+        }
+    }
 }

@@ -5,23 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use yardstick_api::{
-    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Numerics, Options,
-    Session, Unsupported,
+    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Lengths, Numerics,
+    Options, Session, Unsupported, host, unfit_heads,
 };
 use yardstick_model::arch::Layer;
 use yardstick_model::{Architecture, Model, ModelInfo};
 
 use crate::cache::Cache;
 use crate::forward::State;
-use crate::memory;
 use crate::session::ReferenceSession;
 use crate::weights::Weights;
 
 /// The id of the only device.
 pub(crate) const DEVICE: &str = "reference:f32";
-
-/// Positions per sequence when the options leave it open: the model's own, up to this many.
-const DEFAULT_CONTEXT: usize = 4096;
 
 /// The oracle's backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,15 +29,7 @@ impl Backend for Reference {
     }
 
     fn devices(&self) -> Vec<DeviceStatus> {
-        vec![DeviceStatus::Ready(Device {
-            id: DEVICE.into(),
-            name: "readable f32 forward pass".into(),
-            kind: DeviceKind::Cpu,
-            class: DeviceClass::Software,
-            numerics: vec![Numerics::F32],
-            memory_bytes: memory::available(),
-            preferred: true,
-        })]
+        vec![DeviceStatus::Ready(Reference::device())]
     }
 
     fn plan(
@@ -50,15 +38,9 @@ impl Backend for Reference {
         model: &ModelInfo,
         options: &Options,
     ) -> Result<Footprint, Unsupported> {
-        check_options(device, options)?;
-        check_model(&model.architecture, options)?;
+        check(device, &model.architecture, options)?;
         let footprint = footprint(model, options);
-        let available = memory::available();
-        // The mapped file counts too: read over and over from disk it would take hours.
-        let limit = available.value().copied().unwrap_or(isize::MAX as u64);
-        if footprint.total() > limit {
-            return Err(does_not_fit(&footprint, limit));
-        }
+        footprint.fit(&host::available_memory())?;
         Ok(footprint)
     }
 
@@ -68,59 +50,70 @@ impl Backend for Reference {
         model: &Arc<Model>,
         options: &Options,
     ) -> Result<Box<dyn Session>, Error> {
+        Ok(Box::new(self.session(device, model, options)?))
+    }
+}
+
+impl Reference {
+    /// The device there always is.
+    pub(crate) fn device() -> Device {
+        Device {
+            id: DEVICE.into(),
+            name: "readable f32 forward pass".into(),
+            kind: DeviceKind::Cpu,
+            class: DeviceClass::Software,
+            numerics: vec![Numerics::F32],
+            memory_bytes: host::available_memory(),
+            preferred: true,
+        }
+    }
+
+    /// A model made resident.
+    pub(crate) fn session(
+        &self,
+        device: &Device,
+        model: &Arc<Model>,
+        options: &Options,
+    ) -> Result<ReferenceSession, Error> {
         let mut footprint = self.plan(device, model.info(), options)?;
         model.check_unchanged()?;
         let weights = Weights::new(model.clone(), threads(options))?;
         footprint.copied_bytes = weights.decoded_bytes();
         let architecture = model.architecture();
-        let context = context(architecture, options);
+        let context = options.context_of(architecture);
         let cache = Cache::new(architecture, options.sequences, context, options.kv)?;
         let chosen_by = options.rotary_context.unwrap_or(context);
         let frequencies = architecture.rotary.iter().map(|r| r.frequencies(chosen_by)).collect();
         let words = |layer: &Layer| layer.ffn.experts.map_or(0, |e| e.count.div_ceil(64));
         let empty = |layer: &Layer| (0..words(layer)).map(|_| AtomicU64::new(0)).collect();
         let touched = architecture.layers.iter().map(empty).collect();
-        Ok(Box::new(ReferenceSession {
+        Ok(ReferenceSession {
             state: State { weights, cache, frequencies, touched },
             chunk: options.chunk,
             footprint,
+            lengths: Lengths::new(options.sequences, context),
             logits: Vec::new(),
-        }))
+        })
     }
 }
 
-fn check_options(device: &Device, options: &Options) -> Result<(), Unsupported> {
-    let refuse = |reason: String, fix: &str| Err(Unsupported { reason, fix: Some(fix.into()) });
+fn check(
+    device: &Device,
+    architecture: &Architecture,
+    options: &Options,
+) -> Result<(), Unsupported> {
     if device.id != DEVICE {
-        return refuse(format!("no device {}", device.id), "use reference:f32");
+        return Err(Unsupported::new(format!("no device {}", device.id), "use reference:f32"));
     }
     if let Some(numerics) = options.numerics.filter(|&numerics| numerics != Numerics::F32) {
-        return refuse(format!("numerics {numerics:?} asked of an f32 device"), "ask for f32");
+        let reason = format!("numerics {numerics:?} asked of an f32 device");
+        return Err(Unsupported::new(reason, "ask for f32"));
     }
-    let counts = [
-        ("threads", options.threads.unwrap_or(1)),
-        ("context", options.context.unwrap_or(1)),
-        ("sequences", options.sequences),
-        ("chunk", options.chunk),
-    ];
-    match counts.into_iter().find(|&(_, count)| count == 0) {
-        Some((name, _)) => refuse(format!("{name} is 0"), "use at least 1"),
+    options.check(architecture)?;
+    match unfit_heads(architecture, options.kv) {
+        Some(reason) => Err(Unsupported::new(reason, "use an f16 or f32 cache")),
         None => Ok(()),
     }
-}
-
-/// What only the model and the options together say.
-fn check_model(architecture: &Architecture, options: &Options) -> Result<(), Unsupported> {
-    let refuse = |reason: String, fix: &str| Err(Unsupported { reason, fix: Some(fix.into()) });
-    let context = context(architecture, options);
-    if let Some(longest) = architecture.longest().filter(|&longest| longest < context) {
-        let reason = format!("a context of {context}, the model has learned {longest} positions");
-        return refuse(reason, "ask for a shorter context");
-    }
-    if let Some(reason) = yardstick_api::unfit_heads(architecture, options.kv) {
-        return refuse(reason, "use an f16 or f32 cache");
-    }
-    Ok(())
 }
 
 /// Threads beyond the processors would only wait for each other.
@@ -129,14 +122,10 @@ fn threads(options: &Options) -> usize {
     options.threads.unwrap_or(usable).min(usable)
 }
 
-fn context(architecture: &Architecture, options: &Options) -> usize {
-    options.context.unwrap_or_else(|| architecture.context.clamp(1, DEFAULT_CONTEXT))
-}
-
 /// Saturates instead of overflowing: a context of 2^64 - 1 is a question to be answered with "no".
 fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
     let architecture = &model.architecture;
-    let positions = product(&[context(architecture, options), options.sequences]);
+    let positions = product(&[options.context_of(architecture), options.sequences]);
     let layers = &architecture.layers;
     let kv = layers.iter().fold(0_u64, |sum, layer| {
         let width = [layer.key_dim, layer.value_dim]
@@ -166,19 +155,4 @@ fn width(architecture: &Architecture, layer: &Layer) -> u64 {
 
 fn product(factors: &[usize]) -> u64 {
     factors.iter().fold(1, |product: u64, &factor| product.saturating_mul(factor as u64))
-}
-
-fn does_not_fit(footprint: &Footprint, limit: u64) -> Unsupported {
-    let mib = |bytes: u64| bytes >> 20;
-    Unsupported {
-        reason: format!(
-            "needs {} MiB (weights {}, KV cache {}, scratch {}), {} MiB are available",
-            mib(footprint.total()),
-            mib(footprint.mapped_bytes.saturating_add(footprint.copied_bytes)),
-            mib(footprint.kv_bytes),
-            mib(footprint.scratch_bytes),
-            mib(limit)
-        ),
-        fix: Some("use a smaller model, context or number of sequences, or free memory".into()),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use yardstick_api::{Error, KvType, Sequence};
+use yardstick_api::{Error, KvType};
 use yardstick_model::{Architecture, Format};
 
 use crate::memory::zeros;
@@ -13,8 +13,6 @@ pub(crate) type KeysAndValues<'a> = (Cow<'a, [f32]>, Cow<'a, [f32]>);
 /// Keys and values of all layers and sequences.
 pub(crate) struct Cache {
     layers: Vec<LayerCache>,
-    /// Positions each sequence holds now, (sequences).
-    lengths: Vec<usize>,
     context: usize,
     kind: KvType,
 }
@@ -53,40 +51,14 @@ impl Cache {
             Ok(LayerCache { keys, values: Store::new(count, value_width, kind)? })
         });
         let layers = layers.collect::<Result<_, Error>>()?;
-        Ok(Cache { layers, lengths: vec![0; sequences], context, kind })
-    }
-
-    pub(crate) fn context(&self) -> usize {
-        self.context
+        Ok(Cache { layers, context, kind })
     }
 
     pub(crate) fn kind(&self) -> KvType {
         self.kind
     }
 
-    pub(crate) fn sequences(&self) -> usize {
-        self.lengths.len()
-    }
-
-    /// No sequence holds anything.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lengths.iter().all(|&length| length == 0)
-    }
-
-    /// Index and length of a sequence, if there is such a sequence.
-    pub(crate) fn find(&self, sequence: Sequence) -> Result<(usize, usize), Error> {
-        let index = sequence.0 as usize;
-        let length = self.lengths.get(index).copied().ok_or_else(|| {
-            Error::Invalid(format!("sequence {index} of {} (from 0)", self.sequences()))
-        })?;
-        Ok((index, length))
-    }
-
-    pub(crate) fn set_length(&mut self, sequence: usize, length: usize) {
-        self.lengths[sequence] = length;
-    }
-
-    /// Writes one row's key and value. Not counted until [`Cache::set_length`].
+    /// Writes one row's key and value.
     pub(crate) fn store(
         &mut self,
         layer: usize,
@@ -113,15 +85,14 @@ impl Cache {
         Ok((layer.keys.get(at, positions)?, layer.values.get(at, positions)?))
     }
 
-    /// Makes sequence `to` equal to `from`.
-    pub(crate) fn copy(&mut self, from: usize, to: usize) {
-        let (length, context) = (self.lengths[from], self.context);
+    /// Makes the first `length` positions of `to` those of `from`.
+    pub(crate) fn copy(&mut self, from: usize, to: usize, length: usize) {
+        let context = self.context;
         for layer in &mut self.layers {
             for store in [&mut layer.keys, &mut layer.values] {
                 store.copy(from * context, to * context, length);
             }
         }
-        self.lengths[to] = length;
     }
 }
 

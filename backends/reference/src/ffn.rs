@@ -118,6 +118,7 @@ fn one_expert(
     x: &[f32],
 ) -> Result<Vec<f32>, Error> {
     let product = |name: &str, x: &[f32]| {
+        weights.observe(layer, name, (expert, count), x);
         let tensor = weights.matrix(layer, name)?;
         let rows = tensor.rows / count;
         matmul(weights.threads, part(tensor, expert * rows..(expert + 1) * rows), x)

@@ -13,9 +13,11 @@ mod forward;
 mod matmul;
 mod memory;
 mod norm;
+mod observe;
 mod rotary;
 mod session;
 mod threads;
 mod weights;
 
 pub use backend::Reference;
+pub use observe::observe;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use yardstick_api::{
-    Batch, Error, Facts, Footprint, Known, Logits, Numerics, Rows, Sequence, Session, Span,
+    Batch, Error, Facts, Footprint, Known, Lengths, Logits, Numerics, Sequence, Session, Step,
 };
 
 use crate::backend::DEVICE;
@@ -15,75 +15,44 @@ pub(crate) struct ReferenceSession {
     pub(crate) state: State,
     pub(crate) chunk: usize,
     pub(crate) footprint: Footprint,
+    pub(crate) lengths: Lengths,
     /// (rows asked for, vocab) of the last call.
     pub(crate) logits: Vec<f32>,
 }
 
-impl ReferenceSession {
-    /// The batch as rows, or what is wrong with it.
-    fn rows(&self, batch: &Batch<'_>) -> Result<Vec<Row>, Error> {
-        if batch.spans.is_empty() {
-            return Err(Error::Invalid("no spans".into()));
-        }
-        if let Rows::Mask(mask) = batch.rows
-            && mask.len() != batch.len()
-        {
-            let (found, expected) = (mask.len(), batch.len());
-            return Err(Error::Invalid(format!("a mask of {found} for {expected} rows")));
-        }
-        let mut rows = Vec::with_capacity(batch.len());
-        for (i, span) in batch.spans.iter().enumerate() {
-            if batch.spans[..i].iter().any(|earlier| earlier.sequence == span.sequence) {
-                return Err(Error::Invalid(format!("sequence {} twice", span.sequence.0)));
-            }
-            self.span_rows(span, &mut rows)?;
-        }
-        for row in batch.wanted() {
-            rows[row].wanted = true;
-        }
-        Ok(rows)
+/// The rows of a call, one after the other.
+fn rows(step: &Step) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(step.tokens.len());
+    for piece in &step.pieces {
+        let tokens = step.tokens[piece.rows.clone()].iter().enumerate();
+        let (sequence, first) = (piece.sequence, piece.position);
+        rows.extend(tokens.map(|(i, &token)| Row {
+            sequence,
+            position: first + i,
+            token,
+            wanted: false,
+        }));
     }
-
-    fn span_rows(&self, span: &Span<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
-        let (sequence, length) = self.state.cache.find(span.sequence)?;
-        let (vocab, context) =
-            (self.state.weights.architecture().vocab, self.state.cache.context());
-        if span.tokens.is_empty() {
-            return Err(Error::Invalid(format!("no tokens for sequence {sequence}")));
-        }
-        if span.tokens.len() > context - length {
-            let more = span.tokens.len();
-            let reason = format!(
-                "sequence {sequence} holds {length} positions of {context}, {more} more do not fit"
-            );
-            return Err(Error::Invalid(reason));
-        }
-        for (i, &token) in span.tokens.iter().enumerate() {
-            if token as usize >= vocab {
-                return Err(Error::Invalid(format!("token {token} of a vocabulary of {vocab}")));
-            }
-            rows.push(Row { sequence, position: length + i, token, wanted: false });
-        }
-        Ok(())
+    for &row in &step.wanted {
+        rows[row].wanted = true;
     }
+    rows
 }
 
 impl Session for ReferenceSession {
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
-        let rows = self.rows(batch)?;
-        let wanted = rows.iter().filter(|row| row.wanted).count();
-        let mut logits = zeros(wanted.saturating_mul(self.state.weights.architecture().vocab))?;
+        let vocab = self.state.weights.architecture().vocab;
+        let step = Step::new(batch, &self.lengths, vocab)?;
+        let mut logits = zeros(step.wanted.len().saturating_mul(vocab))?;
         let mut rest = logits.as_mut_slice();
-        for chunk in rows.chunks(self.chunk) {
+        for chunk in rows(&step).chunks(self.chunk) {
             let part = forward(&mut self.state, chunk)?;
             let (filled, left) = rest.split_at_mut(part.len());
             filled.copy_from_slice(&part);
             rest = left;
         }
         // Only now that nothing can fail do the sequences grow.
-        for row in &rows {
-            self.state.cache.set_length(row.sequence, row.position + 1);
-        }
+        self.lengths.grow(&step);
         self.logits = logits;
         Ok(())
     }
@@ -97,13 +66,8 @@ impl Session for ReferenceSession {
     }
 
     fn truncate(&mut self, sequence: Sequence, length: usize) -> Result<(), Error> {
-        let (index, now) = self.state.cache.find(sequence)?;
-        if length > now {
-            let reason = format!("sequence {index} holds {now} positions, cannot keep {length}");
-            return Err(Error::Invalid(reason));
-        }
-        self.state.cache.set_length(index, length);
-        if self.state.cache.is_empty() {
+        self.lengths.truncate(sequence, length)?;
+        if self.lengths.is_empty() {
             // What is counted from here on is one run's.
             for word in self.state.touched.iter_mut().flatten() {
                 *word.get_mut() = 0;
@@ -113,13 +77,13 @@ impl Session for ReferenceSession {
     }
 
     fn copy(&mut self, from: Sequence, to: Sequence) -> Result<(), Error> {
-        let ((from, _), (to, _)) = (self.state.cache.find(from)?, self.state.cache.find(to)?);
-        self.state.cache.copy(from, to);
+        let (from, to, length) = self.lengths.copy(from, to)?;
+        self.state.cache.copy(from, to, length);
         Ok(())
     }
 
     fn length(&self, sequence: Sequence) -> usize {
-        self.state.cache.find(sequence).map_or(0, |(_, length)| length)
+        self.lengths.get(sequence)
     }
 
     fn facts(&self) -> Facts {
@@ -132,8 +96,8 @@ impl Session for ReferenceSession {
             adapter: Known::unavailable("the reference does not ask which processor it runs on"),
             driver: Known::unavailable("a processor has none"),
             threads: self.state.weights.threads.into(),
-            context: self.state.cache.context(),
-            sequences: self.state.cache.sequences(),
+            context: self.lengths.context(),
+            sequences: self.lengths.sequences(),
             chunk: self.chunk,
             kv: self.state.cache.kind(),
             numerics: Numerics::F32.with_kv(self.state.cache.kind()),

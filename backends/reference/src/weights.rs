@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use yardstick_api::Error;
+use yardstick_model::quantize::Sums;
 use yardstick_model::{Architecture, Model, Tensor};
 
 use crate::matmul::matmul;
@@ -15,6 +16,8 @@ pub(crate) struct Weights {
     /// Norms and biases by GGUF name.
     vectors: HashMap<String, Vec<f32>>,
     pub(crate) threads: usize,
+    /// Squared activations that met each matrix of a layer, where someone asked for them.
+    pub(crate) observed: Option<Mutex<Sums>>,
 }
 
 impl Weights {
@@ -26,7 +29,7 @@ impl Weights {
             Ok((spec.name, values))
         });
         let vectors = decoded.collect::<Result<_, Error>>()?;
-        Ok(Weights { model, vectors, threads })
+        Ok(Weights { model, vectors, threads, observed: None })
     }
 
     pub(crate) fn model(&self) -> &Model {
@@ -51,11 +54,24 @@ impl Weights {
         rows: Range<usize>,
         x: &[f32],
     ) -> Result<Vec<f32>, Error> {
+        // Tensors that were put into one meet the same rows: counted with the first.
+        if rows.start == 0 {
+            self.observe(layer, name, (0, 1), x);
+        }
         let mut y = matmul(self.threads, part(self.matrix(layer, name)?, rows.clone()), x)?;
         if let Some(bias) = self.vector(&format!("blk.{layer}.{name}.bias")) {
             add_to_rows(&mut y, &bias[rows]);
         }
         Ok(y)
+    }
+
+    /// Tells whoever asked that rows `x` met a matrix of a layer; `expert` of how many.
+    pub(crate) fn observe(&self, layer: usize, name: &str, expert: (usize, usize), x: &[f32]) {
+        let Some(observed) = &self.observed else { return };
+        let name = format!("blk.{layer}.{name}.weight");
+        let cols = self.model.tensor(&name).map_or(0, |tensor| tensor.cols);
+        let mut sums = observed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        sums.add(&name, expert.0, expert.1, cols, x);
     }
 
     /// A matrix of a layer, `attn_q`: (rows, cols).

@@ -1,8 +1,12 @@
 //! Command-line arguments: flags only, no behaviour.
 
+mod model;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use model::ModelAction;
 
 /// Benchmark the same quantised transformer on every device, with proof that each answer is right.
 ///
@@ -243,122 +247,6 @@ pub(crate) struct Devices {
 pub(crate) struct Model {
     #[command(subcommand)]
     pub(crate) action: ModelAction,
-}
-
-/// What to do with models.
-#[derive(Subcommand)]
-pub(crate) enum ModelAction {
-    /// Write presets of real size into the cache: preset:quantisations
-    Make {
-        /// smollm-135m:Q4_0,Q8_0 ...
-        #[arg(required = true)]
-        models: Vec<String>,
-        /// Threads [default: every core]
-        #[arg(long, value_parser = threads)]
-        threads: Option<usize>,
-        /// Compute the hash only, write nothing
-        #[arg(long)]
-        hash_only: bool,
-        /// Hash files already in the cache and compare them with the manifest
-        #[arg(long, conflicts_with = "hash_only")]
-        check: bool,
-    },
-    /// List the presets, their quantisations and sizes
-    List {
-        /// JSON instead of a table
-        #[arg(long)]
-        json: bool,
-    },
-    /// Describe a model file: hyper-parameters, metadata, tensors
-    Inspect {
-        /// A file or preset:quantisation
-        model: String,
-        /// Read every block's scale and count those that are NaN or infinite
-        #[arg(long)]
-        scan: bool,
-        /// JSON instead of text
-        #[arg(long)]
-        json: bool,
-    },
-    /// Quantise a model file
-    Quantize {
-        /// The source
-        input: PathBuf,
-        /// The result
-        output: PathBuf,
-        /// Q4_0, Q4_K_M, ...
-        quantisation: String,
-        /// Threads [default: every core]
-        #[arg(long, value_parser = threads)]
-        threads: Option<usize>,
-        /// Accept a source that is already quantised (loses more)
-        #[arg(long)]
-        allow_requantize: bool,
-    },
-    /// Print the token ids of a text
-    Tokenize {
-        /// A file with a tokenizer
-        model: String,
-        /// The text; bytes that are not UTF-8 are kept. `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        text_file: PathBuf,
-        /// Add no begin and no end of text, even where the file asks for them
-        #[arg(long)]
-        no_bos: bool,
-        /// Read control tokens written in the text (<|im_start|>) as such
-        #[arg(long)]
-        special: bool,
-        /// JSON with the bytes of every token instead of a line of ids
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print the bytes that token ids stand for
-    Detokenize {
-        /// A file with a tokenizer
-        model: String,
-        /// Token ids
-        #[arg(
-            long,
-            value_delimiter = ',',
-            required_unless_present = "ids_file",
-            conflicts_with = "ids_file"
-        )]
-        ids: Vec<u32>,
-        /// A file of token ids; `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        ids_file: Option<PathBuf>,
-        /// Print the names of control tokens too
-        #[arg(long)]
-        special: bool,
-    },
-    /// Write the logits of every position, little-endian f32, (tokens, vocab)
-    Logits {
-        /// A file or preset:quantisation
-        model: String,
-        /// Device id
-        #[arg(long, default_value = "reference")]
-        device: String,
-        /// Token ids
-        #[arg(long, value_delimiter = ',', required = true)]
-        tokens: Vec<u32>,
-        /// Where to write
-        #[arg(long)]
-        out: PathBuf,
-        /// One token at a time instead of one batch
-        #[arg(long)]
-        step: bool,
-        /// Key and value storage
-        #[arg(long, default_value = "f32")]
-        kv: String,
-        /// Numerics class [default: the device's own]
-        #[arg(long)]
-        numerics: Option<String>,
-        /// Threads [default: every core]
-        #[arg(long, value_parser = threads)]
-        threads: Option<usize>,
-        #[command(flatten)]
-        programs: Programs,
-    },
 }
 
 /// Threads there can be.

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         }
     };
     if let Some(Verb::Worker(worker)) = &args.verb {
-        return verbs::worker::run(worker);
+        return verbs::worker::run(&args.global, worker);
     }
     match dispatch(args) {
         Ok(code) => ExitCode::from(code),

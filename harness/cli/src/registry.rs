@@ -11,8 +11,10 @@ use yardstick_measure::runner::{Worker, WorkerCommand};
 use crate::args::Programs;
 use crate::words;
 
-/// Every backend this build carries. `test_doubles` adds the one that makes answers up and misbehaves on purpose.
-pub(crate) fn backends(test_doubles: bool) -> Vec<Box<dyn Backend>> {
+/// Every backend this build carries. `test_doubles` adds the one that makes answers up and misbehaves on purpose; `cache`
+/// is where a backend may keep what it can make again.
+#[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "nothing else keeps anything"))]
+pub(crate) fn backends(test_doubles: bool, cache: Option<&Path>) -> Vec<Box<dyn Backend>> {
     let mut backends: Vec<Box<dyn Backend>> = vec![
         #[cfg(feature = "cpu")]
         Box::new(yardstick_cpu::Cpu),
@@ -20,6 +22,10 @@ pub(crate) fn backends(test_doubles: bool) -> Vec<Box<dyn Backend>> {
         Box::new(yardstick_candle::Candle),
         #[cfg(not(feature = "candle"))]
         Box::new(crate::absent::Absent { backend: "candle", device: "candle:cpu" }),
+        #[cfg(feature = "cuda")]
+        Box::new(yardstick_cuda::Cuda::new(cache.map(|cache| cache.join("kernels")))),
+        #[cfg(not(feature = "cuda"))]
+        Box::new(crate::absent::Absent { backend: "cuda", device: "cuda:0" }),
         Box::new(yardstick_reference::Reference),
     ];
     if test_doubles {

@@ -82,3 +82,41 @@ fn a_quantised_file_can_be_inspected_scanned_and_run() {
     let (code, _, err) = place.run(&["run", "-m", &out, "-d", "cpu:*", "--verify-only"]);
     assert_eq!(code, 0, "{err}");
 }
+
+#[test]
+fn several_types_go_into_a_folder_and_importances_from_the_reference_serve_the_quantiser() {
+    let place = Place::new();
+    let made = place.run(&["model", "make", "tiny:F16"]).1;
+    let model = made.split_whitespace().nth(2).unwrap();
+    let (ids, matrix) = (place.path("ids"), place.path("i.gguf"));
+    std::fs::write(&ids, (0..96).map(|i| format!("{} ", i * 7 % 250)).collect::<String>()).unwrap();
+    let (ids, matrix) = (ids.to_str().unwrap(), matrix.to_str().unwrap());
+    let flags = ["model", "imatrix", model, "--ids-file", ids, "--chunk", "32", "--out", matrix];
+    let (code, out, err) = place.run(&flags);
+    assert!(code == 0 && out.contains("matrices"), "{out}{err}");
+    let (folder, plain) = (place.path("with"), place.path("plain.gguf"));
+    let (folder, plain) = (folder.to_str().unwrap(), plain.to_str().unwrap());
+    let types = ["--type", "Q4_K_M,iq4_nl", "--imatrix", matrix, "--json"];
+    let (code, out, err) =
+        place.run(&[&["model", "quantize", model, folder][..], &types[..]].concat());
+    assert_eq!(code, 0, "{err}");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (told[0]["type"].as_str(), told[1]["type"].as_str()),
+        (Some("Q4_K_M"), Some("IQ4_NL"))
+    );
+    assert!(told[1]["tensors"].as_array().unwrap().iter().any(|t| t["rmse"].as_f64() > Some(0.0)));
+    let (code, out, err) = place.run(&["model", "quantize", model, plain, "--type", "Q4_K_M"]);
+    assert!(code == 0 && out.contains("rmse"), "{out}{err}");
+    let weighted = std::fs::read(told[0]["path"].as_str().unwrap()).unwrap();
+    assert!(weighted != std::fs::read(plain).unwrap(), "the importances changed nothing");
+    for (wrong, word) in [
+        (["--type", "Q4_K_XL", "--effort", "best"], "Q4_K_XL"),
+        (["--type", "Q4_0", "--imatrix", model], "imatrix"),
+        (["--type", "Q4_0", "--effort", "worst"], "worst"),
+    ] {
+        let (code, _, err) =
+            place.run(&[&["model", "quantize", model, folder][..], &wrong[..]].concat());
+        assert!(code == 2 && err.contains(word), "{wrong:?}: {err}");
+    }
+}

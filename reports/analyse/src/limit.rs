@@ -46,11 +46,11 @@ fn of_peak(record: &Record) -> Known<Vec<f64>> {
     Known::Value(record.samples.iter().map(share).collect())
 }
 
-/// A decode step of all sequences reads the streamed weights once and every position each sequence holds. Averaged
-/// over the `n` steps from depth `d` a sequence holds `d + (n + 1) / 2` positions, so
+/// A decode step of all sequences reads the streamed weights once and the positions each sequence attends to: those that the
+/// record states, or, without sliding windows, all that it holds, `d + (n + 1) / 2` on average over the `n` steps from depth `d`.
 ///
 /// ```text
-/// bytes per step = streamed_bytes + sequences × (d + (n + 1) / 2) × kv_bytes / (context × resident sequences)
+/// bytes per step = streamed_bytes + sequences × positions × kv_bytes / (context × resident sequences)
 /// percent        = 100 × bytes per step × steps per second / ceiling
 /// ```
 fn of_bandwidth(record: &Record, tokens: usize, depth: usize) -> Known<Vec<f64>> {
@@ -63,7 +63,8 @@ fn of_bandwidth(record: &Record, tokens: usize, depth: usize) -> Known<Vec<f64>>
     if facts.streamed_bytes == 0 {
         return Known::unavailable("the backend does not say how many weight bytes a token reads");
     }
-    let positions = depth as f64 + (tokens as f64 + 1.0) / 2.0;
+    let held = depth as f64 + (tokens as f64 + 1.0) / 2.0;
+    let positions = ceiling.positions_read.unwrap_or(held);
     let Some(kv) = kv_bytes_per_position(facts) else {
         return Known::unavailable(
             "the size of the KV cache is unknown: context or sequences is 0",

@@ -85,6 +85,25 @@ fn the_share_of_bandwidth_is_weights_and_half_way_cache_over_the_ceiling() {
 }
 
 #[test]
+fn with_sliding_windows_the_share_counts_the_positions_that_are_read() {
+    let row = only(&[cell("cpu:a", MODEL, "tg9@d1000")
+        .with(|r| {
+            if let Known::Value(facts) = &mut r.facts {
+                (facts.streamed_bytes, facts.kv_bytes) = (1_000_000, 2_048_000);
+                (facts.context, facts.sequences) = (2048, 1);
+            }
+            if let Known::Value(ceiling) = &mut r.ceiling {
+                (ceiling.bytes_per_second, ceiling.positions_read) = (1e9, Some(500.0));
+            }
+            r.samples = vec![build::sample(9, 9_000_000, 9); 6];
+        })
+        .done()]);
+    // 1000 bytes a position, 500 of them: (1e6 + 500 * 1000) * 1000 / 1e9.
+    let share = row.estimate(Metric::PercentOfLimit).unwrap().median;
+    assert!((share - 150.0).abs() < 1e-9, "{share}");
+}
+
+#[test]
 fn the_share_of_the_peak_is_operations_per_second_over_it_and_limits_are_named() {
     let peak = Peak {
         operations_per_second: 2e12,

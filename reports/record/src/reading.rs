@@ -34,6 +34,10 @@ pub struct Ceiling {
     pub bytes_per_second: f64,
     /// Size of the buffer read: the bytes one token of the test streams.
     pub working_set_bytes: u64,
+    /// Positions whose keys and values a token reads, on average over the test's tokens and over the layers: with sliding
+    /// windows fewer than are held. Absent: all that are held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions_read: Option<f64>,
     /// Threads that read.
     pub threads: Known<usize>,
     /// The access pattern that was best and the memory level it read from: `4 streams, prefetch, L3`.

@@ -2,6 +2,7 @@
 
 pub mod bf16;
 mod blocks;
+mod effort;
 pub mod f16;
 mod f32;
 mod fit;
@@ -19,6 +20,8 @@ mod q6_k;
 mod q8_0;
 mod search;
 mod super_block;
+
+pub use effort::Effort;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::ops::Range;
+use std::path::Path;
 use std::time::SystemTime;
 
 use memmap2::Mmap;
@@ -23,11 +24,11 @@ pub(crate) struct Map {
 }
 
 /// Only a regular file has bytes to map.
-pub(crate) fn regular(metadata: &Metadata) -> std::io::Result<()> {
+fn regular(metadata: &Metadata) -> std::io::Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
-    let message = "not a regular file; give the path of a .gguf file";
+    let message = "not a regular file; give the path of a model file";
     Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message))
 }
 
@@ -36,8 +37,15 @@ pub(crate) fn regular(metadata: &Metadata) -> std::io::Result<()> {
 const PAGE: usize = 4096;
 
 impl Backing {
+    /// Maps the file at a path.
+    pub(crate) fn open(path: &Path) -> std::io::Result<Backing> {
+        // Asked before it is opened: a named pipe would be waited for.
+        regular(&std::fs::metadata(path)?)?;
+        Backing::map(File::open(path)?)
+    }
+
     /// Maps an open file, read-only, at the length it has now.
-    pub(crate) fn map(file: File) -> std::io::Result<Backing> {
+    fn map(file: File) -> std::io::Result<Backing> {
         let metadata = file.metadata()?;
         regular(&metadata)?;
         let length = usize::try_from(metadata.len())

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::backing::{self, Backing};
+use super::backing::Backing;
 use super::cursor::Cursor;
 use super::index::Index;
 use super::metadata::{self, MAX_KV, MIN_KV_BYTES, Metadata, truncated};
@@ -34,10 +34,7 @@ impl Gguf {
     /// Maps and checks a file.
     pub fn open(path: &Path) -> Result<Gguf, Error> {
         let io = |source| Error::Io { path: path.display().to_string(), source };
-        // Asked before it is opened: a named pipe would be waited for.
-        backing::regular(&std::fs::metadata(path).map_err(io)?).map_err(io)?;
-        let backing = Backing::map(File::open(path).map_err(io)?).map_err(io)?;
-        Gguf::parse(path, backing)
+        Gguf::parse(path, Backing::open(path).map_err(io)?)
     }
 
     /// Checks a file that is in memory; `name` stands in for its path in messages.

@@ -26,5 +26,7 @@ pub use text::escape;
 pub use value::{Array, Type, Value};
 pub use write::{DataWriter, Header};
 
+pub(crate) use backing::Backing;
 pub(crate) use flaw::Flaw;
+pub(crate) use index::Index;
 pub(crate) use text::{quote, quote_bytes};

@@ -56,6 +56,14 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// An importance matrix that is none, or of another model.
+    #[error("{path}: {problem}")]
+    Importance {
+        /// File concerned.
+        path: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
     /// Whoever was told of the progress asked to stop.
     #[error("stopped on request; nothing was written")]
     Stopped,

@@ -5,20 +5,24 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::output::Output;
-use super::stream::{self, CHUNK_WEIGHTS, Progress, Rows, Stretch, Tell};
-use super::{Error, Mix, Network};
+use super::stream::{self, CHUNK_WEIGHTS, Errors, How, Progress, Rows, Stretch, Tell};
+use super::{Effort, Error, Importance, Mix, Network};
 use crate::gguf::{Header, TensorInfo, Value};
 use crate::{Format, Gguf};
 
 /// How to quantise.
 #[derive(Clone, Copy, Debug)]
-pub struct Quantising {
+pub struct Quantising<'a> {
     /// Which tensor gets which format.
     pub mix: Mix,
     /// Threads that encode.
     pub threads: usize,
     /// Accept a source that is quantised already.
     pub allow_requantize: bool,
+    /// How long to look for the best integers.
+    pub effort: Effort,
+    /// Which columns matter more; `None` where all matter the same.
+    pub importance: Option<&'a Importance>,
 }
 
 /// A file that was written.
@@ -30,6 +34,27 @@ pub struct Quantised {
     pub bytes: u64,
     /// Bytes of the source.
     pub source_bytes: u64,
+    /// How well each tensor was kept, in file order.
+    pub tensors: Vec<Quality>,
+}
+
+/// How far a tensor is from its source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quality {
+    /// GGUF's name.
+    pub name: String,
+    /// The source's format.
+    pub from: Format,
+    /// The format it was given.
+    pub format: Format,
+    /// Weights.
+    pub weights: u64,
+    /// Weights that are NaN or infinite in the source, left out of the errors.
+    pub not_finite: u64,
+    /// Root of the mean squared difference.
+    pub rmse: f64,
+    /// The same, as a share of the root of the mean squared weight; `None` where all are 0.
+    pub relative: Option<f64>,
 }
 
 /// Quantises a model into a new file, whole or not at all. Metadata are kept, but for `general.file_type` and
@@ -38,11 +63,11 @@ pub struct Quantised {
 pub fn quantize(
     source: &Gguf,
     out: &Path,
-    how: &Quantising,
+    how: &Quantising<'_>,
     tell: &mut Tell<'_>,
 ) -> Result<Quantised, Error> {
     check_source(source, out, how)?;
-    let network = network(source)?;
+    let network = Network { importance: how.importance.is_some(), ..network(source)? };
     let mut header = Header::new(out.display().to_string());
     header.copy_metadata(source);
     header.set("general.file_type", how.mix.file_type());
@@ -55,12 +80,65 @@ pub fn quantize(
         stretches.push(Stretch { format, cols, rows: tensor.shape.iter().skip(1).product() });
     }
     let bytes = header.file_bytes()?;
-    let output = Output::create(out, bytes)?;
-    let mut output = write(header, &stretches, &Decoded(source), how.threads, output, tell)?;
+    let mut output = Output::create(out, bytes)?;
+    let mut errors = vec![Errors::default(); stretches.len()];
+    let rows = Decoded { source, importance: how.importance };
+    match write_measured(header, &stretches, &rows, how, &mut output, &mut errors, tell) {
+        Ok(()) => {}
+        Err(error) => return Err(output.explain(error)),
+    }
     source.check_unchanged()?;
     let sha256 = output.sync()?;
     output.commit()?;
-    Ok(Quantised { sha256, bytes, source_bytes: source.file_bytes() as u64 })
+    let sums = source.tensors().iter().zip(&stretches).zip(&errors);
+    let tensors =
+        sums.map(|((tensor, stretch), errors)| quality(tensor, stretch, errors)).collect();
+    Ok(Quantised { sha256, bytes, source_bytes: source.file_bytes() as u64, tensors })
+}
+
+fn quality(tensor: &TensorInfo, stretch: &Stretch, errors: &Errors) -> Quality {
+    let weights = tensor.weights() as u64;
+    let counted = (weights - errors.not_finite.min(weights)).max(1);
+    Quality {
+        name: tensor.name.clone(),
+        from: tensor.format,
+        format: stretch.format,
+        weights,
+        not_finite: errors.not_finite,
+        rmse: (errors.error / counted as f64).sqrt(),
+        relative: (errors.energy > 0.0).then(|| (errors.error / errors.energy).sqrt()),
+    }
+}
+
+/// Writes header and data, and sums every tensor's errors.
+fn write_measured(
+    header: Header,
+    stretches: &[Stretch],
+    rows: &dyn Rows,
+    how: &Quantising<'_>,
+    out: &mut dyn std::io::Write,
+    errors: &mut [Errors],
+    tell: &mut Tell<'_>,
+) -> Result<(), Error> {
+    let how = How { threads: how.threads, effort: how.effort, measured: true };
+    let total_bytes = header.file_bytes()?;
+    let mut writer = header.start(out)?;
+    let mut bytes = 0;
+    stream::encode_pieces(stretches, rows, how, CHUNK_WEIGHTS, &mut |piece| {
+        writer.write(&piece.bytes)?;
+        bytes += piece.bytes.len() as u64;
+        let sums = &mut errors[piece.tensor];
+        sums.error += piece.errors.error;
+        sums.energy += piece.errors.energy;
+        sums.not_finite += piece.errors.not_finite;
+        match tell(Progress { bytes, total_bytes }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Stopped),
+        }
+    })?;
+    writer.finish()?;
+    let _ = tell(Progress { bytes: total_bytes, total_bytes });
+    Ok(())
 }
 
 /// Writes header and data to an output, which it gives back complete but without its name.
@@ -152,6 +230,9 @@ fn check_source(source: &Gguf, out: &Path, how: &Quantising) -> Result<(), Error
     {
         return Err(Error::SameFile { path: path() });
     }
+    if let Some(importance) = how.importance {
+        importance.check(source)?;
+    }
     let full = |format| matches!(format, Format::F32 | Format::F16 | Format::BF16);
     match source.tensors().iter().find(|tensor| !full(tensor.format)) {
         Some(tensor) if !how.allow_requantize => Err(Error::Requantising {
@@ -163,17 +244,24 @@ fn check_source(source: &Gguf, out: &Path, how: &Quantising) -> Result<(), Error
     }
 }
 
-/// The rows of a file's tensors as f32.
-struct Decoded<'a>(&'a Gguf);
+/// The rows of a file's tensors as f32, and how much their columns count.
+struct Decoded<'a> {
+    source: &'a Gguf,
+    importance: Option<&'a Importance>,
+}
 
 impl Rows for Decoded<'_> {
     fn rows(&self, tensor: usize, first: usize, out: &mut [f32]) {
-        let tensor = &self.0.tensors()[tensor];
+        let tensor = &self.source.tensors()[tensor];
         let cols = tensor.shape.first().copied().unwrap_or(1);
         let start = first * tensor.format.row_bytes(cols);
+        let bytes = &self.source.bytes(tensor)[start..];
         // The reader proved that the tensor has all its rows.
-        tensor
-            .format
-            .decode(&self.0.bytes(tensor)[start..][..tensor.format.row_bytes(out.len())], out);
+        tensor.format.decode(&bytes[..tensor.format.row_bytes(out.len())], out);
+    }
+
+    fn importance(&self, tensor: usize, row: usize) -> Option<&[f32]> {
+        let tensor = &self.source.tensors()[tensor];
+        self.importance?.row(&tensor.name, &tensor.shape, row)
     }
 }

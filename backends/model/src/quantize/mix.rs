@@ -344,6 +344,35 @@ mod tests {
     }
 
     #[test]
+    fn small_and_large_mixes_seventy_billion_and_importances_have_their_own_rules() {
+        let seventy = Network { layers: 80, heads_per_kv: 8, seventy: true, ..DENSE };
+        let guarded = Network { importance: true, ..DENSE };
+        let cases = [
+            (Mix::Q3_K_S, DENSE, "blk.0.attn_v.weight", Q3_K),
+            (Mix::Q3_K_L, DENSE, "blk.9.attn_v.weight", Q5_K),
+            (Mix::Q3_K_L, DENSE, "blk.9.attn_output.weight", Q5_K),
+            (Mix::Q3_K_L, Network { experts: 8, ..DENSE }, "blk.9.attn_output.weight", Q3_K),
+            (Mix::Q4_K_S, DENSE, "blk.3.attn_v.weight", Q5_K),
+            (Mix::Q4_K_S, DENSE, "blk.4.attn_v.weight", Q4_K),
+            (Mix::Q4_K_S, DENSE, "blk.1.ffn_down.weight", Q5_K),
+            (Mix::Q4_K_S, DENSE, "blk.2.ffn_down.weight", Q4_K),
+            (Mix::Q5_K_S, DENSE, "blk.0.attn_v.weight", Q5_K),
+            (Mix::Q4_K_M, seventy, "blk.12.attn_v.weight", Q6_K),
+            (Mix::Q4_K_M, seventy, "blk.11.attn_v.weight", Q5_K),
+            (Mix::Q4_K_M, seventy, "blk.11.attn_q.weight", Q4_K),
+            (Mix::Plain(Q2_K), seventy, "blk.11.attn_v.weight", Q5_K),
+            (Mix::Plain(Q4_0), guarded, "blk.1.ffn_down.weight", Q4_1),
+            (Mix::Plain(Q5_0), guarded, "blk.2.ffn_down.weight", Q5_0),
+            (Mix::Plain(IQ4_NL), guarded, "blk.0.ffn_down.weight", IQ4_NL),
+            (Mix::Plain(IQ4_NL), DENSE, "blk.0.ffn_down.weight", Q5_K),
+        ];
+        for (mix, network, tensor, expected) in cases {
+            let chosen = mix.format_of(tensor, &[512, 256], &network);
+            assert_eq!(chosen, expected, "{mix:?} {tensor} {network:?}");
+        }
+    }
+
+    #[test]
     fn more_bits_go_to_both_ends_and_every_third_layer() {
         let lifted: Vec<usize> = (0..16).filter(|&layer| more_bits(layer, 16)).collect();
         assert_eq!(lifted, [0, 1, 4, 7, 10, 13, 14, 15]);

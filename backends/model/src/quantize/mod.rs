@@ -3,12 +3,15 @@
 mod error;
 mod file;
 pub(crate) mod hash;
+mod importance;
 mod mix;
 mod output;
 mod stream;
 
+pub use crate::format::Effort;
 pub use error::Error;
-pub use file::{Quantised, Quantising, network, quantize};
+pub use file::{Quality, Quantised, Quantising, network, quantize};
+pub use importance::{Importance, Sums};
 pub use mix::{Mix, Network};
 pub use stream::{Progress, Tell};
 

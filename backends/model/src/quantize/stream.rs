@@ -6,6 +6,7 @@ use std::thread;
 
 use super::Error;
 use crate::Format;
+use crate::format::Effort;
 
 /// Weights a worker encodes at a time: 1 MiB as f32, so that a chunk stays in its core's cache.
 pub(crate) const CHUNK_WEIGHTS: usize = 256 << 10;
@@ -16,6 +17,10 @@ const AHEAD: usize = 4;
 pub(crate) trait Rows: Sync {
     /// Fills `out` with whole rows of a tensor, from row `first` on.
     fn rows(&self, tensor: usize, first: usize, out: &mut [f32]);
+    /// How much each column of a row counts; `None` where all count the same.
+    fn importance(&self, _tensor: usize, _row: usize) -> Option<&[f32]> {
+        None
+    }
 }
 
 /// One tensor to encode.
@@ -36,8 +41,35 @@ struct Chunk {
     rows: usize,
 }
 
-/// Encodes every tensor and hands the bytes to `sink` in file order, in pieces that never span two tensors.
-/// Memory stays at a few chunks a thread. The bytes do not depend on `threads` or `chunk_weights`.
+/// How to encode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    pub(crate) threads: usize,
+    pub(crate) effort: Effort,
+    /// Decode what was encoded and sum its errors.
+    pub(crate) measured: bool,
+}
+
+/// Encoded rows of one tensor, and how far they are from the source.
+#[derive(Default)]
+pub(crate) struct Piece {
+    pub(crate) tensor: usize,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) errors: Errors,
+}
+
+/// Sums over weights; those that are NaN or infinite in the source are only counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Errors {
+    /// Of squared differences.
+    pub(crate) error: f64,
+    /// Of squared weights.
+    pub(crate) energy: f64,
+    pub(crate) not_finite: u64,
+}
+
+/// Encodes every tensor quickly and hands the bytes to `sink` in file order, in pieces that never span two
+/// tensors. Memory stays at a few chunks a thread. The bytes do not depend on `threads` or `chunk_weights`.
 pub(crate) fn encode(
     stretches: &[Stretch],
     rows: &dyn Rows,
@@ -45,25 +77,37 @@ pub(crate) fn encode(
     chunk_weights: usize,
     sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let how = How { threads, effort: Effort::Fast, measured: false };
+    encode_pieces(stretches, rows, how, chunk_weights, &mut |piece| sink(&piece.bytes))
+}
+
+/// As [`encode`], with a choice of effort, and errors beside the bytes.
+pub(crate) fn encode_pieces(
+    stretches: &[Stretch],
+    rows: &dyn Rows,
+    how: How,
+    chunk_weights: usize,
+    sink: &mut dyn FnMut(&Piece) -> Result<(), Error>,
+) -> Result<(), Error> {
     if let Some(stretch) = stretches.iter().find(|s| s.format.layout().encode.is_none()) {
         return Err(Error::ReadOnlyFormat { format: stretch.format });
     }
     let chunks = split(stretches, chunk_weights);
-    let workers = threads.clamp(1, chunks.len().max(1));
+    let workers = how.threads.clamp(1, chunks.len().max(1));
     thread::scope(|scope| {
         // Worker w encodes chunks w, w + workers, ...: in order within a channel, so in order overall.
-        let channels: Vec<Receiver<Vec<u8>>> = (0..workers)
+        let channels: Vec<Receiver<Piece>> = (0..workers)
             .map(|worker| {
                 let (send, receive) = sync_channel(AHEAD);
                 let mine = chunks.iter().skip(worker).step_by(workers);
-                scope.spawn(move || work(stretches, rows, mine, &send));
+                scope.spawn(move || work(stretches, rows, how, mine, &send));
                 receive
             })
             .collect();
         for receive in channels.iter().cycle().take(chunks.len()) {
             // A worker ends early only by a panic, which the scope passes on.
-            let Ok(bytes) = receive.recv() else { break };
-            sink(&bytes)?;
+            let Ok(piece) = receive.recv() else { break };
+            sink(&piece)?;
         }
         Ok(())
     })
@@ -84,22 +128,52 @@ fn split(stretches: &[Stretch], chunk_weights: usize) -> Vec<Chunk> {
 fn work<'a>(
     stretches: &[Stretch],
     rows: &dyn Rows,
+    how: How,
     chunks: impl Iterator<Item = &'a Chunk>,
-    send: &SyncSender<Vec<u8>>,
+    send: &SyncSender<Piece>,
 ) {
-    let mut values = Vec::new();
+    let (mut values, mut decoded, mut ones) = (Vec::new(), Vec::new(), Vec::new());
     for chunk in chunks {
         let Stretch { format, cols, .. } = stretches[chunk.tensor];
         values.resize(chunk.rows * cols, 0.0);
         rows.rows(chunk.tensor, chunk.first, &mut values);
-        let mut bytes = vec![0; chunk.rows * format.row_bytes(cols)];
-        if let Some(encode) = format.layout().encode {
-            encode(&values, &mut bytes);
+        let row_bytes = format.row_bytes(cols);
+        let mut bytes = vec![0; chunk.rows * row_bytes];
+        if format.searches(how.effort) && cols > 0 {
+            ones.resize(cols, 1.0);
+            let encoded = values.chunks_exact(cols).zip(bytes.chunks_exact_mut(row_bytes));
+            for (row, (values, bytes)) in encoded.enumerate() {
+                let importance = rows.importance(chunk.tensor, chunk.first + row);
+                format.encode(how.effort, values, importance.unwrap_or(&ones), bytes);
+            }
+        } else {
+            format.encode(Effort::Fast, &values, &[], &mut bytes);
         }
-        if send.send(bytes).is_err() {
+        let mut errors = Errors::default();
+        if how.measured {
+            decoded.resize(values.len(), 0.0);
+            format.decode(&bytes, &mut decoded);
+            errors = differences(&values, &decoded);
+        }
+        if send.send(Piece { tensor: chunk.tensor, bytes, errors }).is_err() {
             return;
         }
     }
+}
+
+/// Sums of a chunk, in one order on every machine.
+fn differences(source: &[f32], decoded: &[f32]) -> Errors {
+    let mut sums = Errors::default();
+    for (&x, &y) in source.iter().zip(decoded) {
+        if x.is_finite() {
+            let (x, off) = (f64::from(x), f64::from(y) - f64::from(x));
+            sums.error += off * off;
+            sums.energy += x * x;
+        } else {
+            sums.not_finite += 1;
+        }
+    }
+    sums
 }
 
 /// How far a file is.

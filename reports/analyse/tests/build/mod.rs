@@ -50,6 +50,7 @@ pub fn cell(device: &str, model: &str, test: &str) -> Build {
         ceiling: Known::Value(Ceiling {
             bytes_per_second: 24.5e9,
             working_set_bytes: 91_000_000,
+            positions_read: None,
             threads: Known::Value(2),
             how: None,
         }),

@@ -1,6 +1,7 @@
 //! `yardstick model`: write, list, inspect and quantise models, tokenize text, and write logits.
 
 mod detokenize;
+mod imatrix;
 mod inspect;
 pub(crate) mod list;
 mod logits;
@@ -30,9 +31,36 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
         ModelAction::Inspect { model, scan, json } => {
             inspect::run(&models::path(paths, model)?, *scan, *json)
         }
-        ModelAction::Quantize { input, output, quantisation, threads, allow_requantize } => {
-            let threads = threads.unwrap_or_else(models::cores);
-            quantize::run(input, output, quantisation, threads, *allow_requantize)
+        ModelAction::Quantize {
+            input,
+            output,
+            quantisation,
+            types,
+            effort,
+            imatrix,
+            threads,
+            allow_requantize,
+            json,
+        } => quantize::run(&quantize::Request {
+            input,
+            output,
+            types: quantisation.as_slice().iter().chain(types).map(String::as_str).collect(),
+            effort,
+            imatrix: imatrix.as_deref(),
+            threads: threads.unwrap_or_else(models::cores),
+            allow_requantize: *allow_requantize,
+            json: *json,
+        }),
+        ModelAction::Imatrix { model, text, ids_file, out, chunk, chunks, threads } => {
+            imatrix::run(&imatrix::Request {
+                model: &models::path(paths, model)?,
+                text: text.as_deref(),
+                ids: ids_file.as_deref(),
+                out,
+                chunk: *chunk,
+                chunks: chunks.unwrap_or(usize::MAX),
+                threads: *threads,
+            })
         }
         ModelAction::Tokenize { model, text_file, no_bos, special, json } => {
             let how = Encoding { ends: !no_bos, control: *special };

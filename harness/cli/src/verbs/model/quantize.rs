@@ -1,45 +1,116 @@
-//! `yardstick model quantize`: one model file into another.
+//! `yardstick model quantize`: one model file into others.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::json;
 use yardstick_model::Gguf;
-use yardstick_model::quantize::{Mix, Quantising, quantize};
+use yardstick_model::quantize::{Effort, Importance, Mix, Quantised, Quantising, quantize};
 
 use crate::console;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::verbs::DONE;
 
-/// Quantises `input` into `output`, whole or not at all.
-pub(crate) fn run(
-    input: &Path,
-    output: &Path,
-    quantisation: &str,
-    threads: usize,
-    allow_requantize: bool,
-) -> Result<u8> {
-    let encodable = || Mix::all().filter(|(_, mix)| mix.base().layout().encode.is_some());
-    let mix = encodable().find(|(name, _)| name.eq_ignore_ascii_case(quantisation));
-    let (name, mix) = mix.ok_or_else(|| {
-        let known: Vec<&str> = encodable().map(|(name, _)| name).collect();
-        anyhow!("quantisation {quantisation:?} cannot be written; one of {}", known.join(", "))
-    })?;
-    let source = Gguf::open(input)?;
-    let cancel = interrupt::flag()?;
-    let mut progress = Progress::new();
-    progress.begin(format!("{} to {name}", input.display()));
-    let how = Quantising { mix, threads, allow_requantize };
-    let done = quantize(&source, output, &how, &mut |done| {
-        progress.bytes(done.bytes, done.total_bytes);
-        match cancel.load(Ordering::Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+/// What `model quantize` was asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) input: &'a Path,
+    /// A file, or a folder where there are several types.
+    pub(crate) output: &'a Path,
+    pub(crate) types: Vec<&'a str>,
+    pub(crate) effort: &'a str,
+    pub(crate) imatrix: Option<&'a Path>,
+    pub(crate) threads: usize,
+    pub(crate) allow_requantize: bool,
+    pub(crate) json: bool,
+}
+
+/// Quantises the source into every type, each file whole or not at all.
+pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
+    let mixes = request.types.iter().map(|name| mix(name)).collect::<Result<Vec<_>>>()?;
+    let effort = Effort::ALL.into_iter().find(|effort| effort.name() == request.effort);
+    let effort = effort.context("--effort is fast or best")?;
+    let source = Gguf::open(request.input)?;
+    let importance = match request.imatrix {
+        None => None,
+        Some(_) if effort == Effort::Fast => {
+            bail!("--imatrix counts for nothing with --effort fast")
         }
-    })?;
-    progress.clear();
+        Some(path) => Some(Importance::read(&Gguf::open(path)?)?),
+    };
+    let cancel = interrupt::flag()?;
+    let mut told = Vec::new();
+    for (name, mix) in &mixes {
+        let output = output(request, name, mixes.len() > 1)?;
+        let mut progress = Progress::new();
+        progress.begin(format!("{} to {name}", request.input.display()));
+        let how = Quantising {
+            mix: *mix,
+            threads: request.threads,
+            allow_requantize: request.allow_requantize,
+            effort,
+            importance: importance.as_ref(),
+        };
+        let done = quantize(&source, &output, &how, &mut |done| {
+            progress.bytes(done.bytes, done.total_bytes);
+            match cancel.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        progress.clear();
+        if request.json {
+            told.push(describe(&done, &output, name, effort));
+        } else {
+            tell(&done, &output)?;
+        }
+    }
+    if request.json {
+        console::say(serde_json::to_string_pretty(&told)?)?;
+    }
+    Ok(DONE)
+}
+
+/// A mix by name, in any case.
+fn mix(wanted: &str) -> Result<(&'static str, Mix)> {
+    let found = Mix::all().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    found.ok_or_else(|| {
+        let known: Vec<&str> = Mix::all().map(|(name, _)| name).collect();
+        anyhow!("quantisation {wanted:?} cannot be written; one of {}", known.join(", "))
+    })
+}
+
+/// The file of a type: the output itself, or `SOURCE-TYPE.gguf` in it.
+fn output(request: &Request<'_>, name: &str, several: bool) -> Result<PathBuf> {
+    if !several {
+        return Ok(request.output.to_owned());
+    }
+    if request.output.is_file() {
+        bail!("{}: several types need a folder, and this is a file", request.output.display());
+    }
+    let stem = request.input.file_stem().context("the source has no name")?.to_string_lossy();
+    Ok(request.output.join(format!("{stem}-{name}.gguf")))
+}
+
+/// Every tensor that changed, then the file.
+fn tell(done: &Quantised, output: &Path) -> Result<()> {
+    let changed = || done.tensors.iter().filter(|tensor| tensor.format != tensor.from);
+    let width = changed().map(|tensor| tensor.name.len()).max().unwrap_or(0);
+    for tensor in changed() {
+        let relative = tensor.relative.map_or("all 0".into(), |r| format!("{:.3} %", r * 100.0));
+        let lost = match tensor.not_finite {
+            0 => String::new(),
+            n => format!("  {n} weights NaN or infinite in the source, left out of the error"),
+        };
+        console::say(format!(
+            "{:<width$}  {:<6}  rmse {:.4e}  relative {relative}{lost}",
+            tensor.name,
+            tensor.format.name(),
+            tensor.rmse
+        ))?;
+    }
     let share = done.bytes as f64 / done.source_bytes as f64 * 100.0;
     console::say(format!(
         "{} {} {} bytes, {share:.1} % of the source",
@@ -47,5 +118,28 @@ pub(crate) fn run(
         output.display(),
         done.bytes
     ))?;
-    Ok(DONE)
+    Ok(())
+}
+
+fn describe(done: &Quantised, output: &Path, name: &str, effort: Effort) -> serde_json::Value {
+    let tensors = done.tensors.iter().map(|tensor| {
+        json!({
+            "name": tensor.name,
+            "from": tensor.from.name(),
+            "format": tensor.format.name(),
+            "weights": tensor.weights,
+            "not_finite": tensor.not_finite,
+            "rmse": tensor.rmse,
+            "relative_rmse": tensor.relative,
+        })
+    });
+    json!({
+        "path": output.display().to_string(),
+        "type": name,
+        "effort": effort.name(),
+        "sha256": done.sha256,
+        "bytes": done.bytes,
+        "source_bytes": done.source_bytes,
+        "tensors": tensors.collect::<Vec<_>>(),
+    })
 }

@@ -51,12 +51,17 @@ impl Measuring<'_, '_, '_> {
         if facts.streamed_bytes == 0 {
             return Ok(Known::unavailable("the device streams no weights"));
         }
-        let bytes = working_set(facts, self.launch.options.sequences, tokens, depth);
+        let positions_read = match Model::open(&self.model.path) {
+            Ok(model) => model.positions_read(tokens, depth),
+            Err(error) => return Ok(Known::unavailable(error.to_string())),
+        };
+        let bytes = working_set(facts, self.launch.options.sequences, positions_read);
         let threads = facts.threads.value().copied();
         let reached = self.limit(child, test, Limit::Read { bytes }, threads)?;
         Ok(reached.map(|reached| Ceiling {
             bytes_per_second: reached.value,
             working_set_bytes: bytes,
+            positions_read: Some(positions_read),
             threads: reached.threads,
             how: Some(reached.how),
         }))
@@ -157,12 +162,11 @@ impl Measuring<'_, '_, '_> {
     }
 }
 
-/// The bytes one decode step streams: the weights once, and the keys and values of the mean depth.
-fn working_set(facts: &Facts, sequences: usize, tokens: usize, depth: usize) -> u64 {
-    let positions = depth as u128 + tokens as u128 / 2;
-    let held = (facts.context as u128 * facts.sequences as u128).max(1);
-    let kv = (u128::from(facts.kv_bytes) * positions).saturating_mul(sequences as u128) / held;
-    facts.streamed_bytes.saturating_add(u64::try_from(kv).unwrap_or(u64::MAX))
+/// The bytes one decode step streams: the weights once, and of each sequence the keys and values of the positions it reads.
+fn working_set(facts: &Facts, sequences: usize, positions_read: f64) -> u64 {
+    let held = (facts.context as f64 * facts.sequences as f64).max(1.0);
+    let kv = facts.kv_bytes as f64 * positions_read * sequences as f64 / held;
+    facts.streamed_bytes.saturating_add(kv as u64)
 }
 
 /// The arithmetic that a numerics class may run, first choice first. A device that has no units for halves computes them in
