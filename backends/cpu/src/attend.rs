@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use yardstick_model::arch::{Layer, QkNorm};
 
-use crate::attention::{self, Head, attend};
+use crate::attention::{self, Head, Partial, attend};
+use crate::cuts::{Cut, Cuts};
 use crate::engine::{Engine, Piece, Scratch};
 use crate::forward::Pass;
 use crate::kernels::TILE;
 use crate::kernels::activations::Forms;
-use crate::kv::value_width;
+use crate::kernels::elementwise::scale;
 use crate::mutants::Mutant;
 use crate::product::Job;
 use crate::weights::LayerWeights;
@@ -87,29 +88,14 @@ impl Pass<'_> {
                 }
             });
         }
-        // Tokens of a task, so that its rows fit; a wider group is cut in several.
-        let tokens = (attention::ROWS / group).max(1);
-        let parts = group.div_ceil(attention::ROWS);
-        let tasks = |piece: &Piece| piece.rows.len().div_ceil(tokens) * shape.kv_heads * parts;
-        self.member.share(self.step.pieces.iter().map(tasks).sum(), |mut task| {
-            for piece in &self.step.pieces {
-                let count = tasks(piece);
-                if task >= count {
-                    task -= count;
-                    continue;
-                }
-                let (part, task) = (task % parts, task / parts);
-                let (head, task) = (task % shape.kv_heads, task / shape.kv_heads);
-                // The last tokens see most: they go first.
-                let from = (piece.rows.len().div_ceil(tokens) - 1 - task) * tokens;
-                let rows = from..(from + tokens).min(piece.rows.len());
-                if single {
-                    self.store(at, piece, piece.rows.start, head);
-                }
-                let heads = part * attention::ROWS..((part + 1) * attention::ROWS).min(group);
-                self.attend(at, piece, rows, head, heads, &mut scratch.attention);
-                break;
+        let cuts = Cuts::new(&self.step.pieces, shape, self.member.threads());
+        self.member.share(cuts.tasks, |task| {
+            let cut = cuts.at(task);
+            let piece = &self.step.pieces[cut.piece];
+            if single && cut.newest {
+                self.store(at, piece, piece.rows.start, cut.head);
             }
+            self.attend(at, piece, &cut, &mut scratch.attention);
         });
     }
 
@@ -149,64 +135,104 @@ impl Pass<'_> {
         rotation.rotate(angles, head, mutation.is(Mutant::Rotary));
     }
 
-    /// `tokens` of a piece and the query `heads` of one group against the cache.
-    fn attend(
+    /// Some tokens of a piece and query heads of one group against the cache, or a part of it.
+    fn attend(&self, place: Place<'_>, piece: &Piece, cut: &Cut, scratch: &mut attention::Scratch) {
+        let Engine { isa, kv, partials, .. } = self.engine;
+        let Place { layer, shape, .. } = place;
+        let (key_dim, value_dim) = (shape.key_dim, shape.value_dim);
+        let at = Head {
+            kv: kv.layer(layer),
+            sequence: piece.sequence,
+            head: cut.head,
+            key_dim,
+            value_dim,
+            softcap: shape.softcap,
+        };
+        let rows = cut.tokens.len() * cut.heads.len();
+        self.queries(place, piece, cut, scratch);
+        let sees = |i: usize| {
+            let all = self.sees(shape, piece, cut.tokens.start + i / cut.heads.len());
+            all.start.max(cut.positions.start)..all.end.min(cut.positions.end)
+        };
+        // SAFETY: this head's keys and values were stored in an earlier phase, or by this task.
+        unsafe { attend(*isa, at, rows, sees, scratch) };
+        if cut.parts == 1 {
+            for i in 0..rows {
+                // SAFETY: this head of this row is this task's.
+                let out = unsafe { self.attended(place, piece, cut, i) };
+                out.copy_from_slice(scratch.finish(*isa, i, value_dim));
+            }
+            return;
+        }
+        let len = attention::ROWS * attention::partial_len(value_dim);
+        let slot = |task: usize| task * len..(task + 1) * len;
+        // SAFETY: this task's slot.
+        Partial(unsafe { partials.write(slot(cut.task)) }).keep(scratch, rows, value_dim);
+        if !self.engine.finished.is_last(cut.unit, cut.parts) {
+            return;
+        }
+        let first = cut.task - cut.part;
+        for i in 0..rows {
+            let row = i * attention::partial_len(value_dim);
+            let row = |part: usize| {
+                let at = slot(first + part).start + row;
+                // SAFETY: every part has been written, and this task was told after all of them.
+                unsafe { partials.read(at..at + attention::partial_len(value_dim)) }
+            };
+            // SAFETY: only the last of the parts writes this head of this row.
+            let out = unsafe { self.attended(place, piece, cut, i) };
+            attention::merge(*isa, (0..cut.parts).map(row), out);
+        }
+    }
+
+    /// Where the result of row i of a cut goes.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes it meanwhile.
+    #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
+    unsafe fn attended(&self, place: Place<'_>, piece: &Piece, cut: &Cut, i: usize) -> &mut [f32] {
+        let Place { shape, .. } = place;
+        let row = piece.rows.start + cut.tokens.start + i / cut.heads.len();
+        let head = cut.heads.start + i % cut.heads.len();
+        let at = (row * shape.heads + head) * shape.value_dim;
+        // SAFETY: the caller's.
+        unsafe { self.engine.attended.write(at..at + shape.value_dim) }
+    }
+
+    /// The queries of a cut, normalised, rotated and scaled, into the scratch.
+    fn queries(
         &self,
         place: Place<'_>,
         piece: &Piece,
-        tokens: Range<usize>,
-        kv_head: usize,
-        heads: Range<usize>,
+        cut: &Cut,
         scratch: &mut attention::Scratch,
     ) {
-        let Engine { isa, network, mutation, kv, .. } = self.engine;
-        let Place { layer, shape, weights } = place;
-        let stride: usize = shape.qkv_rows().iter().sum();
-        let (key_dim, value_dim) = (shape.key_dim, shape.value_dim);
-        let first_head = kv_head * (shape.heads / shape.kv_heads) + heads.start;
-        let temperature = network.model().architecture().temperature;
-        let rows = || tokens.clone().flat_map(|token| heads.clone().map(move |g| (token, g)));
-        for (i, (token, g)) in rows().enumerate() {
+        let Place { weights, shape, .. } = place;
+        let (stride, key_dim) = (shape.qkv_rows().iter().sum::<usize>(), shape.key_dim);
+        let temperature = self.engine.network.model().architecture().temperature;
+        let rows = cut.tokens.clone().flat_map(|t| cut.heads.clone().map(move |head| (t, head)));
+        for ((token, head), query) in rows.zip(scratch.queries.chunks_exact_mut(key_dim)) {
             let row = piece.rows.start + token;
-            let head = first_head + g - heads.start;
             let at = row * stride + head * key_dim;
-            let query = &mut scratch.queries[i * key_dim..(i + 1) * key_dim];
             // SAFETY: written in an earlier phase.
             query.copy_from_slice(unsafe { self.engine.qkv.read(at..at + key_dim) });
             self.norm_head(0, head, weights, shape, query);
             self.turn(shape, row, query);
             let hotter = temperature.map_or(1.0, |t| t.at(piece.position + token));
-            let factor = shape.attention_scale * hotter;
-            query.iter_mut().for_each(|q| *q *= factor);
+            scale(self.engine.isa, query, shape.attention_scale * hotter);
         }
-        let at = Head {
-            kv: kv.layer(layer),
-            sequence: piece.sequence,
-            head: kv_head,
-            key_dim,
-            value_dim,
-            softcap: shape.softcap,
-        };
+    }
+
+    /// The positions a token of a piece sees, its own last; the mutants miss the oldest, or see one too many.
+    fn sees(&self, shape: &Layer, piece: &Piece, token: usize) -> Range<usize> {
+        let mutation = self.engine.mutation;
         let newest = piece.position + piece.rows.len();
         let missed = usize::from(mutation.is(Mutant::WindowOldest) && newest > 1);
-        // The positions a row sees, its own last; the mutants miss the oldest, or see one too many.
-        let sees = |i: usize| {
-            let own = piece.position + tokens.start + i / heads.len() + 1;
-            let oldest = shape.window.map_or(0, |window| own.saturating_sub(window)) + missed;
-            let end = if mutation.is(Mutant::WindowNewest) { (own + 1).min(newest) } else { own };
-            // A row with nothing to see would divide by 0: the first position always sees itself.
-            oldest.min(own - 1)..end
-        };
-        // SAFETY: this head's keys and values were stored in an earlier phase, or by this task.
-        unsafe { attend(*isa, at, rows().count(), sees, scratch) };
-        let width = value_width(value_dim);
-        for (i, (token, g)) in rows().enumerate() {
-            let row = piece.rows.start + token;
-            let at = row * shape.heads * value_dim + (first_head + g - heads.start) * value_dim;
-            // SAFETY: this head of this row is this task's.
-            let out = unsafe { self.engine.attended.write(at..at + value_dim) };
-            out.copy_from_slice(&scratch.sums[i * width..i * width + value_dim]);
-        }
+        let own = piece.position + token + 1;
+        let oldest = shape.window.map_or(0, |window| own.saturating_sub(window)) + missed;
+        let end = if mutation.is(Mutant::WindowNewest) { (own + 1).min(newest) } else { own };
+        // A row with nothing to see would divide by 0: the first position always sees itself.
+        oldest.min(own - 1)..end
     }
 
     /// Attention's result back into the stream.

@@ -176,7 +176,7 @@ fn rotary() -> Embedding {
 }
 
 /// A layer of one head.
-fn layer(dim: usize) -> Layer {
+pub(crate) fn layer(dim: usize) -> Layer {
     Layer {
         heads: 1,
         kv_heads: 1,

@@ -9,6 +9,7 @@ use yardstick_model::arch::Layer;
 
 use crate::attention;
 use crate::buffer::Buffer;
+use crate::cuts::{Finished, most_parts};
 use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::integer::Panel;
 use crate::kernels::{FEW, Isa, TILE};
@@ -89,6 +90,11 @@ impl Sizes {
         }
     }
 
+    /// Floats of the widest partial result of attention.
+    fn partials(&self) -> usize {
+        attention::ROWS * attention::partial_len(self.value_dim)
+    }
+
     /// Bytes of buffers, inputs and the threads' work space; saturates.
     pub(crate) fn scratch_bytes(&self, threads: usize, forms: Forms, isa: Isa) -> u64 {
         let mixture = if self.experts > 0 { self.embedding + self.experts } else { 0 };
@@ -100,6 +106,7 @@ impl Sizes {
         let own = Rows::bytes(self.pairs.max(FEW), self.cols)
             + Panel::bytes(self.cols, forms.int8, forms.float || isa == Isa::Scalar)
             + attention::Scratch::bytes(self.key_dim, self.value_dim)
+            + (most_parts(1) * self.partials() * 4) as u64
             + (TILE * self.cols * 4) as u64;
         buffers
             .saturating_add(Tiles::bytes(self.rows, self.cols, forms))
@@ -132,6 +139,9 @@ pub(crate) struct Engine {
     pub(crate) mixture: Buffer<f32>,
     /// Input of many columns.
     pub(crate) tiles: Tiles,
+    /// Attention over parts of a context: (most_parts, ROWS, partial_len)
+    pub(crate) partials: Buffer<f32>,
+    pub(crate) finished: Finished,
     /// (rows wanted, vocab)
     pub(crate) logits: Buffer<f32>,
     /// One a thread, locked by it alone.
@@ -188,6 +198,8 @@ impl Engine {
             product: Buffer::zeroed(slots * sizes.embedding)?,
             mixture: Buffer::zeroed(mixed * sizes.embedding)?,
             tiles: Tiles::new(if rows > FEW { rows } else { 0 }, sizes.cols, forms)?,
+            partials: Buffer::zeroed(most_parts(threads) * sizes.partials())?,
+            finished: Finished::new(threads),
             logits: Buffer::zeroed(0)?,
             scratch: scratch.collect::<Result<_, Error>>()?,
             sizes,

@@ -7,7 +7,8 @@ use yardstick_model::arch::Layer;
 
 use crate::buffer::Buffer;
 use crate::kernels::Isa;
-use crate::kernels::float::{LINE, widen, widen_columns, widen_rows};
+pub(crate) use crate::kernels::float::LINE;
+use crate::kernels::float::{widen, widen_columns, widen_rows};
 
 /// Keys and values of all layers.
 pub(crate) struct Kv {
@@ -158,40 +159,69 @@ impl LayerKv {
         unsafe { self.values.put(at, 1, value, at / BLOCK) };
     }
 
-    /// Keys of the block of 16 positions that starts at `position`, as (key_dim, 16).
+    /// Keys of `lines` blocks of 16 positions, the first at `position`: (lines, key_dim, 16).
     ///
     /// # Safety
     /// Nobody writes them meanwhile.
-    pub(crate) unsafe fn keys<'a>(
-        &'a self,
-        isa: Isa,
+    pub(crate) unsafe fn keys(
+        &self,
         sequence: usize,
         head: usize,
         position: usize,
-        scratch: &'a mut [f32],
-    ) -> &'a [f32] {
+        lines: usize,
+    ) -> Elements<'_> {
+        assert!(position.is_multiple_of(LINE));
         let first = (sequence * self.kv_heads + head) * self.room + position;
         // SAFETY: not written (the caller).
-        unsafe { self.keys.read(isa, first * self.key_dim, self.key_dim * LINE, true, scratch) }
+        unsafe { self.keys.read(first * self.key_dim, lines * LINE * self.key_dim) }
     }
 
     /// Values of `count` positions from `position`, as (count, value_width).
     ///
     /// # Safety
     /// Nobody writes them meanwhile.
-    pub(crate) unsafe fn values<'a>(
-        &'a self,
-        isa: Isa,
+    pub(crate) unsafe fn values(
+        &self,
         sequence: usize,
         head: usize,
         position: usize,
         count: usize,
-        scratch: &'a mut [f32],
-    ) -> &'a [f32] {
+    ) -> Elements<'_> {
         let width = value_width(self.value_dim);
         let first = (sequence * self.kv_heads + head) * self.room + position;
         // SAFETY: not written (the caller).
-        unsafe { self.values.read(isa, first * width, count * width, false, scratch) }
+        unsafe { self.values.read(first * width, count * width) }
+    }
+}
+
+/// A piece of a cache as it is stored.
+#[derive(Clone, Copy)]
+pub(crate) enum Elements<'a> {
+    F32(&'a [f32]),
+    F16(&'a [u16]),
+    /// Values, and the scale of each 32 of a head.
+    Q8_0(&'a [i8], &'a [u16]),
+}
+
+impl<'a> Elements<'a> {
+    /// As f32: whole blocks of 16 keys (`columns`), or whole rows of values.
+    pub(crate) fn widen(self, isa: Isa, columns: bool, scratch: &'a mut [f32]) -> &'a [f32] {
+        match self {
+            Elements::F32(elements) => return elements,
+            Elements::F16(elements) => {
+                let scratch = &mut scratch[..elements.len()];
+                widen(isa, elements, scratch);
+                scratch
+            }
+            Elements::Q8_0(values, scales) => {
+                let scratch = &mut scratch[..values.len()];
+                match columns {
+                    true => widen_columns(isa, values, scales, scratch),
+                    false => widen_rows(isa, values, scales, scratch),
+                }
+                scratch
+            }
+        }
     }
 }
 
@@ -254,36 +284,19 @@ impl Store {
         }
     }
 
-    /// `len` elements from `at` on as f32: whole blocks of 16 keys (`columns`), or whole rows of values.
+    /// `len` elements from `at` on.
     ///
     /// # Safety
     /// Nobody writes the elements meanwhile.
-    unsafe fn read<'a>(
-        &'a self,
-        isa: Isa,
-        at: usize,
-        len: usize,
-        columns: bool,
-        scratch: &'a mut [f32],
-    ) -> &'a [f32] {
+    unsafe fn read(&self, at: usize, len: usize) -> Elements<'_> {
         // SAFETY: not written (the caller).
         unsafe {
             match self {
-                Store::F32(buffer) => buffer.read(at..at + len),
-                Store::F16(buffer) => {
-                    let scratch = &mut scratch[..len];
-                    widen(isa, buffer.read(at..at + len), scratch);
-                    scratch
-                }
+                Store::F32(buffer) => Elements::F32(buffer.read(at..at + len)),
+                Store::F16(buffer) => Elements::F16(buffer.read(at..at + len)),
                 Store::Q8_0 { values, scales } => {
-                    let scratch = &mut scratch[..len];
-                    let values = values.read(at..at + len);
                     let scales = scales.read(at / BLOCK..(at + len) / BLOCK);
-                    match columns {
-                        true => widen_columns(isa, values, scales, scratch),
-                        false => widen_rows(isa, values, scales, scratch),
-                    }
-                    scratch
+                    Elements::Q8_0(values.read(at..at + len), scales)
                 }
             }
         }

@@ -15,6 +15,7 @@ mod backend;
 pub mod bench;
 mod buffer;
 mod ceilings;
+mod cuts;
 mod engine;
 mod feed_forward;
 mod forward;

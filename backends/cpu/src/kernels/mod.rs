@@ -26,5 +26,6 @@ pub(crate) mod table;
 
 pub(crate) use isa::Isa;
 pub(crate) use multiply::{FEW, Input, Out, Weights, decode, multiply, task_rows};
+pub(crate) use quant::f16_to_f32;
 pub(crate) use quantise::TILE;
 pub(crate) use table::Kernel;

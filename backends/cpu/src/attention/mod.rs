@@ -1,0 +1,253 @@
+//! Attention of some rows of one key-value head: scores, softmax and weighted values over blocks of keys, with running
+//! maxima, so that memory does not grow with the context.
+//!
+//! The rows of a task are the query heads that share a key-value head, of one token (decode) or several (prefill): every key
+//! and value is read once for all of them. The kernels are written once over [`vector::Vector`].
+
+mod merge;
+mod softmax;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::ops::Range;
+
+pub(crate) use merge::{Partial, merge, partial_len};
+use softmax::{Running, fade_of, weigh};
+use tile::{Lines, Rows, product};
+use vector::{Element, Scalar, Vector};
+
+use crate::kernels::Isa;
+use crate::kernels::elementwise::{scale, soft_cap};
+use crate::kv::{Elements, LINE, LayerKv, value_width};
+
+/// Rows of a task at most: query heads of a group, of consecutive tokens. Eight tiles of six.
+pub(crate) const ROWS: usize = 48;
+/// Keys of a block.
+pub(crate) const KEYS: usize = 64;
+/// Rows up to which f16 is widened as it is read: with more it is widened once into scratch.
+const DIRECT: usize = 8;
+
+/// One thread's work space.
+pub(crate) struct Scratch {
+    /// Rotated and scaled queries: (ROWS, key_dim)
+    pub(crate) queries: Vec<f32>,
+    scores: Box<[[f32; KEYS]; ROWS]>,
+    /// Not yet divided by the totals: (ROWS, value_width)
+    pub(crate) sums: Vec<f32>,
+    /// A block widened: (KEYS / 16, key_dim, 16)
+    keys: Vec<f32>,
+    /// (KEYS, value_width)
+    values: Vec<f32>,
+    running: [Running; ROWS],
+    /// Positions each row sees.
+    sees: [(usize, usize); ROWS],
+}
+
+impl Scratch {
+    /// For heads up to these widths.
+    pub(crate) fn new(key_dim: usize, value_dim: usize) -> Scratch {
+        let value_width = value_width(value_dim);
+        Scratch {
+            queries: vec![0.0; ROWS * key_dim],
+            scores: Box::new([[0.0; KEYS]; ROWS]),
+            sums: vec![0.0; ROWS * value_width],
+            keys: vec![0.0; key_dim * KEYS],
+            values: vec![0.0; KEYS * value_width],
+            running: [Running::NONE; ROWS],
+            sees: [(0, 0); ROWS],
+        }
+    }
+
+    /// Bytes of that.
+    pub(crate) fn bytes(key_dim: usize, value_dim: usize) -> u64 {
+        let widths = (key_dim + value_width(value_dim)) as u64;
+        4 * (widths * (ROWS + KEYS) as u64 + (ROWS * (KEYS + 17)) as u64) + 16 * ROWS as u64
+    }
+
+    /// The result of a row, of values `value_dim` wide.
+    pub(crate) fn finish(&mut self, isa: Isa, row: usize, value_dim: usize) -> &[f32] {
+        let width = value_width(value_dim);
+        let sums = &mut self.sums[row * width..row * width + value_dim];
+        scale(isa, sums, 1.0 / self.running[row].total.iter().sum::<f32>());
+        sums
+    }
+}
+
+/// Where the keys are.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) kv: &'a LayerKv,
+    pub(crate) sequence: usize,
+    pub(crate) head: usize,
+    pub(crate) key_dim: usize,
+    pub(crate) value_dim: usize,
+    /// Scores become `cap * tanh(score / cap)`.
+    pub(crate) softcap: Option<f32>,
+}
+
+/// Row i of `scratch.queries` (`rows` of them) attends to the positions `sees(i)`, neither end falling with i; some row sees
+/// some. Its result is [`Scratch::finish`]'s, or a [`Partial`] one.
+///
+/// # Safety
+/// Nobody writes those keys and values meanwhile.
+pub(crate) unsafe fn attend(
+    isa: Isa,
+    at: Head<'_>,
+    rows: usize,
+    sees: impl Fn(usize) -> Range<usize>,
+    scratch: &mut Scratch,
+) {
+    assert!(0 < rows && rows <= ROWS);
+    let width = value_width(at.value_dim);
+    assert!(scratch.queries.len() >= rows * at.key_dim && scratch.sums.len() >= rows * width);
+    assert!(scratch.keys.len() >= KEYS * at.key_dim && scratch.values.len() >= KEYS * width);
+    for row in 0..rows {
+        let Range { start, end } = sees(row);
+        scratch.sees[row] = (start, end);
+        scratch.running[row] = Running::NONE;
+    }
+    scratch.sums[..rows * width].fill(0.0);
+    let (first, last) = (scratch.sees[0].0, scratch.sees[rows - 1].1);
+    // What nobody sees is not read.
+    for block in (first / KEYS * KEYS..last).step_by(KEYS) {
+        let count = (last - block).min(KEYS);
+        let lines = count.div_ceil(LINE);
+        // SAFETY: not written (the caller).
+        let (keys, values) = unsafe {
+            let keys = at.kv.keys(at.sequence, at.head, block, lines);
+            (keys, at.kv.values(at.sequence, at.head, block, count))
+        };
+        let Scratch { queries, scores, sums, keys: wide_keys, values: wide_values, .. } = scratch;
+        let Scratch { running, sees, .. } = scratch;
+        let work = Block { isa, at, rows, block, count, queries, sees };
+        let state = State { scores, sums, running };
+        match (keys, values) {
+            (Elements::F16(keys), Elements::F16(values)) if rows <= DIRECT => {
+                attend_block(&work, keys, values, state);
+            }
+            (Elements::F32(keys), Elements::F32(values)) => {
+                attend_block(&work, keys, values, state);
+            }
+            (keys, values) => {
+                let keys = keys.widen(isa, true, wide_keys);
+                let values = values.widen(isa, false, wide_values);
+                attend_block(&work, keys, values, state);
+            }
+        }
+    }
+}
+
+/// A block of keys and who looks at it.
+struct Block<'a> {
+    isa: Isa,
+    at: Head<'a>,
+    rows: usize,
+    /// Its first position, and how many it has.
+    block: usize,
+    count: usize,
+    queries: &'a [f32],
+    sees: &'a [(usize, usize); ROWS],
+}
+
+/// What a block changes.
+struct State<'a> {
+    scores: &'a mut [[f32; KEYS]; ROWS],
+    sums: &'a mut [f32],
+    running: &'a mut [Running; ROWS],
+}
+
+/// All rows against one block, with the vectors of an instruction set.
+fn attend_block<E: Element>(work: &Block<'_>, keys: &[E], values: &[E], state: State<'_>) {
+    let (lines, width) = (work.count.div_ceil(LINE), value_width(work.at.value_dim));
+    assert!(keys.len() >= lines * LINE * work.at.key_dim && values.len() >= work.count * width);
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn avx2<E: Element>(work: &Block<'_>, keys: &[E], values: &[E], state: State<'_>) {
+            // SAFETY: the features are enabled; the lengths were checked.
+            unsafe { tiles::<x86::Avx2, E>(work, keys, values, state) }
+        }
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+        fn avx512<E: Element>(work: &Block<'_>, keys: &[E], values: &[E], state: State<'_>) {
+            // SAFETY: as above.
+            unsafe { tiles::<x86::Avx512, E>(work, keys, values, state) }
+        }
+        match work.isa {
+            Isa::Scalar => {}
+            // SAFETY: the value proves the features.
+            Isa::Avx2(_) => return unsafe { avx2(work, keys, values, state) },
+            // SAFETY: the value proves the features.
+            Isa::Avx512Vnni(_) => return unsafe { avx512(work, keys, values, state) },
+        }
+    }
+    // SAFETY: plain Rust needs no features; the lengths were checked.
+    unsafe { tiles::<Scalar, E>(work, keys, values, state) }
+}
+
+/// Tile after tile of rows: scores, weights, and the weighted values added to the faded sums.
+///
+/// # Safety
+/// The features of `V`; keys, values and state are long enough.
+#[inline(always)]
+unsafe fn tiles<V: Vector, E: Element>(
+    work: &Block<'_>,
+    keys: &[E],
+    values: &[E],
+    state: State<'_>,
+) {
+    let Block { at, rows, block, count, .. } = *work;
+    let width = value_width(at.value_dim);
+    let (whole, most) = V::ROWS;
+    let tiles = if rows <= whole { 1 } else { rows.div_ceil(most) };
+    let queries = work.queries.as_ptr();
+    for tile in 0..tiles {
+        let (start, end) = (rows * tile / tiles, rows * (tile + 1) / tiles);
+        if work.sees[end - 1].1 <= block {
+            continue;
+        }
+        let mut fade = [1.0; 8];
+        // SAFETY: rows `start .. end` of every buffer are there; `scores` is (rows, KEYS).
+        unsafe {
+            let lines = count.div_ceil(LINE);
+            let line = at.key_dim * LINE;
+            let (data, n) = (keys.as_ptr(), at.key_dim);
+            let next = data.wrapping_add(KEYS * n);
+            let w = Lines { data, n, lines, line, step: LINE, next };
+            let x = Rows {
+                x: queries.add(start * at.key_dim),
+                x_row: at.key_dim,
+                out: state.scores.as_mut_ptr().add(start).cast(),
+                out_row: KEYS,
+                rows: end - start,
+                fade: std::ptr::null(),
+            };
+            product::<V, E>(&w, &x);
+            for (i, row) in (start..end).enumerate() {
+                let scores = &mut state.scores[row];
+                if let Some(cap) = at.softcap {
+                    soft_cap(work.isa, scores, cap);
+                }
+                let (from, to) = work.sees[row];
+                let from = from.saturating_sub(block).min(count);
+                let to = to.saturating_sub(block).min(count).max(from);
+                fade[i] = weigh::<V>(scores, from, to, &mut state.running[row]);
+            }
+            let (data, lines) = (values.as_ptr(), width / LINE);
+            let next = data.wrapping_add(KEYS * width);
+            let w = Lines { data, n: count, lines, line: LINE, step: width, next };
+            let x = Rows {
+                x: state.scores.as_ptr().add(start).cast(),
+                x_row: KEYS,
+                out: state.sums.as_mut_ptr().add(start * width),
+                out_row: width,
+                rows: end - start,
+                fade: fade.as_ptr(),
+            };
+            product::<V, E>(&w, &x);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Sixteen f32 as one value: what the attention kernels are written with, once for every instruction set.
+//!
+//! An implementation is only used inside a function that enables its features, after the proof that the processor has them.
+
+/// Sixteen lanes of f32.
+///
+/// # Safety
+/// Every method needs the processor features of the implementation; pointers are good for 16 elements.
+pub(super) trait Vector: Copy {
+    /// Rows of the tallest tile, and of the tallest where there are more rows than that.
+    const ROWS: (usize, usize);
+
+    /// Lines of 16 side by side in a tile of so many rows, a power of two: as many as registers hold.
+    fn lines(rows: usize) -> usize;
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    /// From f16 bits.
+    unsafe fn load_half(from: *const u16) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self + a * b`
+    unsafe fn fma(self, a: Self, b: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    /// `other` where they do not compare.
+    unsafe fn max(self, other: Self) -> Self;
+    /// Zero in every lane where `x` is below `limit`.
+    unsafe fn zero_below(self, x: Self, limit: Self) -> Self;
+    /// 2^n of `n + ROUND`, n a whole number between -126 and 127.
+    unsafe fn power_of_two(self) -> Self;
+    unsafe fn largest(self) -> f32;
+}
+
+/// Adding it to a number below 2^22 rounds to a whole number, which then stands in the low bits.
+pub(super) const ROUND: f32 = 12_582_912.0;
+
+/// e^x to within 2 units in the last place for x up to 88; 0 below -87.3.
+///
+/// # Safety
+/// The features of `V`.
+#[inline(always)]
+pub(super) unsafe fn exp<V: Vector>(x: V) -> V {
+    // 2^n e^r with |r| <= ln 2 / 2; ln 2 in two parts (Cody and Waite); a minimax polynomial for e^r (Cephes).
+    const POLYNOMIAL: [f32; 6] =
+        [1.987_569_2e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
+    // SAFETY: the caller's.
+    unsafe {
+        let least = V::splat(-87.3);
+        // The second operand when they do not compare: NaN stays NaN.
+        let clamped = least.max(x);
+        let round = V::splat(ROUND);
+        let shifted = round.fma(clamped, V::splat(std::f32::consts::LOG2_E));
+        let n = shifted.add(V::splat(-ROUND));
+        let r = clamped.fma(n, V::splat(-0.693_359_4)).fma(n, V::splat(2.121_944_4e-4));
+        let mut p = V::splat(POLYNOMIAL[0]);
+        for factor in &POLYNOMIAL[1..] {
+            p = V::splat(*factor).fma(p, r);
+        }
+        let p = r.add(V::splat(1.0)).fma(p, r.mul(r));
+        p.mul(shifted.power_of_two()).zero_below(x, least)
+    }
+}
+
+/// What keys and values are stored as.
+pub(super) trait Element: Copy {
+    /// Read straight from the cache, so what comes next is worth fetching ahead; f32 mostly comes from scratch.
+    const STREAMED: bool;
+
+    /// # Safety
+    /// As [`Vector`]'s.
+    unsafe fn load<V: Vector>(from: *const Self) -> V;
+}
+
+impl Element for f32 {
+    const STREAMED: bool = false;
+
+    #[inline(always)]
+    unsafe fn load<V: Vector>(from: *const f32) -> V {
+        // SAFETY: the caller's.
+        unsafe { V::load(from) }
+    }
+}
+
+/// f16 bits.
+impl Element for u16 {
+    const STREAMED: bool = true;
+
+    #[inline(always)]
+    unsafe fn load<V: Vector>(from: *const u16) -> V {
+        // SAFETY: the caller's.
+        unsafe { V::load_half(from) }
+    }
+}
+
+/// Asks for the cache line of an address, good or not.
+#[inline(always)]
+pub(super) fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; SSE is part of every x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// Plain Rust.
+#[derive(Clone, Copy)]
+pub(super) struct Scalar([f32; 16]);
+
+impl Scalar {
+    #[inline(always)]
+    fn zip(self, other: Scalar, f: impl Fn(f32, f32) -> f32) -> Scalar {
+        Scalar(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+impl Vector for Scalar {
+    const ROWS: (usize, usize) = (4, 4);
+
+    #[inline(always)]
+    fn lines(_: usize) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Scalar {
+        Scalar([x; 16])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Scalar {
+        // SAFETY: 16 elements (the caller).
+        Scalar(unsafe { from.cast::<[f32; 16]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Scalar {
+        // SAFETY: 16 elements (the caller).
+        let half = unsafe { from.cast::<[u16; 16]>().read_unaligned() };
+        Scalar(half.map(crate::kernels::f16_to_f32))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: 16 elements (the caller).
+        unsafe { to.cast::<[f32; 16]>().write_unaligned(self.0) };
+    }
+
+    #[inline(always)]
+    unsafe fn fma(self, a: Scalar, b: Scalar) -> Scalar {
+        Scalar(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Scalar) -> Scalar {
+        self.zip(other, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Scalar) -> Scalar {
+        self.zip(other, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Scalar) -> Scalar {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    unsafe fn zero_below(self, x: Scalar, limit: Scalar) -> Scalar {
+        let low = x.zip(limit, |x, limit| if x < limit { 0.0 } else { 1.0 });
+        self.zip(low, |value, keep| if keep == 0.0 { 0.0 } else { value })
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Scalar {
+        let bits = |x: f32| x.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
+        Scalar(self.0.map(|x| f32::from_bits(bits(x))))
+    }
+
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        self.0.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    }
+}

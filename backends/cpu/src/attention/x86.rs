@@ -1,0 +1,195 @@
+//! Sixteen f32 in one register of AVX-512, or in two of AVX2.
+
+use std::arch::x86_64::*;
+
+use super::vector::{ROUND, Vector};
+
+/// One 64-byte register: AVX-512 F.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(__m512);
+
+// Every block below is sound as the trait says: the features are enabled where it is inlined, the pointers are good.
+impl Vector for Avx512 {
+    /// Six rows of four lines are 24 sums, with the lines 28 of 32 registers.
+    const ROWS: (usize, usize) = (8, 6);
+
+    #[inline(always)]
+    fn lines(rows: usize) -> usize {
+        if rows > 6 { 2 } else { 4 }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Avx512 {
+        // SAFETY: see above.
+        Avx512(unsafe { _mm512_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Avx512 {
+        // SAFETY: see above.
+        Avx512(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Avx512 {
+        // SAFETY: see above.
+        Avx512(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see above.
+        unsafe { _mm512_storeu_ps(to, self.0) };
+    }
+
+    #[inline(always)]
+    unsafe fn fma(self, a: Avx512, b: Avx512) -> Avx512 {
+        // SAFETY: see above.
+        Avx512(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Avx512) -> Avx512 {
+        // SAFETY: see above.
+        Avx512(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Avx512) -> Avx512 {
+        // SAFETY: see above.
+        Avx512(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Avx512) -> Avx512 {
+        // SAFETY: see above.
+        Avx512(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn zero_below(self, x: Avx512, limit: Avx512) -> Avx512 {
+        // SAFETY: see above.
+        unsafe {
+            let keep = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x.0, limit.0);
+            Avx512(_mm512_maskz_mov_ps(keep, self.0))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Avx512 {
+        // SAFETY: see above.
+        unsafe {
+            let less = _mm512_set1_epi32(127_i32.wrapping_sub(ROUND.to_bits() as i32));
+            let bits = _mm512_add_epi32(_mm512_castps_si512(self.0), less);
+            Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(bits)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+}
+
+/// Two 32-byte registers: AVX2, FMA and F16C.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(__m256, __m256);
+
+// As above.
+impl Vector for Avx2 {
+    /// Six rows of one line are 12 sums, with the line 14 of 16 registers.
+    const ROWS: (usize, usize) = (6, 6);
+
+    #[inline(always)]
+    fn lines(_: usize) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Avx2 {
+        // SAFETY: see above.
+        let x = unsafe { _mm256_set1_ps(x) };
+        Avx2(x, x)
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Avx2 {
+        // SAFETY: see above.
+        unsafe { Avx2(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Avx2 {
+        // SAFETY: see above.
+        unsafe {
+            let [low, high] = [from, from.add(8)].map(|from| _mm_loadu_si128(from.cast()));
+            Avx2(_mm256_cvtph_ps(low), _mm256_cvtph_ps(high))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see above.
+        unsafe {
+            _mm256_storeu_ps(to, self.0);
+            _mm256_storeu_ps(to.add(8), self.1);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fma(self, a: Avx2, b: Avx2) -> Avx2 {
+        // SAFETY: see above.
+        unsafe { Avx2(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Avx2) -> Avx2 {
+        // SAFETY: see above.
+        unsafe { Avx2(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Avx2) -> Avx2 {
+        // SAFETY: see above.
+        unsafe { Avx2(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Avx2) -> Avx2 {
+        // SAFETY: see above.
+        unsafe { Avx2(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn zero_below(self, x: Avx2, limit: Avx2) -> Avx2 {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm256_cmp_ps::<_CMP_LT_OQ>(x.0, limit.0);
+            let high = _mm256_cmp_ps::<_CMP_LT_OQ>(x.1, limit.1);
+            Avx2(_mm256_andnot_ps(low, self.0), _mm256_andnot_ps(high, self.1))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Avx2 {
+        // SAFETY: see above.
+        unsafe {
+            let less = _mm256_set1_epi32(127_i32.wrapping_sub(ROUND.to_bits() as i32));
+            let bits = |x| _mm256_add_epi32(_mm256_castps_si256(x), less);
+            let power = |x| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(bits(x)));
+            Avx2(power(self.0), power(self.1))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let both = _mm256_max_ps(self.0, self.1);
+            let four = _mm_max_ps(_mm256_castps256_ps128(both), _mm256_extractf128_ps::<1>(both));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+}
