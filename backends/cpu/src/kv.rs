@@ -207,7 +207,7 @@ impl<'a> Elements<'a> {
     /// As f32: whole blocks of 16 keys (`columns`), or whole rows of values.
     pub(crate) fn widen(self, isa: Isa, columns: bool, scratch: &'a mut [f32]) -> &'a [f32] {
         match self {
-            Elements::F32(elements) => return elements,
+            Elements::F32(elements) => elements,
             Elements::F16(elements) => {
                 let scratch = &mut scratch[..elements.len()];
                 widen(isa, elements, scratch);

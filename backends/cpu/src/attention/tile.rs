@@ -1,5 +1,6 @@
 //! The one product of attention: rows of scalars times lines of 16, the sums in registers. Scores are queries times keys
 //! (lines of 16 positions), results are weights times values (lines of 16 of a head).
+#![allow(clippy::needless_range_loop, reason = "rows and lines are indexed as in the formula")]
 
 use super::vector::{Element, Vector, prefetch};
 
