@@ -58,8 +58,29 @@ pub struct Profile {
 pub struct OperationTime {
     /// Name, GGUF's where there is one: `attn_q`, `ffn_down`.
     pub name: String,
+    /// The layer it belongs to; `None` outside of them, or where layers are not told apart.
+    #[serde(default)]
+    pub layer: Option<usize>,
     /// How often it ran.
     pub calls: u64,
     /// Total time.
     pub nanoseconds: u64,
+    /// Bytes it had to read from memory in all: weights and KV cache.
+    #[serde(default = "untold")]
+    pub bytes: Known<u64>,
+    /// Multiplications and additions in all.
+    #[serde(default = "untold")]
+    pub operations: Known<u64>,
+}
+
+impl OperationTime {
+    /// An operation of which only the time is known.
+    pub fn timed(name: impl Into<String>, calls: u64, nanoseconds: u64) -> OperationTime {
+        let (bytes, operations) = (untold(), untold());
+        OperationTime { name: name.into(), layer: None, calls, nanoseconds, bytes, operations }
+    }
+}
+
+fn untold() -> Known<u64> {
+    Known::unavailable("the backend does not say")
 }
