@@ -7,7 +7,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use yardstick_model::preset::{self, Check, PresetRef};
-use yardstick_model::quantize::{Effort, Error, Mix, Quantised, Quantising, quantize};
+use yardstick_model::quantize::{
+    Effort, Error, Importance, Mix, Quantised, Quantising, Sums, quantize,
+};
 use yardstick_model::{Format, Gguf, Model};
 
 fn tiny(mix: &str, cache: &Path) -> PathBuf {
@@ -106,5 +108,69 @@ fn the_search_writes_the_same_bytes_with_any_threads_less_error_and_tells_it_per
                 assert!((0.001..0.5).contains(&relative), "{name} {best:?}");
             }
         }
+    }
+}
+
+/// Squared errors of a tensor, each column's times how much it counts.
+fn weighted_error(source: &Gguf, file: &Path, name: &str, importance: &[f32]) -> f64 {
+    let file = Gguf::open(file).unwrap();
+    let values = |gguf: &Gguf| {
+        let tensor = gguf.tensor(name).unwrap();
+        let mut values = vec![0.0; tensor.weights()];
+        tensor.format.decode(gguf.bytes(tensor), &mut values);
+        values
+    };
+    let columns = importance.iter().cycle();
+    let pairs = values(source).into_iter().zip(values(&file)).zip(columns);
+    pairs.map(|((x, y), &w)| f64::from(w) * f64::from(x - y).powi(2)).sum()
+}
+
+#[test]
+fn importances_lower_the_errors_that_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Gguf::open(&tiny("F32", folder.path())).unwrap();
+    let name = "blk.1.attn_q.weight";
+    // Columns that matter from a hundredth to a hundred times the usual, without an order.
+    let activations: Vec<f32> =
+        (0..256).map(|i| 10.0_f32.powf((i * 89 % 256) as f32 / 128.0 - 1.0)).collect();
+    let counts: Vec<f32> = activations.iter().map(|x| x * x).collect();
+    let mut sums = Sums::default();
+    sums.add(name, 0, 1, 256, &activations);
+    let matrix = folder.path().join("i.gguf");
+    sums.write(&matrix, "made up", 1, 1).unwrap();
+    let importance = Importance::open(&matrix).unwrap();
+    for (mix, least) in [
+        ("Q4_0", 0.9),
+        ("Q4_1", 0.9),
+        ("Q5_0", 0.9),
+        ("Q5_1", 0.9),
+        ("Q8_0", 0.95),
+        ("Q2_K", 0.9),
+        ("Q3_K_S", 0.9),
+        ("Q4_K_S", 0.9),
+        ("Q5_K_S", 0.9),
+        ("Q6_K", 0.95),
+        ("IQ4_NL", 0.9),
+    ] {
+        let run = |importance, out: &Path| {
+            let how = Quantising {
+                mix: Mix::from_name(mix).unwrap(),
+                threads: 2,
+                allow_requantize: false,
+                effort: Effort::Best,
+                importance,
+            };
+            quantize(&source, out, &how, &mut |_| ControlFlow::Continue(())).unwrap()
+        };
+        let (plain, weighted) = (folder.path().join("p.gguf"), folder.path().join("w.gguf"));
+        run(None, &plain);
+        let told = run(Some(&importance), &weighted);
+        let steered: Vec<&str> =
+            told.tensors.iter().filter(|t| t.weighted).map(|t| t.name.as_str()).collect();
+        assert_eq!(steered, [name], "{mix}");
+        let [without, with] =
+            [&plain, &weighted].map(|file| weighted_error(&source, file, name, &counts));
+        println!("{mix}: weighted squared error {:.3} of that without", with / without);
+        assert!(with <= least * without, "{mix}: {with:e}, without {without:e}");
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn flag() -> Result<Arc<AtomicBool>> {
         if set.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        console::tell("\ninterrupted: keeping what was measured (again to leave at once)");
+        console::tell("\ninterrupted: keeping what is complete (again to leave at once)");
     })
     .context("cannot watch for Ctrl-C")?;
     Ok(flag)

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::from(verbs::DONE),
         Err(error) => {
             console::tell(format!("error: {}", console::words(&error)));
-            ExitCode::from(verbs::USAGE)
+            ExitCode::from(if was_stopped(&error) { verbs::INTERRUPTED } else { verbs::USAGE })
         }
     }
 }
@@ -65,4 +65,13 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Ctrl-C while a model was written.
+fn was_stopped(error: &anyhow::Error) -> bool {
+    use yardstick_model::{preset, quantize};
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(quantize::Error::Stopped))
+            || matches!(cause.downcast_ref(), Some(preset::Error::Write(quantize::Error::Stopped)))
+    })
 }

@@ -65,7 +65,7 @@ pub enum Error {
         problem: String,
     },
     /// Whoever was told of the progress asked to stop.
-    #[error("stopped on request; nothing was written")]
+    #[error("stopped on request; no unfinished file is left")]
     Stopped,
 }
 

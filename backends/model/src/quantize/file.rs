@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::importance::Matched;
 use super::output::Output;
 use super::stream::{self, CHUNK_WEIGHTS, Errors, How, Progress, Rows, Stretch, Tell};
 use super::{Effort, Error, Importance, Mix, Network};
@@ -47,6 +48,8 @@ pub struct Quality {
     pub from: Format,
     /// The format it was given.
     pub format: Format,
+    /// Whether importances steered its encoder.
+    pub weighted: bool,
     /// Weights.
     pub weights: u64,
     /// Weights that are NaN or infinite in the source, left out of the errors.
@@ -67,6 +70,7 @@ pub fn quantize(
     tell: &mut Tell<'_>,
 ) -> Result<Quantised, Error> {
     check_source(source, out, how)?;
+    let importance = how.importance.map(|importance| importance.of(source)).transpose()?;
     let network = Network { importance: how.importance.is_some(), ..network(source)? };
     let mut header = Header::new(out.display().to_string());
     header.copy_metadata(source);
@@ -82,7 +86,7 @@ pub fn quantize(
     let bytes = header.file_bytes()?;
     let mut output = Output::create(out, bytes)?;
     let mut errors = vec![Errors::default(); stretches.len()];
-    let rows = Decoded { source, importance: how.importance };
+    let rows = Decoded { source, importance: importance.as_ref() };
     match write_measured(header, &stretches, &rows, how, &mut output, &mut errors, tell) {
         Ok(()) => {}
         Err(error) => return Err(output.explain(error)),
@@ -91,8 +95,12 @@ pub fn quantize(
     let sha256 = output.sync()?;
     output.commit()?;
     let sums = source.tensors().iter().zip(&stretches).zip(&errors);
-    let tensors =
-        sums.map(|((tensor, stretch), errors)| quality(tensor, stretch, errors)).collect();
+    let tensors = sums.map(|((tensor, stretch), errors)| {
+        let known = importance.as_ref().is_some_and(|i| i.knows(&tensor.name));
+        let weighted = known && stretch.format.searches(how.effort);
+        Quality { weighted, ..quality(tensor, stretch, errors) }
+    });
+    let tensors = tensors.collect();
     Ok(Quantised { sha256, bytes, source_bytes: source.file_bytes() as u64, tensors })
 }
 
@@ -103,6 +111,7 @@ fn quality(tensor: &TensorInfo, stretch: &Stretch, errors: &Errors) -> Quality {
         name: tensor.name.clone(),
         from: tensor.format,
         format: stretch.format,
+        weighted: false,
         weights,
         not_finite: errors.not_finite,
         rmse: (errors.error / counted as f64).sqrt(),
@@ -230,9 +239,6 @@ fn check_source(source: &Gguf, out: &Path, how: &Quantising) -> Result<(), Error
     {
         return Err(Error::SameFile { path: path() });
     }
-    if let Some(importance) = how.importance {
-        importance.check(source)?;
-    }
     let full = |format| matches!(format, Format::F32 | Format::F16 | Format::BF16);
     match source.tensors().iter().find(|tensor| !full(tensor.format)) {
         Some(tensor) if !how.allow_requantize => Err(Error::Requantising {
@@ -247,7 +253,7 @@ fn check_source(source: &Gguf, out: &Path, how: &Quantising) -> Result<(), Error
 /// The rows of a file's tensors as f32, and how much their columns count.
 struct Decoded<'a> {
     source: &'a Gguf,
-    importance: Option<&'a Importance>,
+    importance: Option<&'a Matched>,
 }
 
 impl Rows for Decoded<'_> {

@@ -4,16 +4,19 @@ mod error;
 mod file;
 pub(crate) mod hash;
 mod importance;
+mod legacy;
 mod mix;
 mod output;
 mod stream;
+mod sums;
 
 pub use crate::format::Effort;
 pub use error::Error;
 pub use file::{Quality, Quantised, Quantising, network, quantize};
-pub use importance::{Importance, Sums};
+pub use importance::Importance;
 pub use mix::{Mix, Network};
 pub use stream::{Progress, Tell};
+pub use sums::Sums;
 
 pub(crate) use file::{seventy, write, write_to};
 pub(crate) use output::Output;

@@ -56,7 +56,7 @@ pub(crate) enum ModelAction {
         /// best: search the least error; fast: what presets are written with
         #[arg(long, default_value = "best", value_parser = ["fast", "best"])]
         effort: String,
-        /// Importance matrix (GGUF), as llama.cpp's imatrix writes it
+        /// Importance matrix, as model imatrix or llama.cpp's imatrix writes it (GGUF, or the older .dat)
         #[arg(long, value_name = "FILE")]
         imatrix: Option<PathBuf>,
         /// Threads [default: every core]

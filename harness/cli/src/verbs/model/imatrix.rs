@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
 use yardstick_model::Model;
+use yardstick_model::quantize::Error;
 use yardstick_model::tokenizer::{Encoding, Tokenizer};
 
 use super::tokenize::input;
@@ -46,7 +47,7 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
         }
     })?;
     if cancel.load(Ordering::Relaxed) {
-        bail!("stopped on request; nothing was written");
+        return Err(Error::Stopped.into());
     }
     let count = u32::try_from(chunks.len()).context("too many chunks")?;
     let done = sums.write(request.out, &source, count, request.chunk)?;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
@@ -27,25 +27,24 @@ pub(crate) struct Request<'a> {
     pub(crate) json: bool,
 }
 
+/// A type's name, its mix, and the file it goes into.
+type Target = (&'static str, Mix, PathBuf);
+
 /// Quantises the source into every type, each file whole or not at all.
 pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
-    let mixes = request.types.iter().map(|name| mix(name)).collect::<Result<Vec<_>>>()?;
+    let targets = targets(request)?;
     let effort = Effort::ALL.into_iter().find(|effort| effort.name() == request.effort);
     let effort = effort.context("--effort is fast or best")?;
     let source = Gguf::open(request.input)?;
     let importance = match request.imatrix {
-        None => None,
         Some(_) if effort == Effort::Fast => {
             bail!("--imatrix counts for nothing with --effort fast")
         }
-        Some(path) => Some(Importance::read(&Gguf::open(path)?)?),
+        path => path.map(Importance::open).transpose()?,
     };
     let cancel = interrupt::flag()?;
     let mut told = Vec::new();
-    for (name, mix) in &mixes {
-        let output = output(request, name, mixes.len() > 1)?;
-        let mut progress = Progress::new();
-        progress.begin(format!("{} to {name}", request.input.display()));
+    let done = targets.iter().try_for_each(|(name, mix, output)| {
         let how = Quantising {
             mix: *mix,
             threads: request.threads,
@@ -53,24 +52,52 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
             effort,
             importance: importance.as_ref(),
         };
-        let done = quantize(&source, &output, &how, &mut |done| {
-            progress.bytes(done.bytes, done.total_bytes);
-            match cancel.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        })?;
-        progress.clear();
-        if request.json {
-            told.push(describe(&done, &output, name, effort));
-        } else {
-            tell(&done, &output)?;
+        let done = one(&source, output, &how, &format!("to {name}"), &cancel)?;
+        match request.json {
+            true => told.push(describe(&done, output, name, effort)),
+            false => tell(&done, output, request.imatrix)?,
         }
-    }
-    if request.json {
+        anyhow::Ok(())
+    });
+    // What was written before an error is told all the same.
+    if request.json && (done.is_ok() || !told.is_empty()) {
         console::say(serde_json::to_string_pretty(&told)?)?;
     }
-    Ok(DONE)
+    done.map(|()| DONE)
+}
+
+/// One file, with progress, until it is done or Ctrl-C.
+fn one(
+    source: &Gguf,
+    output: &Path,
+    how: &Quantising<'_>,
+    what: &str,
+    cancel: &AtomicBool,
+) -> Result<Quantised> {
+    let mut progress = Progress::new();
+    progress.begin(format!("{} {what}", source.path().display()));
+    let done = quantize(source, output, how, &mut |done| {
+        progress.bytes(done.bytes, done.total_bytes);
+        match cancel.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    progress.clear();
+    Ok(done?)
+}
+
+/// What is to be written, all of it checked before anything is.
+fn targets(request: &Request<'_>) -> Result<Vec<Target>> {
+    let mut targets: Vec<Target> = Vec::new();
+    for wanted in &request.types {
+        let (name, mix) = mix(wanted)?;
+        if targets.iter().any(|(other, ..)| *other == name) {
+            bail!("{name} is asked for twice");
+        }
+        targets.push((name, mix, output(request, name, request.types.len() > 1)?));
+    }
+    Ok(targets)
 }
 
 /// A mix by name, in any case.
@@ -95,7 +122,7 @@ fn output(request: &Request<'_>, name: &str, several: bool) -> Result<PathBuf> {
 }
 
 /// Every tensor that changed, then the file.
-fn tell(done: &Quantised, output: &Path) -> Result<()> {
+fn tell(done: &Quantised, output: &Path, imatrix: Option<&Path>) -> Result<()> {
     let changed = || done.tensors.iter().filter(|tensor| tensor.format != tensor.from);
     let width = changed().map(|tensor| tensor.name.len()).max().unwrap_or(0);
     for tensor in changed() {
@@ -104,8 +131,12 @@ fn tell(done: &Quantised, output: &Path) -> Result<()> {
             0 => String::new(),
             n => format!("  {n} weights NaN or infinite in the source, left out of the error"),
         };
+        let unweighted = match imatrix.is_some() && !tensor.weighted {
+            true => "  without importances",
+            false => "",
+        };
         console::say(format!(
-            "{:<width$}  {:<6}  rmse {:.4e}  relative {relative}{lost}",
+            "{:<width$}  {:<6}  rmse {:.4e}  relative {relative}{unweighted}{lost}",
             tensor.name,
             tensor.format.name(),
             tensor.rmse
@@ -127,6 +158,7 @@ fn describe(done: &Quantised, output: &Path, name: &str, effort: Effort) -> serd
             "name": tensor.name,
             "from": tensor.from.name(),
             "format": tensor.format.name(),
+            "weighted": tensor.weighted,
             "weights": tensor.weights,
             "not_finite": tensor.not_finite,
             "rmse": tensor.rmse,
