@@ -1,12 +1,14 @@
 //! Models: GGUF reading and writing, quantisation formats, architectures, tokenizers and presets. Runs nothing.
 
 pub mod arch;
+pub mod convert;
 pub mod format;
 pub mod gguf;
 mod model;
 pub mod preset;
 pub mod quantize;
 pub mod safetensors;
+pub mod source;
 pub mod tokenizer;
 
 pub use arch::Architecture;

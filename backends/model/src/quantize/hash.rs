@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -24,13 +25,27 @@ pub(crate) fn hex_of(bytes: &[u8]) -> String {
 
 /// The hash of a whole file.
 pub(crate) fn hex_of_file(path: &Path) -> io::Result<String> {
+    let hash = hex_of_file_telling(path, &mut |_| ControlFlow::Continue(()))?;
+    Ok(hash.unwrap_or_default())
+}
+
+/// As [`hex_of_file`]; `tell` hears of the bytes read and may stop it.
+pub(crate) fn hex_of_file_telling(
+    path: &Path,
+    tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> io::Result<Option<String>> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
+    let (mut buffer, mut done) = (vec![0; 1 << 20], 0);
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(hash)),
-            n => hash.update(&buffer[..n]),
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(Some(hex(hash)));
+        }
+        hash.update(&buffer[..n]);
+        done += n as u64;
+        if tell(done).is_break() {
+            return Ok(None);
         }
     }
 }

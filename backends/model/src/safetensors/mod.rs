@@ -18,3 +18,5 @@ pub use dtype::Dtype;
 pub use file::{Safetensors, View};
 pub use header::{Entry, MAX_HEADER_BYTES, MAX_TENSORS};
 pub use write::encode;
+
+pub(crate) use checkpoint::read_limited;

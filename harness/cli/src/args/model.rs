@@ -92,6 +92,22 @@ pub(crate) enum ModelAction {
         #[arg(long, value_parser = threads)]
         threads: Option<usize>,
     },
+    /// Convert a checkpoint (config.json and safetensors, as on Hugging Face) to a GGUF file
+    Convert {
+        /// Its folder
+        folder: PathBuf,
+        /// The result
+        output: PathBuf,
+        /// F32, F16, BF16, or a quantisation, chosen fast (model quantize searches) [default: as most weights are stored]
+        #[arg(long, value_name = "TYPE")]
+        r#type: Option<String>,
+        /// A LoRA adapter to merge: PEFT's folder or a GGUF file
+        #[arg(long, value_name = "PATH")]
+        lora: Option<PathBuf>,
+        /// Threads [default: every core]
+        #[arg(long, value_parser = threads)]
+        threads: Option<usize>,
+    },
     /// Print the token ids of a text
     Tokenize {
         /// A file with a tokenizer

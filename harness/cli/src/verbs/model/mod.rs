@@ -1,5 +1,6 @@
-//! `yardstick model`: write, list, inspect and quantise models, tokenize text, and write logits.
+//! `yardstick model`: write, list, inspect, quantise and convert models, tokenize text, and write logits.
 
+mod convert;
 mod detokenize;
 mod imatrix;
 mod inspect;
@@ -61,6 +62,10 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
                 chunks: chunks.unwrap_or(usize::MAX),
                 threads: *threads,
             })
+        }
+        ModelAction::Convert { folder, output, r#type, lora, threads } => {
+            let threads = threads.unwrap_or_else(models::cores);
+            convert::run(folder, output, r#type.as_deref(), lora.as_deref(), threads)
         }
         ModelAction::Tokenize { model, text_file, no_bos, special, json } => {
             let how = Encoding { ends: !no_bos, control: *special };

@@ -101,7 +101,7 @@ fn targets(request: &Request<'_>) -> Result<Vec<Target>> {
 }
 
 /// A mix by name, in any case.
-fn mix(wanted: &str) -> Result<(&'static str, Mix)> {
+pub(crate) fn mix(wanted: &str) -> Result<(&'static str, Mix)> {
     let found = Mix::all().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
     found.ok_or_else(|| {
         let known: Vec<&str> = Mix::all().map(|(name, _)| name).collect();

@@ -1,0 +1,134 @@
+//! A folder to a GGUF file: read, planned, then streamed, whole or not at all.
+
+use std::path::Path;
+
+use super::assemble::Assemblies;
+use super::config::Config;
+use super::lora::Lora;
+use super::metadata;
+use super::plan::Planner;
+use super::tokenizer::{self, Text};
+use crate::Format;
+use crate::gguf::Header;
+use crate::quantize::{self, Error, Mix, Network, Output, Stretch, Tell};
+use crate::safetensors::{Checkpoint, Dtype};
+
+/// How to convert.
+#[derive(Clone, Copy, Debug)]
+pub struct Converting<'a> {
+    /// Which tensor gets which format; `None`: the format most weights of the checkpoint have.
+    pub mix: Option<Mix>,
+    /// A LoRA adapter that is merged: PEFT's folder or a GGUF file.
+    pub lora: Option<&'a Path>,
+    /// Threads that encode.
+    pub threads: usize,
+}
+
+/// A file that was written.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// GGUF's `general.architecture`.
+    pub architecture: String,
+    /// The mix of formats.
+    pub mix: Mix,
+    /// Targets of the adapter that was merged.
+    pub merged: usize,
+    /// Oddities that do no harm, and why the file's tokenizer is missing where it is.
+    pub notes: Vec<String>,
+}
+
+/// Converts a checkpoint into a new file, whole or not at all. Memory stays at a few MiB a thread beside the maps of the
+/// checkpoint. `tell` hears of the progress and may stop it.
+pub fn convert(
+    folder: &Path,
+    out: &Path,
+    how: &Converting<'_>,
+    tell: &mut Tell<'_>,
+) -> Result<Converted, Error> {
+    let config = Config::of_folder(folder, "config.json")?;
+    let source = metadata::source(&config)?;
+    let checkpoint = Checkpoint::open(folder)?;
+    let lora = how.lora.map(Lora::open).transpose()?;
+    let mut header = Header::new(out.display().to_string());
+    let shape = metadata::set(&mut header, source, &config)?;
+    let planner = Planner::new(source, &config, &checkpoint, &shape, lora.as_ref());
+    let planned = planner.plan(&header)?;
+    let text = tokenizer::set(&mut header, folder, &config)?;
+    let mix = how.mix.unwrap_or_else(|| usual(&checkpoint));
+    describe(&mut header, folder, mix, lora.is_some());
+    let (mut stretches, mut assemblies) = (Vec::new(), Vec::new());
+    let network = Network {
+        layers: shape.layers as usize,
+        tied_head: !planned.iter().any(|tensor| tensor.spec.part == "output.weight"),
+        ..header_network(&header)?
+    };
+    for tensor in planned {
+        let (cols, rows) = (tensor.spec.shape[0], tensor.spec.shape[1..].iter().product());
+        let format = mix.format_of(&tensor.spec.name, &tensor.spec.shape, &network);
+        header.tensor(&tensor.spec.name, format, &tensor.spec.shape)?;
+        stretches.push(Stretch { format, cols, rows });
+        assemblies.push((tensor.assembly, cols));
+    }
+    let bytes = header.file_bytes()?;
+    let output = Output::create(out, bytes)?;
+    let rows = Assemblies(assemblies);
+    let mut output = quantize::write(header, &stretches, &rows, how.threads, output, tell)?;
+    checkpoint.check_unchanged()?;
+    let sha256 = output.sync()?;
+    output.commit()?;
+    let mut notes = checkpoint.warnings().to_vec();
+    notes.extend(text);
+    let (architecture, merged) =
+        (source.architecture.to_owned(), lora.map_or(0, |lora| lora.len()));
+    Ok(Converted { sha256, bytes, architecture, mix, merged, notes })
+}
+
+impl Text {
+    /// What to tell whoever converts.
+    fn note(self) -> Vec<String> {
+        match self {
+            Text::Complete(notes) => notes,
+            Text::Missing(reason) => vec![format!("no tokenizer: {reason}; texts cannot be read")],
+        }
+    }
+}
+
+impl IntoIterator for Text {
+    type Item = String;
+    type IntoIter = std::vec::IntoIter<String>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.note().into_iter()
+    }
+}
+
+/// What a quantiser must know, read back from the metadata.
+fn header_network(header: &Header) -> Result<Network, Error> {
+    let gguf = crate::Gguf::from_bytes("metadata", header.encode()?.0)?;
+    quantize::network(&gguf)
+}
+
+/// The format most bytes of the checkpoint have.
+fn usual(checkpoint: &Checkpoint) -> Mix {
+    let bytes = |dtype: Dtype| -> usize {
+        checkpoint.tensors().filter(|t| t.dtype == dtype).map(|t| t.bytes.len()).sum()
+    };
+    let kinds = [(Dtype::F32, Format::F32), (Dtype::F16, Format::F16), (Dtype::BF16, Format::BF16)];
+    let most = kinds.into_iter().max_by_key(|kind| bytes(kind.0));
+    Mix::Plain(most.map_or(Format::F32, |kind| kind.1))
+}
+
+fn describe(header: &mut Header, folder: &Path, mix: Mix, merged: bool) {
+    let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let name = name.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned());
+    header.set("general.type", "model");
+    header.set("general.name", name);
+    if merged {
+        header.set("general.description", "a LoRA adapter was merged when it was converted");
+    }
+    header.set("general.file_type", mix.file_type());
+    header.set("general.quantization_version", 2_u32);
+}
