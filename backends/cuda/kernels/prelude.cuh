@@ -33,6 +33,19 @@ DEVICE u16 to_f16(float value) {
     return bits;
 }
 
+// Over the lanes of a warp, for all of them.
+DEVICE float warp_sum(float x) {
+#pragma unroll
+    for (u32 step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(ALL_LANES, x, step);
+    return x;
+}
+
+DEVICE float warp_max(float x) {
+#pragma unroll
+    for (u32 step = WARP / 2; step > 0; step /= 2) x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, step));
+    return x;
+}
+
 // D += A B of 16 x 8 x 16 in bf16 with f32 sums; fragments as PTX's mma.m16n8k16 lays them out.
 DEVICE void mma_bf16(float d[4], const u32 a[4], const u32 b[2]) {
 #if __CUDA_ARCH__ >= 800
@@ -102,18 +115,6 @@ DEVICE u32 lane_id() { return threadIdx.x % WARP; }
 DEVICE u32 warp_id() { return threadIdx.x / WARP; }
 DEVICE u32 least(u32 a, u32 b) { return a < b ? a : b; }
 DEVICE u32 parts(u32 whole, u32 part) { return (whole + part - 1) / part; }
-
-DEVICE float warp_sum(float x) {
-#pragma unroll
-    for (u32 step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(ALL_LANES, x, step);
-    return x;
-}
-
-DEVICE float warp_max(float x) {
-#pragma unroll
-    for (u32 step = WARP / 2; step > 0; step /= 2) x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, step));
-    return x;
-}
 
 // The sum over a block of THREADS threads, for all of them. `room` is shared memory for one number a warp.
 template <u32 THREADS>

@@ -109,10 +109,10 @@ DEVICE void eight_of(const Stage<INT8, FLOAT>& stage, const Input& in, u32 r, u3
 template <bool INT8, bool FLOAT>
 DEVICE void fill(Stage<INT8, FLOAT>& stage, const Input& in, u32 first, u32 count) {
     __syncthreads();
-    u32 all = ROWS * count * 4;
-    for (u32 base = 0; base < all; base += THREADS) {
-        // Lanes beyond the end take part in the exchanges.
-        u32 at = least(base + threadIdx.x, all - 1), r = at / (count * 4), u = at / 4 % count, p = at % 4;
+    u32 all = ROWS * count;
+    for (u32 base = 0; base < all; base += THREADS / 4) {
+        // Threads beyond the end take part in the exchanges: they make the last unit again.
+        u32 at = least(base + threadIdx.x / 4, all - 1), r = at / count, u = at % count, p = threadIdx.x % 4;
         float x[8];
         eight_of(stage, in, r, (first + u) * 32 + p * 8, x);
         if constexpr (FLOAT) {

@@ -4,9 +4,18 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod cache;
+mod footprint;
+mod forward;
 pub mod kernels;
 pub mod machine;
 mod nvidia;
+mod prefill;
+pub mod repack;
+mod scratch;
+mod session;
+mod weights;
+mod words;
 
 pub use backend::Cuda;
 pub use nvidia::nvrtc;

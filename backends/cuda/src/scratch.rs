@@ -1,0 +1,199 @@
+//! The buffers a forward pass works in, all in one allocation: how large each is and where it lies.
+
+use yardstick_api::{Error, Options};
+use yardstick_model::Architecture;
+
+use crate::footprint::{product, sum};
+use crate::machine::Driver;
+
+/// Rows whose logits are computed together.
+pub(crate) const HEAD_ROWS: usize = 16;
+/// Tokens generated between two looks of the host.
+pub(crate) const CHAIN: usize = 16;
+/// Parts of a context that are attended to side by side, at most.
+const MOST_PARTS: usize = 32;
+/// Positions of a part at least: `TILE` of the kernels.
+const TILE: usize = 64;
+/// Query heads a block attends for: `GROUP` of the kernel.
+pub(crate) const GROUP: usize = 8;
+/// Blocks of 256 threads a processor has room for.
+const RESIDENT: usize = 4;
+
+/// Bytes of every buffer.
+pub(crate) struct Sizes {
+    bytes: [u64; BUFFERS],
+    pub(crate) rows: usize,
+}
+
+const BUFFERS: usize = 22;
+
+/// Addresses of the buffers, all f32 unless it says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scratch {
+    /// (rows, embedding): the stream before and after attention.
+    pub(crate) x: [u64; 2],
+    /// (rows, embedding)
+    pub(crate) y: u64,
+    /// (rows, heads * key_dim)
+    pub(crate) q: u64,
+    /// (rows, kv_heads * key_dim)
+    pub(crate) k: u64,
+    /// (rows, kv_heads * value_dim)
+    pub(crate) v: u64,
+    /// (rows, heads * value_dim)
+    pub(crate) attended: u64,
+    /// (rows, width)
+    pub(crate) h: u64,
+    /// (rows, embedding, padded), bf16: what tensor cores read.
+    pub(crate) x_half: u64,
+    /// (rows, heads * value_dim or width, padded), bf16
+    pub(crate) h_half: u64,
+    /// (HEAD_ROWS, vocab)
+    pub(crate) logits: u64,
+    /// (HEAD_ROWS, blocks)
+    pub(crate) best_value: u64,
+    /// (HEAD_ROWS, blocks), u32
+    pub(crate) best_index: u64,
+    /// (rows, heads, parts, 2 + value_dim)
+    pub(crate) partial: u64,
+    /// (rows, kv_heads * groups), u32
+    pub(crate) counters: u64,
+    /// (rows), u32
+    pub(crate) tokens: u64,
+    /// (rows), u32
+    pub(crate) positions: u64,
+    /// (rows), u32
+    pub(crate) sequences: u64,
+    /// (rows), u32: rows whose logits are wanted.
+    pub(crate) chosen: u64,
+    /// (tiles, 2), u32: first rows and counts of tiles of one sequence.
+    pub(crate) tiles: u64,
+    /// (sequences), u32: steps of a chain.
+    pub(crate) steps: u64,
+    /// (CHAIN, sequences), u32
+    pub(crate) ids: u64,
+}
+
+impl Sizes {
+    pub(crate) fn new(
+        architecture: &Architecture,
+        options: &Options,
+        context: usize,
+        processors: u32,
+    ) -> Sizes {
+        let rows = options.chunk.min(context.saturating_mul(options.sequences));
+        let rows = rows.max(options.sequences);
+        let layers = &architecture.layers;
+        let most = |of: &dyn Fn(&yardstick_model::arch::Layer) -> u64| {
+            layers.iter().map(of).max().unwrap_or(0)
+        };
+        let float = |width: u64| (rows as u64).saturating_mul(width).saturating_mul(4);
+        let half = |width: u64| {
+            let padded = width.saturating_add(31) / 32 * 32;
+            (rows as u64).saturating_mul(padded).saturating_mul(2)
+        };
+        let wide = architecture.embedding as u64;
+        let attended = most(&|l| product(&[l.heads, l.value_dim]));
+        let width = most(&|l| l.ffn.width as u64);
+        let blocks = blocks(architecture.vocab.div_ceil(2), processors) as u64;
+        let head_rows = HEAD_ROWS.max(options.sequences) as u64;
+        let partial = most(&|l| {
+            let groups = groups(l.heads, l.kv_heads);
+            let parts = most_parts(rows, context, groups, processors);
+            product(&[l.heads, l.value_dim.saturating_add(2)]).saturating_mul(parts)
+        });
+        let ids = product(&[CHAIN, options.sequences]);
+        let bytes = [
+            float(wide),
+            float(wide),
+            float(wide),
+            float(most(&|l| product(&[l.heads, l.key_dim]))),
+            float(most(&|l| product(&[l.kv_heads, l.key_dim]))),
+            float(most(&|l| product(&[l.kv_heads, l.value_dim]))),
+            float(attended),
+            float(width),
+            half(wide),
+            half(attended.max(width)),
+            head_rows.saturating_mul(architecture.vocab as u64).saturating_mul(4),
+            head_rows.saturating_mul(blocks).saturating_mul(4),
+            head_rows.saturating_mul(blocks).saturating_mul(4),
+            partial.saturating_mul(4),
+            float(most(&|l| product(&[l.kv_heads, groups(l.heads, l.kv_heads)]))),
+            float(1),
+            float(1),
+            float(1),
+            float(1),
+            float(2),
+            product(&[options.sequences, 4]),
+            ids.saturating_mul(4),
+        ];
+        Sizes { bytes: bytes.map(aligned), rows }
+    }
+
+    /// All of them.
+    pub(crate) fn bytes(&self) -> u64 {
+        sum(self.bytes.into_iter())
+    }
+
+    /// Allocates them.
+    pub(crate) fn allocate(&self, driver: &mut dyn Driver) -> Result<Scratch, Error> {
+        let mut next = driver.allocate(self.bytes())?;
+        let a = self.bytes.map(|bytes| {
+            next += bytes;
+            next - bytes
+        });
+        Ok(Scratch {
+            x: [a[0], a[1]],
+            y: a[2],
+            q: a[3],
+            k: a[4],
+            v: a[5],
+            attended: a[6],
+            h: a[7],
+            x_half: a[8],
+            h_half: a[9],
+            logits: a[10],
+            best_value: a[11],
+            best_index: a[12],
+            partial: a[13],
+            counters: a[14],
+            tokens: a[15],
+            positions: a[16],
+            sequences: a[17],
+            chosen: a[18],
+            tiles: a[19],
+            steps: a[20],
+            ids: a[21],
+        })
+    }
+}
+
+/// Every buffer begins at a multiple of 256 bytes.
+fn aligned(bytes: u64) -> u64 {
+    bytes.saturating_add(255) / 256 * 256
+}
+
+/// Groups of query heads that share a key head.
+pub(crate) fn groups(heads: usize, kv_heads: usize) -> usize {
+    (heads / kv_heads.max(1)).div_ceil(GROUP)
+}
+
+/// Blocks that compute so many pairs of rows: eight a block, and no more than are resident at once.
+pub(crate) fn blocks(pairs: usize, processors: u32) -> usize {
+    pairs.div_ceil(8).clamp(1, (processors as usize).max(1) * RESIDENT)
+}
+
+/// Parts into which a context is cut for `rows` rows, so that every processor has something to do.
+pub(crate) fn parts(rows: usize, context: usize, blocks: usize, processors: u32) -> usize {
+    let wanted = 2 * processors as usize / (rows * blocks).max(1);
+    wanted.clamp(1, context.div_ceil(TILE).clamp(1, MOST_PARTS))
+}
+
+/// The most rows times parts of any call with at most so many rows; one part needs no room.
+fn most_parts(rows: usize, context: usize, groups: usize, processors: u32) -> u64 {
+    let some = (1..=rows.min(2 * processors as usize)).map(|rows| match parts(rows, context, groups, processors) {
+        1 => 0,
+        parts => (rows * parts) as u64,
+    });
+    some.max().unwrap_or(0)
+}
