@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs system packages, where they are missing and this user may.
-# usage: ci/setup.sh needed    what ci/check.sh uses: a C compiler, rustfmt and clippy, Chromium
+# usage: ci/setup.sh needed    what ci/check.sh uses: C and C++ compilers, rustfmt and clippy, Chromium, NVRTC (no GPU needed)
 #        ci/setup.sh optional  also what ci/nightly.sh uses: qemu-user
 # exit: 0 all there, 1 something essential is missing, 3 something optional is missing
 set -euo pipefail
@@ -25,14 +25,25 @@ install() {
     fi
 }
 
+# NVIDIA's run-time compiler, into the tools folder, for the tests of the CUDA kernels: it is neither shipped nor linked.
+nvrtc() {
+    local tools=${CARGO_TARGET_DIR:-target}/tools/nvrtc version=13.5.37
+    [ -e "$tools/nvidia_cuda_nvrtc-$version.dist-info" ] && return
+    have python3 && python3 -m pip --version >/dev/null 2>&1 || { echo "missing: pip, to fetch nvidia-cuda-nvrtc"; return 1; }
+    rm -rf "$tools"
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$tools" "nvidia-cuda-nvrtc==$version"
+}
+
 case ${1:-} in needed | optional) ;; *) sed -n '2,5p' "$0"; exit 2 ;; esac
+status=0
 have cargo || { echo "missing: cargo; install Rust from https://rustup.rs"; exit 1; }
 have cc || install gcc || exit 1
+have g++ || install g++ || status=3
 for component in rustfmt clippy; do
     cargo "${component#rust}" --version >/dev/null 2>&1 || rustup component add "$component" || exit 1
 done
-status=0
 have chromium chromium-browser google-chrome || install chromium || status=3
+nvrtc || status=3
 if [ "$1" = optional ]; then
     have qemu-x86_64-static || install qemu-user-static || status=3
 fi

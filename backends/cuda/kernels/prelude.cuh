@@ -64,6 +64,15 @@ DEVICE void mma_f16(float d[4], const u32 a[4], const u32 b[2]) {
 #endif
 }
 
+// As mma_bf16, of 16 x 8 x 32 in 8 bits with 32-bit sums.
+DEVICE void mma_int8(int d[4], const u32 a[4], const u32 b[2]) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
 // Four 8 x 8 matrices of 16-bit elements; lanes 8 i to 8 i + 7 give the addresses of the rows of matrix i, in shared memory.
 DEVICE void load_matrices(u32 out[4], const void* row) {
     u32 address = (u32)__cvta_generic_to_shared(row);

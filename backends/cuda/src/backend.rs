@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use yardstick_api::{
-    Backend, Device, DeviceKind, DeviceStatus, Error, Footprint, Numerics, Options, Profile, Session,
-    Unsupported,
+    Backend, Device, DeviceKind, DeviceStatus, Error, Footprint, Known, Limit, Numerics, Options,
+    Profile, Reached, Session, Unsupported,
 };
 use yardstick_model::arch::Requirement;
 use yardstick_model::{Format, Model, ModelInfo};
 
 use crate::cache::Cache;
+use crate::ceilings;
 use crate::footprint::footprint;
 use crate::forward::Engine;
 use crate::machine::{Gpu, Machine};
@@ -89,11 +90,11 @@ impl Backend for Cuda {
         let mut driver = self.machine.open(ordinal)?;
         let free = driver.free_bytes()?;
         footprint.fit(&free.into())?;
-        let (architecture, context) = (model.architecture(), options.context_of(model.architecture()));
+        let (architecture, context) =
+            (model.architecture(), options.context_of(model.architecture()));
         let by = options.rotary_context.unwrap_or(context);
         let weights = Weights::load(&mut *driver, model, context, by)?;
-        let cache =
-            Cache::new(&mut *driver, architecture, options.sequences, context, options.kv)?;
+        let cache = Cache::new(&mut *driver, architecture, options.sequences, context, options.kv)?;
         let sizes = Sizes::new(architecture, options, context, gpu.processors);
         let scratch = sizes.allocate(&mut *driver)?;
         let matrices = gpu.has_bf16_matrices() && options.numerics != Some(Numerics::F32);
@@ -111,6 +112,16 @@ impl Backend for Cuda {
         };
         session.prepare()?;
         Ok(Box::new(session))
+    }
+
+    fn ceiling(&self, device: &Device, limit: Limit, _: Option<usize>) -> Known<Reached> {
+        let (ordinal, gpu) = match self.find(&device.id) {
+            Ok(found) => found,
+            Err(refusal) => return Known::unavailable(refusal.reason),
+        };
+        let driver = self.machine.open(ordinal).map_err(|error| error.to_string());
+        let reached = driver.and_then(|mut driver| ceilings::measure(&mut *driver, &gpu, limit));
+        reached.map_or_else(Known::unavailable, Known::Value)
     }
 }
 
@@ -165,10 +176,14 @@ fn check_model(model: &ModelInfo, options: &Options) -> Result<(), Unsupported> 
             }
             Some(packed) if !packed.is_dense() && exact(options) => {
                 let reason = format!("{name} is multiplied with activations in 8 bits only");
-                return Err(Unsupported::new(reason, "ask for a8, or use F16, BF16 or F32 weights"));
+                return Err(Unsupported::new(
+                    reason,
+                    "ask for a8, or use F16, BF16 or F32 weights",
+                ));
             }
             Some(_) if !options.repack => {
-                let reason = "weights are re-laid into planes, which cannot be turned off".to_owned();
+                let reason =
+                    "weights are re-laid into planes, which cannot be turned off".to_owned();
                 return Err(Unsupported::new(reason, "allow repacking"));
             }
             Some(_) => {}

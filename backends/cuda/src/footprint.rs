@@ -27,7 +27,8 @@ pub(crate) fn footprint(model: &ModelInfo, options: &Options, processors: u32) -
 
 fn copied(model: &ModelInfo, context: usize) -> u64 {
     let architecture = &model.architecture;
-    let matrices = sum(model.formats.iter().map(|&(format, bytes)| held(architecture, format, bytes)));
+    let matrices =
+        sum(model.formats.iter().map(|&(format, bytes)| held(architecture, format, bytes)));
     let in_matrices = sum(model.formats.iter().map(|&(_, bytes)| bytes));
     // Norms and biases become f32, from at least a byte a value.
     let vectors = model.tensor_bytes.saturating_sub(in_matrices).saturating_mul(4);

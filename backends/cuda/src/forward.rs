@@ -85,13 +85,30 @@ impl Program<'_> {
             self.attend(i, shape)?;
             let post = weights.post.map(|post| post[0]);
             let cols = shape.heads * shape.value_dim;
-            self.add("attn_output", &weights.output, self.scratch.attended, cols, before, after, post)?;
+            self.add(
+                "attn_output",
+                &weights.output,
+                self.scratch.attended,
+                cols,
+                before,
+                after,
+                post,
+            )?;
 
             // The feed-forward block, of the same stream where both blocks run side by side
-            let (source, norm) = weights.ffn_norm.map_or((before, weights.attn_norm), |n| (after, n));
+            let (source, norm) =
+                weights.ffn_norm.map_or((before, weights.attn_norm), |n| (after, n));
             self.gate_up(shape, weights, source, norm)?;
             let post = weights.post.map(|post| post[1]);
-            self.add("ffn_down", &weights.down, self.scratch.h, shape.ffn.width, after, before, post)?;
+            self.add(
+                "ffn_down",
+                &weights.down,
+                self.scratch.h,
+                shape.ffn.width,
+                after,
+                before,
+                post,
+            )?;
         }
         Ok(self)
     }
@@ -206,11 +223,12 @@ impl Program<'_> {
         let scratch = self.scratch;
         let [keys, values] = self.cache.layer(layer);
         let of_heads = shape.kv_heads * groups(shape.heads, shape.kv_heads);
-        let parts = parts(self.rows, self.cache.lengths.context(), of_heads, self.driver.gpu().processors);
-        let mut arguments = [scratch.q, keys, values, scratch.positions, scratch.sequences]
-            .map(Address)
-            .to_vec();
-        arguments.extend([count(self.cache.lengths.context()), count(self.cache.lengths.sequences())]);
+        let parts =
+            parts(self.rows, self.cache.lengths.context(), of_heads, self.driver.gpu().processors);
+        let mut arguments =
+            [scratch.q, keys, values, scratch.positions, scratch.sequences].map(Address).to_vec();
+        arguments
+            .extend([count(self.cache.lengths.context()), count(self.cache.lengths.sequences())]);
         arguments.extend(shape_arguments(shape));
         arguments.extend([
             count(shape.window.unwrap_or(0).min(u32::MAX as usize)),

@@ -14,14 +14,17 @@ const PRELUDE: &[&str] = &[
 pub const KERNELS: &[(&str, &str)] = &[
     ("argmax", include_str!("../kernels/argmax.cu")),
     ("attend", include_str!("../kernels/attend.cu")),
+    ("barrier", include_str!("../kernels/barrier.cu")),
     ("embed", include_str!("../kernels/embed.cu")),
     ("flash", include_str!("../kernels/flash.cu")),
     ("gate_up", include_str!("../kernels/gate_up.cu")),
     ("head", include_str!("../kernels/head.cu")),
     ("matmul", include_str!("../kernels/matmul.cu")),
     ("normalise", include_str!("../kernels/normalise.cu")),
+    ("peak", include_str!("../kernels/peak.cu")),
     ("project", include_str!("../kernels/project.cu")),
     ("qkv", include_str!("../kernels/qkv.cu")),
+    ("read", include_str!("../kernels/read.cu")),
     ("rotate", include_str!("../kernels/rotate.cu")),
 ];
 

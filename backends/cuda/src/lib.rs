@@ -5,6 +5,7 @@
 
 mod backend;
 mod cache;
+mod ceilings;
 mod footprint;
 mod forward;
 pub mod kernels;

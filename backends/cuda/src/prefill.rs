@@ -136,7 +136,12 @@ impl Program<'_> {
     ) -> Result<(), Error> {
         let scale = self.architecture.residual_scale;
         let Some(weights) = post else {
-            return self.matmul(name, x, product, Outcome::Add { residual: before, scale, out: after });
+            return self.matmul(
+                name,
+                x,
+                product,
+                Outcome::Add { residual: before, scale, out: after },
+            );
         };
         let (y, cols) = (self.scratch.y, self.architecture.embedding);
         self.matmul(name, x, product, Outcome::Add { residual: 0, scale: 1.0, out: y })?;

@@ -175,9 +175,8 @@ fn blocks(format: Format, block: &[u8], at: usize, planes: &mut Planes) {
         Format::Q8_0 => eight_bits(&block[2..34], &block[..2], at, planes),
         Format::IQ4_NL => {
             let value = |code: u8| iq4_nl::VALUES[usize::from(code)] as u8;
-            let codes: [u8; 32] = std::array::from_fn(|j| {
-                value(block[2 + j % 16] >> (j / 16 * 4) & 15)
-            });
+            let codes: [u8; 32] =
+                std::array::from_fn(|j| value(block[2 + j % 16] >> (j / 16 * 4) & 15));
             eight_bits(&codes, &block[..2], at, planes);
         }
         Format::Q4_K | Format::Q5_K => k_affine(format == Format::Q5_K, block, at, planes),

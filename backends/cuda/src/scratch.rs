@@ -17,7 +17,7 @@ const TILE: usize = 64;
 /// Query heads a block attends for: `GROUP` of the kernel.
 pub(crate) const GROUP: usize = 8;
 /// Blocks of 256 threads a processor has room for.
-const RESIDENT: usize = 4;
+pub(crate) const RESIDENT: usize = 4;
 
 /// Bytes of every buffer.
 pub(crate) struct Sizes {
@@ -191,9 +191,11 @@ pub(crate) fn parts(rows: usize, context: usize, blocks: usize, processors: u32)
 
 /// The most rows times parts of any call with at most so many rows; one part needs no room.
 fn most_parts(rows: usize, context: usize, groups: usize, processors: u32) -> u64 {
-    let some = (1..=rows.min(2 * processors as usize)).map(|rows| match parts(rows, context, groups, processors) {
-        1 => 0,
-        parts => (rows * parts) as u64,
+    let some = (1..=rows.min(2 * processors as usize)).map(|rows| {
+        match parts(rows, context, groups, processors) {
+            1 => 0,
+            parts => (rows * parts) as u64,
+        }
     });
     some.max().unwrap_or(0)
 }

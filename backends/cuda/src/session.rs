@@ -88,10 +88,7 @@ impl CudaSession {
                     found.calls += 1;
                     found.nanoseconds += nanoseconds;
                 }
-                None => {
-                    let name = launch.name.to_owned();
-                    profile.operations.push(OperationTime { name, calls: 1, nanoseconds });
-                }
+                None => profile.operations.push(OperationTime::timed(launch.name, 1, nanoseconds)),
             }
         }
         Ok(())
@@ -188,7 +185,8 @@ impl Session for CudaSession {
             return Ok(());
         }
         let tokens: Vec<[Token; 1]> = first.iter().map(|&(_, token)| [token]).collect();
-        let spans = first.iter().zip(&tokens).map(|(&(sequence, _), tokens)| Span { sequence, tokens });
+        let spans =
+            first.iter().zip(&tokens).map(|(&(sequence, _), tokens)| Span { sequence, tokens });
         let spans: Vec<Span<'_>> = spans.collect();
         let batch = Batch { spans: &spans, rows: Rows::All };
         let lengths = &self.engine.cache.lengths;
@@ -264,9 +262,9 @@ impl CudaSession {
         notes.insert("chained tokens".into(), Known::Value(chain));
         notes.insert("processors".into(), Known::Value(gpu.processors.to_string()));
         let ignored = self.engine.model.architecture().ignored.iter().enumerate();
-        notes.extend(ignored.map(|(i, text)| {
-            (format!("ignored key {}", i + 1), Known::Value(text.clone()))
-        }));
+        notes.extend(
+            ignored.map(|(i, text)| (format!("ignored key {}", i + 1), Known::Value(text.clone()))),
+        );
         notes
     }
 }

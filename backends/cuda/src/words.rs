@@ -14,7 +14,9 @@ pub(crate) fn kernel(format: Format) -> (String, String) {
         Some(packed) if packed.name() == format.name() => {
             "16-byte planes, dp4a with activations in 8 bits".to_owned()
         }
-        Some(packed) => format!("16-byte planes of {}, dp4a with activations in 8 bits", packed.name()),
+        Some(packed) => {
+            format!("16-byte planes of {}, dp4a with activations in 8 bits", packed.name())
+        }
     };
     (format.name().to_owned(), words)
 }
@@ -23,9 +25,14 @@ pub(crate) fn kernel(format: Format) -> (String, String) {
 pub(crate) fn streamed(engine: &Engine) -> u64 {
     let bytes = |matrix: &Matrix| matrix.format.bytes(matrix.rows, matrix.cols);
     let of = |product: &Product| bytes(&product.matrix);
-    let layers: u64 = engine.weights.layers.iter().map(|layer| {
-        let ffn = layer.gate.iter().chain([&layer.up, &layer.down]);
-        layer.qkv.iter().chain([&layer.output]).chain(ffn).map(of).sum::<u64>()
-    }).sum();
+    let layers: u64 = engine
+        .weights
+        .layers
+        .iter()
+        .map(|layer| {
+            let ffn = layer.gate.iter().chain([&layer.up, &layer.down]);
+            layer.qkv.iter().chain([&layer.output]).chain(ffn).map(of).sum::<u64>()
+        })
+        .sum();
     layers + of(&engine.weights.head)
 }

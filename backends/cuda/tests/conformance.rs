@@ -59,8 +59,7 @@ fn answers(cuda: &Cuda, case: &Case, kv: KvType) -> Vec<String> {
         return Vec::new();
     }
     let mut session = cuda.load(&device(cuda), &case.model, &options).expect("loads");
-    let (limit, vocab) =
-        (session.facts().numerics.nmse_limit(), case.model.architecture().vocab);
+    let (limit, vocab) = (session.facts().numerics.nmse_limit(), case.model.architecture().vocab);
     let whole = run(&mut *session, 0, &case.tokens);
     let steps: Vec<f32> =
         case.tokens.iter().flat_map(|token| run(&mut *session, 1, &[*token])).collect();
@@ -115,4 +114,19 @@ fn every_golden_model_gets_its_answers() {
         Golden::Cases(cases) if emulator::possible() => all_answers(cases),
         Golden::Cases(_) => {}
     }
+}
+
+/// Where there are GPUs: nothing is emulated. `ci/gpu.sh conformance` runs it on machines that have one.
+#[test]
+fn the_gpus_of_this_machine_conform() {
+    let cuda = Cuda::new(None);
+    let ready = cuda.devices().iter().any(|status| matches!(status, DeviceStatus::Ready(_)));
+    if !ready {
+        println!("skipped: {:?}", cuda.devices());
+        return;
+    }
+    let cases = covered(&cuda, synthetic::cases(&Reference).expect("made-up models run"));
+    let report = conformance::run(&cuda, &cases);
+    println!("{report}");
+    assert!(report.passed(), "{report}");
 }

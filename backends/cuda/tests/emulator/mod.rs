@@ -114,9 +114,11 @@ impl Context {
 
     /// The allocation that holds so many bytes from an address.
     fn holding(&self, address: u64, length: u64) -> Result<(), Error> {
-        let inside = self.memory.range(..=address).next_back().is_some_and(|(&base, found)| {
-            address + length <= base + found.length as u64
-        });
+        let inside = self
+            .memory
+            .range(..=address)
+            .next_back()
+            .is_some_and(|(&base, found)| address + length <= base + found.length as u64);
         let wrong = || Error::Device(format!("{length} bytes at {address:#x} are not allocated"));
         if inside { Ok(()) } else { Err(wrong()) }
     }
@@ -133,7 +135,9 @@ impl Context {
             let behind = &bytes[GUARD + allocation.length..];
             if bytes[..GUARD].iter().chain(behind).any(|&byte| byte != FILL) {
                 let length = allocation.length;
-                return Err(Error::DeviceLost(format!("written beyond a buffer of {length} bytes")));
+                return Err(Error::DeviceLost(format!(
+                    "written beyond a buffer of {length} bytes"
+                )));
             }
         }
         Ok(())
@@ -154,7 +158,10 @@ impl Context {
             return Err(wrong(format!("takes {}, was given {given}", program.letters)));
         }
         if launch.threads != program.threads || launch.grid.contains(&0) {
-            return Err(wrong(format!("launched with {} threads, {:?}", launch.threads, launch.grid)));
+            return Err(wrong(format!(
+                "launched with {} threads, {:?}",
+                launch.threads, launch.grid
+            )));
         }
         for argument in &launch.arguments {
             if let Argument::Address(address @ 1..) = *argument {
@@ -208,7 +215,8 @@ impl Driver for Context {
         self.used += bytes;
         let length = bytes as usize;
         let words = (length + 2 * GUARD).div_ceil(256) * 16 + 16;
-        let mut allocation = Allocation { bytes: vec![u128::from_le_bytes([FILL; 16]); words], length };
+        let mut allocation =
+            Allocation { bytes: vec![u128::from_le_bytes([FILL; 16]); words], length };
         // SAFETY: as many bytes as were made just now.
         let base = unsafe { allocation.bytes.as_mut_ptr().cast::<u8>().add(GUARD) };
         // SAFETY: within the allocation.
@@ -286,7 +294,13 @@ fn program(unit: &Unit) -> Result<Arc<Program>, Error> {
         let threads = library.get::<Threads>(b"emulated_threads\0").expect("exported")();
         (library, letters, threads)
     };
-    let program = Arc::new(Program { unit: unit.clone(), library, letters, threads, running: Mutex::default() });
+    let program = Arc::new(Program {
+        unit: unit.clone(),
+        library,
+        letters,
+        threads,
+        running: Mutex::default(),
+    });
     loaded.insert(unit.clone(), Arc::clone(&program));
     Ok(program)
 }
@@ -303,7 +317,8 @@ fn build(unit: &Unit) -> Result<PathBuf, Error> {
     if library.exists() {
         return Ok(library);
     }
-    let failed = |error: std::io::Error| Error::Device(format!("emulating {}: {error}", unit.entry));
+    let failed =
+        |error: std::io::Error| Error::Device(format!("emulating {}: {error}", unit.entry));
     std::fs::create_dir_all(&folder).map_err(failed)?;
     // Tests of several programs may build the same at once: each in a file of its own, then renamed.
     let part = library.with_extension(format!("{}.cpp", std::process::id()));

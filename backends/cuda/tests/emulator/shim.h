@@ -300,6 +300,19 @@ static inline void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]
 static inline void mma_f16(float d[4], const unsigned a[4], const unsigned b[2]) {
     emulated::mma(d, a, b, [](unsigned short x) { return from_f16(x); });
 }
+static inline void mma_int8(int d[4], const unsigned a[4], const unsigned b[2]) {
+    emulated::Exchange mine;
+    memcpy(mine.a, a, 16);
+    memcpy(mine.b, b, 8);
+    const emulated::Exchange* slots = emulated::exchange(mine);
+    unsigned group = threadIdx.x % 32 / 4, member = threadIdx.x % 4;
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned k = 0; k < 32; k += 4) {
+            const emulated::Exchange& of_a = slots[group * 4 + k % 16 / 4];
+            const emulated::Exchange& of_b = slots[(2 * member + i % 2) * 4 + k % 16 / 4];
+            d[i] = __dp4a((int)of_a.a[i / 2 + k / 16 * 2], (int)of_b.b[k / 16], d[i]);
+        }
+}
 static inline void load_matrices(unsigned out[4], const void* row) { emulated::matrices(out, row, false); }
 static inline void load_matrices_transposed(unsigned out[4], const void* row) { emulated::matrices(out, row, true); }
 static inline void copy_16(void* shared, const void* global) { *(uint4*)shared = *(const uint4*)global; }
