@@ -1,7 +1,7 @@
 //! A developer's stopwatch for kernels: prints prefill and decode speed of a GGUF file. It proves nothing and records
 //! nothing; measurements are the harness's business.
 //!
-//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [REPACK]`
+//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [REPACK] [FOLDER]`
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let repack = number(7, 1)? != 0;
     let options = Options { threads: Some(threads), context, repack, ..Options::default() };
     let start = Instant::now();
-    let mut session = Cpu.load(device, &model, &options)?;
+    let backend = Cpu.keeping(args.get(8).map(Into::into));
+    let mut session = backend.load(device, &model, &options)?;
     println!(
         "loaded in {:.2} s, {:?}",
         start.elapsed().as_secs_f64(),

@@ -1,6 +1,7 @@
 //! The backend: one device an instruction set, what a model takes there, and loading.
 
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use yardstick_api::{
@@ -22,9 +23,54 @@ use crate::{ceilings, memory};
 /// Positions per sequence when the options leave it open: the model's own, up to this many.
 const DEFAULT_CONTEXT: usize = 4096;
 
-/// The processor, by instruction set.
+/// The processor, by instruction set. Packed weights are private memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
+
+/// The processor; packed weights are files in a folder, which processes share and later loads find.
+#[derive(Clone, Debug, Default)]
+pub struct KeepingCpu {
+    folder: Option<PathBuf>,
+}
+
+impl Cpu {
+    /// The same, with packed weights kept in `folder`; without one, as before.
+    pub fn keeping(self, folder: Option<PathBuf>) -> KeepingCpu {
+        KeepingCpu { folder }
+    }
+}
+
+impl Backend for KeepingCpu {
+    fn name(&self) -> &str {
+        Cpu.name()
+    }
+
+    fn devices(&self) -> Vec<DeviceStatus> {
+        Cpu.devices()
+    }
+
+    fn plan(
+        &self,
+        device: &Device,
+        model: &ModelInfo,
+        options: &Options,
+    ) -> Result<Footprint, Unsupported> {
+        Cpu.plan(device, model, options)
+    }
+
+    fn load(
+        &self,
+        device: &Device,
+        model: &Arc<Model>,
+        options: &Options,
+    ) -> Result<Box<dyn Session>, Error> {
+        load(device, model, options, self.folder.as_deref())
+    }
+
+    fn ceiling(&self, device: &Device, limit: Limit, threads: Option<usize>) -> Known<Reached> {
+        Cpu.ceiling(device, limit, threads)
+    }
+}
 
 impl Backend for Cpu {
     fn name(&self) -> &str {
@@ -75,33 +121,7 @@ impl Backend for Cpu {
         model: &Arc<Model>,
         options: &Options,
     ) -> Result<Box<dyn Session>, Error> {
-        let footprint = self.plan(device, model.info(), options)?;
-        let (isa, mutation) = find(device)?;
-        model.check_unchanged()?;
-        let architecture = model.architecture();
-        let (context, threads) = (context(architecture, options), threads(options));
-        let mut network = Network::new(Arc::clone(model), isa, numerics(options))?;
-        let mut pool = Pool::new(threads)
-            .map_err(|error| Error::Device(format!("cannot start {threads} threads: {error}")))?;
-        if options.repack {
-            network.pack(None, &mut pool, footprint.total());
-        }
-        let numerics = if network.forms().int8 { Numerics::A8 } else { Numerics::F32 };
-        let cache = (options.sequences, context, options.kv);
-        let rows = rows(options, context);
-        let chosen_by = options.rotary_context.unwrap_or(context);
-        let engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
-        Ok(Box::new(CpuSession {
-            engine,
-            pool,
-            device: device.id.clone(),
-            chunk: options.chunk,
-            kv: options.kv,
-            numerics: numerics.with_kv(options.kv),
-            scratch_bytes: footprint.scratch_bytes - head_bytes(architecture, options),
-            lengths: vec![0; options.sequences],
-            logits: 0,
-        }))
+        load(device, model, options, None)
     }
 
     fn ceiling(&self, device: &Device, limit: Limit, threads: Option<usize>) -> Known<Reached> {
@@ -111,6 +131,42 @@ impl Backend for Cpu {
         };
         ceilings::measure(isa, limit, self::threads(&Options { threads, ..Options::default() }))
     }
+}
+
+/// A session; its weights packed in `folder`, if there is one.
+fn load(
+    device: &Device,
+    model: &Arc<Model>,
+    options: &Options,
+    folder: Option<&Path>,
+) -> Result<Box<dyn Session>, Error> {
+    let footprint = Cpu.plan(device, model.info(), options)?;
+    let (isa, mutation) = find(device)?;
+    model.check_unchanged()?;
+    let architecture = model.architecture();
+    let (context, threads) = (context(architecture, options), threads(options));
+    let mut network = Network::new(Arc::clone(model), isa, numerics(options))?;
+    let mut pool = Pool::new(threads)
+        .map_err(|error| Error::Device(format!("cannot start {threads} threads: {error}")))?;
+    if options.repack {
+        network.pack(folder, &mut pool, footprint.total());
+    }
+    let numerics = if network.forms().int8 { Numerics::A8 } else { Numerics::F32 };
+    let cache = (options.sequences, context, options.kv);
+    let rows = rows(options, context);
+    let chosen_by = options.rotary_context.unwrap_or(context);
+    let engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
+    Ok(Box::new(CpuSession {
+        engine,
+        pool,
+        device: device.id.clone(),
+        chunk: options.chunk,
+        kv: options.kv,
+        numerics: numerics.with_kv(options.kv),
+        scratch_bytes: footprint.scratch_bytes - head_bytes(architecture, options),
+        lengths: vec![0; options.sequences],
+        logits: 0,
+    }))
 }
 
 fn best() -> Isa {

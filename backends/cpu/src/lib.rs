@@ -1,8 +1,8 @@
 //! The cpu backend: a quantised transformer on the processor, straight from the mapped file.
 //!
 //! Devices are instruction sets, `cpu:scalar`, `cpu:avx2`, `cpu:avx512-vnni`, chosen at run time. One crew of threads
-//! runs the whole forward pass; each phase ends at a barrier. Few columns (decode) go row by row through kernels that
-//! read the file's blocks as they are; many (prefill) go through panels of 16 rows unpacked to bytes. Activations are
+//! runs the whole forward pass; each phase ends at a barrier. Quantised weights are packed at load, in panels of 16 rows
+//! that decode streams and prefill unpacks (`packed/`, `kernels/packed/`). Activations are
 //! quantised to 8 bits per 32 (numerics `a8`), or stay f32 when asked (`f32`, every weight decoded).
 //!
 //! Read `forward.rs` first, then `kernels/table.rs`.
@@ -31,4 +31,4 @@ mod session;
 mod touched;
 mod weights;
 
-pub use backend::Cpu;
+pub use backend::{Cpu, KeepingCpu};

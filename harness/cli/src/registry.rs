@@ -13,11 +13,14 @@ use crate::words;
 
 /// Every backend this build carries. `test_doubles` adds the one that makes answers up and misbehaves on purpose; `cache`
 /// is where a backend may keep what it can make again.
-#[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "nothing else keeps anything"))]
+#[cfg_attr(
+    not(any(feature = "cuda", feature = "cpu")),
+    expect(unused_variables, reason = "nothing else keeps anything")
+)]
 pub(crate) fn backends(test_doubles: bool, cache: Option<&Path>) -> Vec<Box<dyn Backend>> {
     let mut backends: Vec<Box<dyn Backend>> = vec![
         #[cfg(feature = "cpu")]
-        Box::new(yardstick_cpu::Cpu),
+        Box::new(yardstick_cpu::Cpu.keeping(cache.map(|cache| cache.join("packed")))),
         #[cfg(feature = "candle")]
         Box::new(yardstick_candle::Candle),
         #[cfg(not(feature = "candle"))]
