@@ -6,6 +6,7 @@ pub mod format;
 pub mod gguf;
 mod model;
 pub mod preset;
+pub mod prune;
 pub mod quantize;
 pub mod safetensors;
 pub mod source;

@@ -1,12 +1,14 @@
 //! Command-line arguments: flags only, no behaviour.
 
 mod model;
+mod prune;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use model::ModelAction;
+pub(crate) use prune::Prune;
 
 /// Benchmark the same quantised transformer on every device, with proof that each answer is right.
 ///
@@ -66,6 +68,8 @@ pub(crate) enum Verb {
     Export(Export),
     /// Read records, and results of llama-bench, optimum-benchmark and criterion, into the store
     Import(Import),
+    /// Hold what articles claim against files and records: claim, source, measured, verdict
+    Claims(Claims),
     /// Measure a stored record's cell again
     Rerun(Rerun),
     /// Serve the worker protocol on standard input and output
@@ -178,7 +182,7 @@ pub(crate) struct Report {
     /// List the runs in the store
     #[arg(long, conflicts_with_all = ["runs", "all"])]
     pub(crate) list: bool,
-    /// Hold every row against this device, backend or build [default: the first that took turns, or the fastest]
+    /// Hold every row against this device, backend, build or model [default: the first that took turns, or the fastest]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) baseline: Option<String>,
     #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
@@ -194,7 +198,7 @@ pub(crate) struct Compare {
     /// Run ids; their cells stand side by side
     #[arg(required = true, num_args = 2..)]
     pub(crate) runs: Vec<String>,
-    /// Hold every row against this device, backend or build [default: the same cell in the first run]
+    /// Hold every row against this device, backend, build or model [default: the same cell in the first run]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) baseline: Option<String>,
     #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
@@ -346,6 +350,26 @@ pub(crate) struct Rerun {
     pub(crate) print: bool,
     #[command(flatten)]
     pub(crate) programs: Programs,
+}
+
+/// `yardstick claims`
+#[derive(clap::Args)]
+pub(crate) struct Claims {
+    /// A file of claims [default: the built-in suites/claims.toml]
+    pub(crate) file: Option<PathBuf>,
+    #[arg(long, short, value_enum, default_value_t = ClaimsFormat::Terminal)]
+    pub(crate) format: ClaimsFormat,
+}
+
+/// A form of the claims.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClaimsFormat {
+    /// For this terminal.
+    Terminal,
+    /// A GitHub table.
+    Markdown,
+    /// Every claim with its numbers.
+    Json,
 }
 
 /// `yardstick worker`

@@ -55,6 +55,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Model(model) => verbs::model::run(&paths()?, &model),
         Verb::Export(export) => verbs::export::run(&paths()?, &export),
         Verb::Import(import) => verbs::import::run(&paths()?, &import),
+        Verb::Claims(claims) => verbs::claims::run(paths().ok().as_ref(), &claims),
         Verb::Rerun(rerun) => verbs::rerun::run(&paths()?, &rerun),
     }
 }

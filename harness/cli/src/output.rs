@@ -56,7 +56,14 @@ pub(crate) fn compare(
             let devices: BTreeSet<String> =
                 comparison.rows.iter().map(|row| row.member()).collect();
             let known: Vec<String> = devices.into_iter().collect();
-            bail!("baseline {name:?} is none of the devices here: {}", known.join(", "))
+            let models: BTreeSet<&str> =
+                comparison.rows.iter().map(|row| row.model.as_str()).collect();
+            let models: Vec<&str> = models.into_iter().collect();
+            bail!(
+                "baseline {name:?} is none of the devices here: {}; nor of the models: {}",
+                known.join(", "),
+                models.join(", ")
+            )
         }
         _ => Ok(comparison),
     }

@@ -6,6 +6,7 @@ pub const SUITES: &[(&str, &str)] = &[
     ("full", include_str!("../../../suites/full.toml")),
     ("noise", include_str!("../../../suites/noise.toml")),
     ("depth", include_str!("../../../suites/depth.toml")),
+    ("zeros", include_str!("../../../suites/zeros.toml")),
 ];
 
 /// The text of a built-in suite.

@@ -1,8 +1,9 @@
-//! Suites, plans, the worker protocol, the one timed region, and the runner. Stores and prints nothing.
+//! Suites, claims, plans, the worker protocol, the one timed region, and the runner. Stores and prints nothing.
 #![forbid(unsafe_code)]
 
 pub mod builtin;
 mod child;
+pub mod claims;
 mod clock;
 pub mod plan;
 pub mod protocol;

@@ -25,6 +25,8 @@ pub struct Row {
     pub class: Known<DeviceClass>,
     /// Threads that computed.
     pub threads: Known<usize>,
+    /// Bytes of the key and value cache, as resident.
+    pub kv_bytes: Known<u64>,
     /// Everything else that can tell rows of the same device, model and test apart, by name: options, machine, build.
     pub settings: BTreeMap<&'static str, String>,
     /// Launches recorded.
@@ -108,6 +110,7 @@ impl Row {
             device_name: decisive.device.clone().map(|device| device.name),
             class,
             threads: threads(decisive),
+            kv_bytes: decisive.facts.clone().map(|facts| facts.kv_bytes),
             settings: settings(decisive),
             launches: records.len(),
             measured: used.len(),

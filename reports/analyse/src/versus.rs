@@ -121,6 +121,24 @@ impl Versus {
 }
 
 impl Versus {
+    /// Rows of two models on one device: their launches of one number follow each other in one shuffled round of a run, and
+    /// count as a pair; elsewhere as [`Versus::between`].
+    pub(crate) fn across(
+        row: &Row,
+        (baseline, index): (&Row, usize),
+        noise: Option<&Noise>,
+    ) -> Option<Versus> {
+        let usual = Versus::between(row, (baseline, index), Choice::Asked, noise)?;
+        let pairs = rounds(row, baseline);
+        if usual.ratio.paired || pairs.len() < 3 || pairs.len() < row.by_launch.len() {
+            return Some(usual);
+        }
+        let ratio = Ratio::paired(&pairs)?;
+        // The floor of launches measured apart: a pair of whole launches cancels less than one of samples.
+        let difference = judge(&ratio, usual.noise_floor.value().copied());
+        Some(Versus { ratio, difference, drift: drift(&log_ratios(&pairs)), ..usual })
+    }
+
     /// The ratio of speeds, whichever way is better for the metric: above 1 the row is faster than its baseline.
     pub fn speed(&self) -> Ratio {
         match self.metric.direction() {
@@ -140,6 +158,13 @@ fn judge(ratio: &Ratio, floor: Option<f64>) -> Difference {
     } else {
         Difference::Shown
     }
+}
+
+/// Values of launches of one number of one run, in the order of time.
+fn rounds(row: &Row, baseline: &Row) -> Vec<(f64, f64)> {
+    let key = |l: &LaunchValue| (l.run.clone(), l.launch);
+    let other: HashMap<_, f64> = baseline.by_launch.iter().map(|l| (key(l), l.value)).collect();
+    row.by_launch.iter().filter_map(|l| Some((l.value, *other.get(&key(l))?))).collect()
 }
 
 fn values(row: &Row) -> Vec<f64> {

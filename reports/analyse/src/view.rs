@@ -10,7 +10,7 @@ pub struct View {
     /// Runs that have rows of their own, the first the baseline of the others; none: all launches of a cell are one row.
     pub runs: Vec<String>,
     /// The baseline every row is held against: a device (`cpu:avx2`), a backend (`cpu`), or a device with its build
-    /// (`cpu:avx2 base`). Without it: the first run, the first that was named of those that took turns, or the fastest.
+    /// (`cpu:avx2 base`); or a model, and every row is held against the same device and test of that model. Without it: the first run, the first that was named of those that took turns, or the fastest.
     pub baseline: Option<String>,
     /// Records of A/A runs, of this machine or others; those among the records compared count as well.
     pub noise: Vec<Record>,
@@ -24,6 +24,15 @@ impl View {
 
     /// Whether the row is what was asked for as the baseline.
     pub fn asks_for(&self, row: &Row) -> bool {
+        self.asks_for_device(row) || self.asks_for_model(row)
+    }
+
+    fn asks_for_model(&self, row: &Row) -> bool {
+        let name = self.baseline.as_deref();
+        name.is_some_and(|name| row.model == name || row.cell.model.name == name)
+    }
+
+    fn asks_for_device(&self, row: &Row) -> bool {
         self.baseline.as_deref().is_some_and(|name| {
             [row.cell.device.as_str(), row.backend(), &row.member()].contains(&name)
                 || row.cell.build.as_deref() == Some(name)
@@ -32,6 +41,9 @@ impl View {
 
     /// Holds every row of the rankings against its baseline.
     pub(crate) fn hold(&self, rows: &mut [Row], rankings: &[Ranking], noise: &[Noise]) {
+        if rows.iter().any(|row| self.asks_for_model(row)) {
+            return self.hold_models(rows, rankings, noise);
+        }
         for ranking in rankings {
             let noise = noise.iter().find(|noise| noise.machine == ranking.machine);
             let common = self.baseline_of(rows, ranking);
@@ -48,9 +60,30 @@ impl View {
         }
     }
 
+    /// Holds every row against the same cell of the model asked for.
+    fn hold_models(&self, rows: &mut [Row], rankings: &[Ranking], noise: &[Noise]) {
+        let ranked = || rankings.iter().flat_map(|ranking| &ranking.order).copied();
+        for index in ranked() {
+            let row = &rows[index];
+            let machine = row.settings.get("machine");
+            let same = |other: &Row| {
+                let (cell, own) = (&other.cell, &row.cell);
+                other.settings.get("machine") == machine
+                    && (cell.test, &cell.device, &cell.build, &cell.options)
+                        == (own.test, &own.device, &own.build, &own.options)
+            };
+            let mut others = ranked().filter(|&other| self.asks_for_model(&rows[other]));
+            let Some(other) = others.find(|&other| same(&rows[other])) else { continue };
+            if other != index && !self.asks_for_model(row) {
+                let noise = noise.iter().find(|noise| Some(&noise.machine) == machine);
+                rows[index].ratio = Versus::across(&rows[index], (&rows[other], other), noise);
+            }
+        }
+    }
+
     fn baseline_of(&self, rows: &[Row], ranking: &Ranking) -> Option<(usize, Choice)> {
         if self.baseline.is_some() {
-            let asked = ranking.order.iter().find(|&&row| self.asks_for(&rows[row]));
+            let asked = ranking.order.iter().find(|&&row| self.asks_for_device(&rows[row]));
             return asked.map(|&row| (row, Choice::Asked));
         }
         let first_named = ranking.order.iter().find(|&&row| {

@@ -305,3 +305,30 @@ fn hostile_samples_cost_their_launch_and_no_more() {
     let versus = only(&Comparison::of(&records));
     assert!(versus.ratio.median.is_finite() && versus.ratio.n <= 3, "{versus:?}");
 }
+
+#[test]
+fn a_model_as_the_baseline_is_compared_launch_by_launch_on_each_device() {
+    let of = |name: &'static str, model: &'static str, factor: f64| {
+        let machine = |launch: u32| if launch < 3 { 100.0 } else { 50.0 };
+        launches(6, |launch| {
+            cell(name, model, "tg8").launch(launch).speed(factor * machine(launch), 5)
+        })
+    };
+    let other = "smollm-135m:Q8_0";
+    let mut records = of("cpu:a", MODEL, 1.0);
+    records.extend(of("cpu:a", other, 0.8));
+    records.extend(of("cpu:b", other, 0.5));
+    let view = View { baseline: Some(MODEL.to_owned()), ..View::default() };
+    let versus = only(&view.compare(&records));
+    assert!(versus.ratio.paired && versus.ratio.n == 6, "{versus:?}");
+    assert!((versus.ratio.median - 0.8).abs() < 1e-3, "{versus:?}");
+    assert_eq!((versus.difference, versus.choice), (Difference::Shown, Choice::Asked));
+    // Launches that another run measured are no pair.
+    let mut apart = of("cpu:a", MODEL, 1.0);
+    for record in &mut apart {
+        record.run.id = "another".into();
+        record.id = record.content_id();
+    }
+    apart.extend(of("cpu:a", other, 0.8));
+    assert!(!only(&view.compare(&apart)).ratio.paired);
+}

@@ -8,7 +8,7 @@ use yardstick_record::{Metric, Outcome, Verification, VerificationStatus};
 use crate::number::{self};
 use crate::table::{Column, Kind, Shown, Tone, Value};
 use Kind::{Headline, Number, Quantity, Text};
-use Shown::{Always, IfApplies, IfVarying, Never};
+use Shown::{Always, Beside, IfApplies, IfVarying, Never};
 
 /// Characters people are shown of a name.
 const NAME: usize = 40;
@@ -61,6 +61,9 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("sequences", "sequences", Text, IfVarying(1), |row| setting(row, "sequences")),
     column("chunk", "chunk", Text, IfVarying(1), |row| setting(row, "chunk")),
     column("kv", "kv", Text, IfVarying(1), |row| setting(row, "kv")),
+    column("kv_bytes", "KV cache", Number, Beside("kv", 2), |row| {
+        counted(&row.kv_bytes, |n| number::bytes(n as f64))
+    }),
     column("numerics", "numerics", Text, IfVarying(1), |row| setting(row, "numerics")),
     column("repack", "repack", Text, IfVarying(1), |row| setting(row, "repack")),
     column("profile", "profile", Text, IfVarying(1), |row| setting(row, "profile")),

@@ -36,6 +36,7 @@ fn row(row: &Row) -> Value {
         "settings": row.settings,
         "test": row.cell.test,
         "threads": row.threads,
+        "kv_bytes": row.kv_bytes,
         "launches": row.launches,
         "measured": row.measured,
         "samples": row.samples,

@@ -18,5 +18,6 @@ pub use csv::{csv, csv_field};
 pub use html::{Meta, html};
 pub use json::{json, json_escape};
 pub use markdown::markdown;
+pub use ratios::words as difference;
 pub use terminal::terminal;
 pub use text::clean;

@@ -42,7 +42,11 @@ pub(crate) fn groups(comparison: &Comparison) -> Vec<Group> {
     let several = comparison.varying.contains(&"machine");
     let mut groups: Vec<(usize, Group)> = Vec::new();
     for (_, row, versus) in comparison.ratios() {
-        let line = line(comparison, row, versus);
+        let mut line = line(comparison, row, versus);
+        let other = &comparison.rows[versus.baseline];
+        if other.model != row.model {
+            line.name = format!("{} {}", elide(&row.model, NAME), line.name);
+        }
         match groups.iter_mut().find(|(baseline, _)| *baseline == versus.baseline) {
             Some((_, group)) => group.lines.push(line),
             None => {
@@ -51,7 +55,7 @@ pub(crate) fn groups(comparison: &Comparison) -> Vec<Group> {
                     Some(machine) if several => format!(" on {}", elide(machine, NAME)),
                     _ => String::new(),
                 };
-                let what = format!("{} {}{machine}", elide(&row.model, NAME), row.cell.test);
+                let what = format!("{} {}{machine}", elide(&baseline.model, NAME), row.cell.test);
                 let against = format!("{}, {}", label(comparison, baseline), versus.choice.name());
                 groups.push((versus.baseline, Group { what, against, lines: vec![line] }));
             }
@@ -87,7 +91,7 @@ fn line(comparison: &Comparison, row: &Row, versus: &Versus) -> Line {
 }
 
 /// What a ratio shows, in words that say which way.
-pub(crate) fn words(versus: &Versus) -> String {
+pub fn words(versus: &Versus) -> String {
     let speed = versus.speed();
     let places = places(&speed);
     match versus.difference {

@@ -39,6 +39,8 @@ pub(crate) enum Shown {
     Always(u8),
     /// Where the setting of this column's id takes more than one value.
     IfVarying(u8),
+    /// Where another setting takes more than one value: what that setting changes.
+    Beside(&'static str, u8),
     /// Where a row has a value or misses one.
     IfApplies(u8),
     Never,
@@ -116,6 +118,7 @@ fn visible(column: &Column, comparison: &Comparison) -> bool {
         Shown::Always(_) => true,
         Shown::Never => false,
         Shown::IfVarying(_) => comparison.varying.contains(&column.id),
+        Shown::Beside(setting, _) => comparison.varying.contains(&setting),
         Shown::IfApplies(_) => {
             comparison.rows.iter().any(|row| (column.value)(row) != Value::Blank)
         }

@@ -165,7 +165,9 @@ fn fit(table: &Table, width: usize) -> Vec<usize> {
 fn gives_way(table: &Table, column: usize) -> u8 {
     match (table.columns[column].id, table.columns[column].shown) {
         ("threads", _) if table.threads_vary => 1,
-        (_, Shown::Always(n) | Shown::IfVarying(n) | Shown::IfApplies(n)) => n,
+        (_, Shown::Always(n) | Shown::IfVarying(n) | Shown::Beside(_, n) | Shown::IfApplies(n)) => {
+            n
+        }
         (_, Shown::Never) => u8::MAX,
     }
 }

@@ -20,4 +20,4 @@ pub use sums::Sums;
 
 pub(crate) use file::{seventy, write, write_to};
 pub(crate) use output::Output;
-pub(crate) use stream::{Rows, Stretch, encode};
+pub(crate) use stream::{CHUNK_WEIGHTS, Rows, Stretch, encode};

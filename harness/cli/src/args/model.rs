@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Programs, threads};
+use super::{Programs, Prune, threads};
 
 /// What to do with models.
 #[derive(Subcommand)]
@@ -108,6 +108,8 @@ pub(crate) enum ModelAction {
         #[arg(long, value_parser = threads)]
         threads: Option<usize>,
     },
+    /// Remove layers, heads or feed-forward channels, or set the smallest weights to zero
+    Prune(Prune),
     /// Print the token ids of a text
     Tokenize {
         /// A file with a tokenizer

@@ -1,5 +1,6 @@
 //! The verbs, one file each. A verb returns the exit code; an error is printed and becomes [`USAGE`].
 
+pub(crate) mod claims;
 pub(crate) mod compare;
 pub(crate) mod devices;
 pub(crate) mod export;

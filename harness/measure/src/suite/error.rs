@@ -35,7 +35,7 @@ fn key_prefix(key: &str) -> String {
 
 impl Error {
     /// An error at a byte range of the text.
-    pub(super) fn at(file: &str, text: &str, span: Range<usize>, message: String) -> Error {
+    pub(crate) fn at(file: &str, text: &str, span: Range<usize>, message: String) -> Error {
         let start = floor_char(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         Error::Invalid {

@@ -138,7 +138,7 @@ pub(super) fn page(
 fn table(comparison: &Comparison) -> Table {
     let place = |column: &&Column| match (column.id, column.shown) {
         ("device", _) => 0,
-        (_, Shown::IfVarying(_)) => 1,
+        (_, Shown::IfVarying(_) | Shown::Beside(..)) => 1,
         ("test" | "result", _) => 2,
         _ => 3,
     };

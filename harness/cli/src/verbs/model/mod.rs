@@ -1,4 +1,4 @@
-//! `yardstick model`: write, list, inspect, quantise and convert models, tokenize text, and write logits.
+//! `yardstick model`: write, list, inspect, quantise, prune and convert models, tokenize text, and write logits.
 
 mod convert;
 mod detokenize;
@@ -7,8 +7,10 @@ mod inspect;
 pub(crate) mod list;
 mod logits;
 mod make;
+mod prune;
 mod quantize;
 mod tokenize;
+mod zeros;
 
 use anyhow::Result;
 use yardstick_model::tokenizer::Encoding;
@@ -67,6 +69,7 @@ pub(crate) fn run(paths: &Paths, args: &Model) -> Result<u8> {
             let threads = threads.unwrap_or_else(models::cores);
             convert::run(folder, output, r#type.as_deref(), lora.as_deref(), threads)
         }
+        ModelAction::Prune(args) => prune::run(paths, args),
         ModelAction::Tokenize { model, text_file, no_bos, special, json } => {
             let how = Encoding { ends: !no_bos, control: *special };
             tokenize::run(&models::path(paths, model)?, text_file, how, *json)

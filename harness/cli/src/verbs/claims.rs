@@ -1,0 +1,156 @@
+//! `yardstick claims`: what articles say, held against what is here; one block, or one line of a table, a claim.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use yardstick_measure::claims::{Claims, Finding, Verdict};
+
+use crate::args::{self, ClaimsFormat};
+use crate::paths::Paths;
+use crate::verbs::DONE;
+use crate::{console, output};
+
+/// Files longer than this are no claims.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// Tests every claim and shows what was found. A claim that is not true here is a finding, not an error.
+pub(crate) fn run(paths: Option<&Paths>, args: &args::Claims) -> Result<u8> {
+    let claims = match &args.file {
+        None => Claims::built_in()?,
+        Some(path) => {
+            let name = path.display().to_string();
+            let length = std::fs::metadata(path).with_context(|| name.clone())?.len();
+            anyhow::ensure!(length <= MOST_BYTES, "{name}: {length} bytes, expected a file of claims");
+            Claims::parse(&name, &std::fs::read_to_string(path).with_context(|| name.clone())?)?
+        }
+    };
+    let findings = claims.find(paths.map(Paths::models).as_deref());
+    let text = match args.format {
+        ClaimsFormat::Terminal => terminal(&claims, &findings, output::width()),
+        ClaimsFormat::Markdown => markdown(&claims, &findings),
+        ClaimsFormat::Json => format!("{:#}\n", serde_json::json!({
+            "name": claims.name, "analysis": claims.analysis, "claims": findings,
+        })),
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(DONE)
+}
+
+fn terminal(claims: &Claims, findings: &[Finding], width: usize) -> String {
+    let mut text = String::new();
+    for line in wrapped(&words(&claims.analysis), width, 0) {
+        text += &format!("{line}\n");
+    }
+    for (i, finding) in findings.iter().enumerate() {
+        let claim = &finding.claim;
+        text += &format!("\n{}\n", wrapped(&format!("{}. {}", i + 1, claim.claim), width, 3).join("\n"));
+        let says = format!("\"{}\" ({})", claim.sentence, claim.source);
+        let mut part = |title: &str, words: &str| {
+            let lines = wrapped(&format!("   {title:<9} {words}"), width, 13);
+            text += &format!("{}\n", lines.join("\n"));
+        };
+        part("source", &says);
+        part("tested by", &finding.how);
+        for (i, line) in finding.measured.iter().enumerate() {
+            part(if i == 0 { "measured" } else { "" }, line);
+        }
+        part("verdict", &finding.verdict.words());
+    }
+    text += &format!("\n{}\n", sum(findings));
+    console::harmless(&text)
+}
+
+fn markdown(claims: &Claims, findings: &[Finding]) -> String {
+    let cell = |text: &str| console::harmless(text).replace('|', "\\|").replace('\n', " ");
+    let mut text = format!("{}\n\n", console::harmless(&words(&claims.analysis)));
+    text += "| claim | source | tested by | measured | verdict |\n| --- | --- | --- | --- | --- |\n";
+    for finding in findings {
+        let claim = &finding.claim;
+        let measured: Vec<String> = finding.measured.iter().map(|line| cell(line)).collect();
+        text += &format!(
+            "| {} | “{}” {} | {} | {} | {} |\n",
+            cell(&claim.claim),
+            cell(&claim.sentence),
+            cell(&claim.source),
+            cell(&finding.how),
+            measured.join("<br>"),
+            cell(&finding.verdict.words())
+        );
+    }
+    text + &format!("\n{}\n", sum(findings))
+}
+
+/// `6 claims: 2 true, 4 not here, 0 cannot be tested`
+fn sum(findings: &[Finding]) -> String {
+    let of = |is: fn(&Verdict) -> bool| findings.iter().filter(|f| is(&f.verdict)).count();
+    format!(
+        "{} claims: {} true, {} not here, {} cannot be tested",
+        findings.len(),
+        of(|v| *v == Verdict::True),
+        of(|v| matches!(v, Verdict::NotHere(_))),
+        of(|v| matches!(v, Verdict::CannotBeTested(_)))
+    )
+}
+
+/// One line.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Lines of at most `width` characters, all but the first indented; the first keeps its blanks. Longer words stand alone.
+fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let start = text.len() - text.trim_start().len();
+    let mut at = indent.min(text.len()).max(start);
+    // The title of a part is kept as it is.
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let (head, rest) = if start > 0 { text.split_at(at) } else { text.split_at(0) };
+    lines[0].push_str(head);
+    let mut used = head.chars().count();
+    for word in rest.split_whitespace() {
+        let long = word.chars().count();
+        let begun = used > 0 && !lines.last().is_some_and(|line| line.ends_with(' '));
+        if used + usize::from(begun) + long > width && used > indent {
+            lines.push(" ".repeat(indent));
+            used = indent;
+        } else if begun {
+            lines.last_mut().into_iter().for_each(|line| line.push(' '));
+            used += 1;
+        }
+        lines.last_mut().into_iter().for_each(|line| line.push_str(word));
+        used += long;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_keep_their_titles_and_their_width() {
+        let text = "   measured  one two three four five six";
+        assert_eq!(
+            wrapped(text, 24, 13),
+            ["   measured  one two", "             three four", "             five six"]
+        );
+        assert_eq!(wrapped("a b c", 3, 0), ["a b", "c"]);
+        assert_eq!(wrapped("1. a b c d", 6, 3), ["1. a b", "   c d"]);
+        assert_eq!(wrapped("", 10, 0), [""]);
+    }
+
+    #[test]
+    fn the_page_fits_its_width_and_the_table_has_a_row_a_claim() {
+        let claims = Claims::built_in().unwrap();
+        let findings = claims.find(None);
+        for width in [80, 200] {
+            let text = terminal(&claims, &findings, width);
+            let fits = |line: &&str| line.chars().count() <= width || line.contains("https://");
+            assert!(text.lines().all(|line| fits(&line)), "{text}");
+        }
+        let rows = markdown(&claims, &findings).lines().filter(|l| l.starts_with("| ")).count();
+        assert_eq!(rows, findings.len() + 2);
+    }
+}

@@ -1,0 +1,102 @@
+//! Claims: verdicts follow from the numbers, and files that cannot be used say where.
+
+use super::*;
+
+const HEAD: &str = "name = \"x\"\nanalysis = \"y\"\n[[claim]]\nid = \"a\"\nclaim = \"c\"\nsentence = \"s\"\nsource = \"o\"\n";
+
+fn one(test: &str) -> Finding {
+    let claims = Claims::parse("x.toml", &format!("{HEAD}{test}")).unwrap();
+    claims.find(None).remove(0)
+}
+
+#[test]
+fn the_built_in_claims_have_a_source_each_and_a_verdict_from_files() {
+    let claims = Claims::built_in().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let findings = claims.find(Some(folder.path()));
+    assert_eq!(findings.len(), claims.claims.len());
+    for finding in &findings {
+        assert!(finding.claim.source.contains("https://"), "{finding:?}");
+        assert!(!finding.measured.is_empty(), "{finding:?}");
+    }
+    let verdict = |id: &str| &findings.iter().find(|f| f.claim.id == id).unwrap().verdict;
+    assert_eq!(*verdict("16-bit-half"), Verdict::True);
+    // 34 bytes for 32 weights, and a file's wider tensors.
+    assert!(verdict("8-bit-quarter").words().starts_with("not here: "), "{findings:#?}");
+    assert!(verdict("4-bit-eighth").words().starts_with("not here: "));
+    let (fits, does_not) = (verdict("7b-in-4-gb"), verdict("7b-not-in-4-gb"));
+    assert_ne!(*fits == Verdict::True, *does_not == Verdict::True, "they say the opposite");
+}
+
+#[test]
+fn the_numbers_decide() {
+    let share = |percent: &str, margin: &str| {
+        one(&format!(
+            "[claim.share]\nquantisations = [\"Q8_0\"]\nof = \"F32\"\npercent = {percent}\nmargin = {margin}\nmodels = [\"smollm-135m\"]\n"
+        ))
+    };
+    // 8.5 of 32 bits are 26.56 %.
+    assert_eq!(share("26.6", "1.0").verdict, Verdict::True);
+    let Verdict::NotHere(why) = share("25.0", "1.0").verdict else { panic!() };
+    assert!(why.contains("2 of 2 do not, the farthest 26.5"), "{why}");
+    assert!(share("26.6", "1.0").measured[0].contains("8.5 bits a weight of 32, 26.56 %"));
+    let fits = |gigabytes: &str, expected: bool| {
+        one(&format!(
+            "[claim.fits]\nquantisations = [\"Q4_0\"]\nmodels = [\"mistral-7b\"]\ngigabytes = {gigabytes}\ncontext = 2048\nkv = \"f16\"\nexpected = {expected}\n"
+        ))
+    };
+    // 32 layers, 8 heads of 128 + 128, 2 bytes: 128 KiB a position.
+    let finding = fits("4.0", true);
+    assert!(finding.measured[0].contains("keys and values 0.268 GB"), "{finding:?}");
+    assert!(matches!(finding.verdict, Verdict::NotHere(_)));
+    assert_eq!(fits("5.0", true).verdict, Verdict::True);
+    assert_eq!(fits("4.0", false).verdict, Verdict::True);
+    let cannot = one("[claim.cannot]\nbecause = \"there is no NPU\"\n");
+    assert_eq!(cannot.verdict.words(), "cannot be tested: there is no NPU");
+}
+
+#[test]
+fn files_that_are_written_are_held_against_the_plan() {
+    use std::ops::ControlFlow;
+    use yardstick_model::preset::{Check, PresetRef, make};
+    let folder = tempfile::tempdir().unwrap();
+    let preset = PresetRef::parse("tiny:Q4_0").unwrap();
+    let go = &mut |_| ControlFlow::Continue(());
+    let made = make(&preset, folder.path(), 1, Check::Size, go).unwrap();
+    let text = format!(
+        "{HEAD}[claim.size]\nquantisations = [\"Q4_0\"]\nmodels = [\"tiny\"]\ngigabytes = 0.001\nmargin = 50.0\n"
+    );
+    let claims = Claims::parse("x", &text).unwrap();
+    let found = |claims: &Claims| claims.find(Some(folder.path())).remove(0);
+    assert!(
+        found(&claims).how.contains("1 of the 1 files are written here"),
+        "{:?}",
+        found(&claims)
+    );
+    assert_eq!(found(&claims).verdict, Verdict::True);
+    std::fs::write(&made.path, "short").unwrap();
+    let words = found(&claims).verdict.words();
+    assert!(words.contains("cannot be tested: tiny:Q4_0: the file written has 5 bytes"), "{words}");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_says_where_and_why() {
+    let fits = "[claim.fits]\nquantisations = [\"Q4_0\"]\nmodels = [\"tiny\"]\ngigabytes = 1.0\ncontext = 8\nkv = \"f16\"\nexpected = true\n";
+    for (text, words) in [
+        ("".to_owned(), "missing field `name`"),
+        (HEAD.to_owned(), "found 0 tests, expected one of [claim.share]"),
+        (format!("{HEAD}{fits}[claim.cannot]\nbecause = \"x\"\n"), "found 2 tests"),
+        (format!("{HEAD}{}", fits.replace("tiny", "tny")), "did you mean tiny"),
+        (format!("{HEAD}{}", fits.replace("Q4_0", "Q9")), "unknown quantisation"),
+        (format!("{HEAD}{}", fits.replace("1.0", "-1.0")), "gigabytes: found -1"),
+        (format!("{HEAD}{}", fits.replace("context", "contxt")), "unknown field `contxt`"),
+        (
+            format!("{HEAD}{fits}{}", HEAD.split_once("[[").unwrap().1.replacen('[', "[[", 1)),
+            "claim \"a\"",
+        ),
+        (format!("{HEAD}{fits}").replace("\"s\"", "\"\""), "sentence: expected text"),
+    ] {
+        let error = Claims::parse("x.toml", &text).unwrap_err().to_string();
+        assert!(error.starts_with("x.toml:") && error.contains(words), "{text}\n{error}");
+    }
+}
