@@ -62,7 +62,7 @@ pub(crate) enum Verb {
     Compare(Compare),
     /// List the devices usable here, and those that are not with the reason and the fix
     Devices(Devices),
-    /// Write, list, inspect and quantise models; tokenize text; write logits
+    /// Write, list, inspect, quantise and prune models; tokenize text; write logits
     Model(Model),
     /// Write stored records as JSON lines, CSV or what other tools read, or the records' JSON Schema
     Export(Export),

@@ -27,7 +27,7 @@ pub(crate) struct Prune {
     #[arg(long, value_name = "SHARE", conflicts_with_all = ["layers", "keep_layers", "heads", "ffn"])]
     pub(crate) zeros: Option<f64>,
     /// Then run both files in turns (suite zeros) and say whether the zeros made anything faster
-    #[arg(long, requires = "zeros")]
+    #[arg(long, requires = "zeros", conflicts_with_all = ["layers", "keep_layers", "heads", "ffn"])]
     pub(crate) measure: bool,
     /// Threads [default: every core]
     #[arg(long, value_parser = super::threads)]

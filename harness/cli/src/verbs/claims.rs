@@ -20,7 +20,10 @@ pub(crate) fn run(paths: Option<&Paths>, args: &args::Claims) -> Result<u8> {
         Some(path) => {
             let name = path.display().to_string();
             let length = std::fs::metadata(path).with_context(|| name.clone())?.len();
-            anyhow::ensure!(length <= MOST_BYTES, "{name}: {length} bytes, expected a file of claims");
+            anyhow::ensure!(
+                length <= MOST_BYTES,
+                "{name}: {length} bytes, expected a file of claims"
+            );
             Claims::parse(&name, &std::fs::read_to_string(path).with_context(|| name.clone())?)?
         }
     };
@@ -28,9 +31,12 @@ pub(crate) fn run(paths: Option<&Paths>, args: &args::Claims) -> Result<u8> {
     let text = match args.format {
         ClaimsFormat::Terminal => terminal(&claims, &findings, output::width()),
         ClaimsFormat::Markdown => markdown(&claims, &findings),
-        ClaimsFormat::Json => format!("{:#}\n", serde_json::json!({
-            "name": claims.name, "analysis": claims.analysis, "claims": findings,
-        })),
+        ClaimsFormat::Json => format!(
+            "{:#}\n",
+            serde_json::json!({
+                "name": claims.name, "analysis": claims.analysis, "claims": findings,
+            })
+        ),
     };
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(DONE)
@@ -38,32 +44,31 @@ pub(crate) fn run(paths: Option<&Paths>, args: &args::Claims) -> Result<u8> {
 
 fn terminal(claims: &Claims, findings: &[Finding], width: usize) -> String {
     let mut text = String::new();
-    for line in wrapped(&words(&claims.analysis), width, 0) {
-        text += &format!("{line}\n");
-    }
+    let mut part = |head: &str, words: &str| {
+        text += &format!("{}\n", wrapped(head, words, width).join("\n"));
+    };
+    part("", &claims.analysis);
     for (i, finding) in findings.iter().enumerate() {
         let claim = &finding.claim;
-        text += &format!("\n{}\n", wrapped(&format!("{}. {}", i + 1, claim.claim), width, 3).join("\n"));
-        let says = format!("\"{}\" ({})", claim.sentence, claim.source);
-        let mut part = |title: &str, words: &str| {
-            let lines = wrapped(&format!("   {title:<9} {words}"), width, 13);
-            text += &format!("{}\n", lines.join("\n"));
-        };
-        part("source", &says);
-        part("tested by", &finding.how);
+        part("", "");
+        part(&format!("{}. ", i + 1), &claim.claim);
+        part("   source    ", &format!("\"{}\" ({})", claim.sentence, claim.source));
+        part("   tested by ", &finding.how);
         for (i, line) in finding.measured.iter().enumerate() {
-            part(if i == 0 { "measured" } else { "" }, line);
+            part(if i == 0 { "   measured  " } else { "             " }, line);
         }
-        part("verdict", &finding.verdict.words());
+        part("   verdict   ", &finding.verdict.words());
     }
-    text += &format!("\n{}\n", sum(findings));
+    part("", "");
+    part("", &sum(findings));
     console::harmless(&text)
 }
 
 fn markdown(claims: &Claims, findings: &[Finding]) -> String {
     let cell = |text: &str| console::harmless(text).replace('|', "\\|").replace('\n', " ");
     let mut text = format!("{}\n\n", console::harmless(&words(&claims.analysis)));
-    text += "| claim | source | tested by | measured | verdict |\n| --- | --- | --- | --- | --- |\n";
+    text +=
+        "| claim | source | tested by | measured | verdict |\n| --- | --- | --- | --- | --- |\n";
     for finding in findings {
         let claim = &finding.claim;
         let measured: Vec<String> = finding.measured.iter().map(|line| cell(line)).collect();
@@ -97,30 +102,24 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Lines of at most `width` characters, all but the first indented; the first keeps its blanks. Longer words stand alone.
-fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let start = text.len() - text.trim_start().len();
-    let mut at = indent.min(text.len()).max(start);
-    // The title of a part is kept as it is.
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    let (head, rest) = if start > 0 { text.split_at(at) } else { text.split_at(0) };
-    lines[0].push_str(head);
-    let mut used = head.chars().count();
-    for word in rest.split_whitespace() {
+/// Lines of at most `width` characters; what follows `head`, and every further line, begins where it ends. Longer words stand alone.
+fn wrapped(head: &str, text: &str, width: usize) -> Vec<String> {
+    let indent = head.chars().count();
+    let (mut lines, mut used) = (vec![head.to_owned()], indent);
+    for word in text.split_whitespace() {
         let long = word.chars().count();
-        let begun = used > 0 && !lines.last().is_some_and(|line| line.ends_with(' '));
-        if used + usize::from(begun) + long > width && used > indent {
+        if used > indent && used + 1 + long > width {
             lines.push(" ".repeat(indent));
             used = indent;
-        } else if begun {
-            lines.last_mut().into_iter().for_each(|line| line.push(' '));
-            used += 1;
         }
-        lines.last_mut().into_iter().for_each(|line| line.push_str(word));
-        used += long;
+        if let Some(line) = lines.last_mut() {
+            if used > indent {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += long;
+        }
     }
     lines
 }
@@ -131,14 +130,14 @@ mod tests {
 
     #[test]
     fn lines_keep_their_titles_and_their_width() {
-        let text = "   measured  one two three four five six";
+        let text = "one two three four five six";
         assert_eq!(
-            wrapped(text, 24, 13),
+            wrapped("   measured  ", text, 24),
             ["   measured  one two", "             three four", "             five six"]
         );
-        assert_eq!(wrapped("a b c", 3, 0), ["a b", "c"]);
-        assert_eq!(wrapped("1. a b c d", 6, 3), ["1. a b", "   c d"]);
-        assert_eq!(wrapped("", 10, 0), [""]);
+        assert_eq!(wrapped("", "a b c", 3), ["a b", "c"]);
+        assert_eq!(wrapped("1. ", "a b c d", 6), ["1. a b", "   c d"]);
+        assert_eq!(wrapped("", "", 10), [""]);
     }
 
     #[test]

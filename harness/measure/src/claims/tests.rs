@@ -90,10 +90,7 @@ fn a_file_that_cannot_be_used_says_where_and_why() {
         (format!("{HEAD}{}", fits.replace("Q4_0", "Q9")), "unknown quantisation"),
         (format!("{HEAD}{}", fits.replace("1.0", "-1.0")), "gigabytes: found -1"),
         (format!("{HEAD}{}", fits.replace("context", "contxt")), "unknown field `contxt`"),
-        (
-            format!("{HEAD}{fits}{}", HEAD.split_once("[[").unwrap().1.replacen('[', "[[", 1)),
-            "claim \"a\"",
-        ),
+        (format!("{HEAD}{fits}{}{fits}", &HEAD[HEAD.find("[[").unwrap()..]), "id \"a\" twice"),
         (format!("{HEAD}{fits}").replace("\"s\"", "\"\""), "sentence: expected text"),
     ] {
         let error = Claims::parse("x.toml", &text).unwrap_err().to_string();
