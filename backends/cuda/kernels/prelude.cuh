@@ -16,7 +16,8 @@ typedef unsigned long long u64;
 
 #ifndef EMULATED
 
-#define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+// Two blocks a processor at least: left to itself the compiler spills registers to make room for more.
+#define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 2)
 #define SHARED __shared__
 
 // f16 bits to f32, exactly.

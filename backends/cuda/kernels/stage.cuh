@@ -179,7 +179,9 @@ template <typename F, typename G, bool INT8, bool FLOAT>
 DEVICE void dot_pair(const Stage<INT8, FLOAT>& stage, const Matrix& a, u32 i, const Matrix& b, u32 j, u32 first,
                      u32 count, float x[ROWS], float y[ROWS]) {
     u64 at = (u64)i * a.row_units + first, bt = (u64)j * b.row_units + first;
-#pragma unroll 2
+    // Dense units fill the registers one at a time.
+    const int together = F::DENSE || G::DENSE ? 1 : 2;
+#pragma unroll together
     for (u32 u = lane_id(); u < count; u += WARP) {
         typename F::Unit v = F::load(a.planes, a.units, at + u);
         typename G::Unit w = G::load(b.planes, b.units, bt + u);

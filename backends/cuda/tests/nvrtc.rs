@@ -1,5 +1,5 @@
-//! Every kernel compiled for GPUs by NVIDIA's own compiler, which needs no GPU: without a warning or a spilled register, and
-//! within the registers and shared memory that `registers.txt` has. `ci/setup.sh` installs the compiler for tests.
+//! Every kernel compiled for GPUs by NVIDIA's own compiler, which needs no GPU: without a warning, and within the
+//! registers, spills and shared memory that `registers.txt` has. `ci/setup.sh` installs the compiler for tests.
 //!
 //! After a change that is meant: copy the table that the failed test names over `tests/registers.txt`.
 
@@ -18,7 +18,9 @@ const ARCHITECTURES: &[&str] = &["sm_75", "sm_86", "sm_89", "sm_90", "sm_100", "
 const EVERYTHING: &str = "sm_90";
 /// Kernels that need tensor cores with bf16.
 const AMPERE: &[&str] = &["flash", "matmul"];
-/// Registers of a processor, and threads that should be resident on one at least.
+/// Kernels with blocks of 128 threads; the others have 256.
+const HEADS: &[&str] = &["attend", "flash", "rotate"];
+/// Registers of a processor, on which two blocks should be resident at least.
 const REGISTERS: usize = 65_536;
 
 /// Kernels in the variants that models of today ask for; the first of each kernel stands for it.
@@ -140,9 +142,11 @@ fn every_kernel_compiles_for_every_architecture_within_the_registers_of_the_tabl
         let Taken { registers, shared, spilled } = taken;
         let title = title(arch, unit);
         assert_eq!(spilled, 0, "{title}: {spilled} bytes spilled");
-        assert!(registers * 256 <= REGISTERS, "{title}: {registers} registers");
+        let threads = if HEADS.contains(&unit.entry) { 128 } else { 256 };
+        assert!(2 * registers * threads <= REGISTERS, "{title}: {registers} registers");
         assert!(shared <= 48 << 10, "{title}: {shared} bytes of shared memory");
-        writeln!(table, "{title}: {registers} registers, {shared} shared").expect("a string");
+        writeln!(table, "{title}: {registers} registers, {shared} shared, {spilled} spilled")
+            .expect("a string");
     }
     compare(&head, &table);
 }
