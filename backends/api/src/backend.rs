@@ -161,6 +161,9 @@ pub enum Error {
     /// The device went away.
     #[error("device lost: {0}")]
     DeviceLost(String),
+    /// It would run, but not on the device asked for: an invalid cell, never a number.
+    #[error("{0}")]
+    Misplaced(String),
     /// Anything else the device reports.
     #[error("{0}")]
     Device(String),

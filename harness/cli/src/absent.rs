@@ -1,6 +1,6 @@
 //! A backend this build leaves out: its device is listed, with the feature that would bring it.
 #![cfg_attr(
-    all(feature = "candle", feature = "cuda"),
+    all(feature = "candle", feature = "cuda", feature = "ort"),
     allow(dead_code, reason = "nothing was left out")
 )]
 

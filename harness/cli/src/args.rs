@@ -46,6 +46,9 @@ pub(crate) struct Global {
         default_value = "python3"
     )]
     pub(crate) python: PathBuf,
+    /// ONNX Runtime: its library, or a folder of Python packages [default: packages of --python, then the system's]
+    #[arg(long, global = true, value_name = "FILE|DIR", env = "ORT_DYLIB_PATH")]
+    pub(crate) runtime: Option<PathBuf>,
     /// Adds the backend that misbehaves on purpose (tests).
     #[arg(long, global = true, hide = true)]
     pub(crate) test_doubles: bool,
@@ -94,6 +97,8 @@ pub(crate) struct Programs {
     pub(crate) worker: Vec<String>,
     #[arg(from_global)]
     pub(crate) python: PathBuf,
+    #[arg(from_global)]
+    pub(crate) runtime: Option<PathBuf>,
     #[arg(from_global)]
     pub(crate) test_doubles: bool,
 }

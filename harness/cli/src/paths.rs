@@ -53,6 +53,42 @@ impl Paths {
     }
 }
 
+/// Folders in which Python packages may be: of this Python, of the active environment, the user's and the system's; those that exist.
+/// No Python is started for it.
+pub(crate) fn python_packages(python: &Path) -> Vec<PathBuf> {
+    let variable = |name: &str| env::var_os(name).map(PathBuf::from);
+    let on_path = || {
+        let folders = env::split_paths(&env::var_os("PATH")?).collect::<Vec<_>>();
+        folders.into_iter().map(|folder| folder.join(python)).find(|file| file.is_file())
+    };
+    let program = if python.components().count() > 1 { Some(python.to_owned()) } else { on_path() };
+    // PREFIX/bin/python
+    let own = program.and_then(|file| Some(file.parent()?.parent()?.to_owned()));
+    let user = variable("HOME").map(|home| home.join(".local"));
+    let system = ["/usr/local", "/usr"].map(PathBuf::from);
+    let prefixes = [own, variable("VIRTUAL_ENV"), user].into_iter().flatten().chain(system);
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for prefix in prefixes {
+        let mut found: Vec<PathBuf> = std::fs::read_dir(prefix.join("lib"))
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                let name = path.file_name().and_then(|name| name.to_str());
+                name.is_some_and(|name| name.starts_with("python3"))
+            })
+            .flat_map(|lib| ["site-packages", "dist-packages"].map(|name| lib.join(name)))
+            // Windows keeps them in PREFIX/Lib.
+            .chain([prefix.join("Lib").join("site-packages")])
+            .filter(|path| path.is_dir())
+            .collect();
+        found.sort();
+        folders.extend(found);
+    }
+    folders.dedup();
+    folders
+}
+
 /// Whether two paths lead to one existing file.
 pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {

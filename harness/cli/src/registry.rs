@@ -11,13 +11,26 @@ use yardstick_measure::runner::{Worker, WorkerCommand};
 use crate::args::Programs;
 use crate::words;
 
-/// Every backend this build carries. `test_doubles` adds the one that makes answers up and misbehaves on purpose; `cache`
-/// is where a backend may keep what it can make again.
+/// What backends are given by the command line.
 #[cfg_attr(
-    not(any(feature = "cuda", feature = "cpu")),
-    expect(unused_variables, reason = "nothing else keeps anything")
+    not(all(feature = "cuda", feature = "ort")),
+    allow(dead_code, reason = "a backend left out takes nothing")
 )]
-pub(crate) fn backends(test_doubles: bool, cache: Option<&Path>) -> Vec<Box<dyn Backend>> {
+pub(crate) struct Given {
+    /// Where a backend may keep what it can make again.
+    pub(crate) cache: Option<PathBuf>,
+    /// ONNX Runtime's library or folder, where one was named.
+    pub(crate) runtime: Option<PathBuf>,
+    /// Folders of Python packages, which may hold runtimes.
+    pub(crate) packages: Vec<PathBuf>,
+    /// Adds the backend that makes answers up and misbehaves on purpose.
+    pub(crate) test_doubles: bool,
+}
+
+/// Every backend this build carries.
+pub(crate) fn backends(given: &Given) -> Vec<Box<dyn Backend>> {
+    #[cfg(any(feature = "cpu", feature = "cuda"))]
+    let cache = given.cache.as_deref();
     let mut backends: Vec<Box<dyn Backend>> = vec![
         #[cfg(feature = "cpu")]
         Box::new(yardstick_cpu::Cpu.keeping(cache.map(|cache| cache.join("packed")))),
@@ -29,12 +42,27 @@ pub(crate) fn backends(test_doubles: bool, cache: Option<&Path>) -> Vec<Box<dyn 
         Box::new(yardstick_cuda::Cuda::new(cache.map(|cache| cache.join("kernels")))),
         #[cfg(not(feature = "cuda"))]
         Box::new(crate::absent::Absent { backend: "cuda", device: "cuda:0" }),
+        #[cfg(feature = "ort")]
+        Box::new(ort(given)),
+        #[cfg(not(feature = "ort"))]
+        Box::new(crate::absent::Absent { backend: "ort", device: "ort:cpu" }),
         Box::new(yardstick_reference::Reference),
     ];
-    if test_doubles {
+    if given.test_doubles {
         backends.push(Box::new(yardstick_null::Null::misbehaving()));
     }
     backends
+}
+
+#[cfg(feature = "ort")]
+fn ort(given: &Given) -> yardstick_ort::Ort {
+    let search = yardstick_ort::Search {
+        runtime: given.runtime.clone(),
+        packages: given.packages.clone(),
+        system: true,
+    };
+    let cache = given.cache.as_ref().map(|cache| cache.join("onnx"));
+    yardstick_ort::Ort::new(yardstick_ort::Settings { search, cache })
 }
 
 /// A program of another language that comes with this one.
@@ -82,7 +110,7 @@ pub(crate) fn workers(
     cache: Option<&Path>,
     wanted: Wanted<'_>,
 ) -> Result<Workers> {
-    let mut own = Worker::own(own(programs.test_doubles)?);
+    let mut own = Worker::own(own(programs, cache)?);
     if !programs.build.is_empty() {
         own.role = Role::Oracle;
     }
@@ -106,9 +134,21 @@ pub(crate) fn workers(
 }
 
 /// This program again, as a worker with the same backends.
-fn own(test_doubles: bool) -> Result<WorkerCommand> {
+fn own(programs: &Programs, cache: Option<&Path>) -> Result<WorkerCommand> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
-    Ok(serving(program, test_doubles))
+    let mut command = serving(program, programs.test_doubles);
+    let places = [
+        ("--cache-dir", cache),
+        ("--runtime", programs.runtime.as_deref()),
+        ("--python", Some(&*programs.python)),
+    ];
+    for (flag, place) in places {
+        // A path that is no text can only be given by the environment, which the worker inherits.
+        if let Some(place) = place.and_then(Path::to_str).filter(|place| !place.is_empty()) {
+            command.arguments.extend([flag.to_owned(), place.to_owned()]);
+        }
+    }
+    Ok(command)
 }
 
 fn serving(program: PathBuf, test_doubles: bool) -> WorkerCommand {
@@ -215,7 +255,7 @@ mod tests {
     fn programs(build: &[&str], worker: &[&str]) -> Programs {
         let own = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
         let python = PathBuf::from("python3");
-        Programs { build: own(build), worker: own(worker), python, test_doubles: false }
+        Programs { build: own(build), worker: own(worker), python, ..Programs::default() }
     }
 
     #[test]

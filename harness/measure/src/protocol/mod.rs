@@ -267,6 +267,8 @@ pub enum FaultKind {
     OutOfMemory,
     /// The device went away; the parent starts another process.
     DeviceLost,
+    /// It would run elsewhere than asked: an invalid cell.
+    Misplaced,
     /// Anything else the device reports.
     Device,
     /// The file asked for cannot be written.

@@ -126,6 +126,7 @@ fn too_many(losses: usize, loss: Loss) -> Outcome {
 pub(super) fn fault(kind: FaultKind, message: String, fix: Option<String>) -> Outcome {
     let kind = match kind {
         FaultKind::Unsupported => return Outcome::Skipped { reason: message, fix },
+        FaultKind::Misplaced => return Outcome::Invalid { reason: message },
         FaultKind::OutOfMemory => FailureKind::OutOfMemory,
         FaultKind::DeviceLost => FailureKind::DeviceLost,
         FaultKind::Invalid | FaultKind::Model | FaultKind::Device | FaultKind::Io => {

@@ -47,6 +47,7 @@ impl From<Error> for Fault {
             Error::Model(error) => return Fault::model(error),
             Error::OutOfMemory(_) => (FaultKind::OutOfMemory, None),
             Error::DeviceLost(_) => (FaultKind::DeviceLost, None),
+            Error::Misplaced(_) => (FaultKind::Misplaced, None),
             Error::Device(_) => (FaultKind::Device, None),
         };
         Fault { kind, message, fix }

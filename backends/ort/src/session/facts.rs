@@ -1,0 +1,103 @@
+//! What really runs, for the record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use yardstick_api::{Facts, Footprint, Known, Numerics, Options, host};
+use yardstick_model::Model;
+
+use super::make::parts;
+use crate::placement::{Placement, Verdict};
+use crate::providers::Place;
+use crate::weights::{Converted, carrier, streamed};
+
+/// What a load knows when it is done.
+pub(super) struct Loaded<'a> {
+    pub(super) place: &'a Place,
+    pub(super) model: &'a Arc<Model>,
+    pub(super) options: &'a Options,
+    pub(super) converted: &'a Converted,
+    pub(super) footprint: Footprint,
+    pub(super) context: usize,
+    pub(super) numerics: Numerics,
+    pub(super) threads: usize,
+    pub(super) placement: Placement,
+    pub(super) compile: Duration,
+}
+
+pub(super) fn facts(loaded: &Loaded<'_>) -> Facts {
+    let Loaded { place, model, options, converted, footprint, .. } = loaded;
+    let info = model.info();
+    let bytes = |value: &dyn Fn(&str) -> bool| -> u64 {
+        let tensors = converted.index.tensors.iter();
+        tensors.filter(|(name, _)| value(name)).map(|(_, stored)| stored.bytes).sum()
+    };
+    // Formats whose products run in 8 bits; a model without any computes in f32.
+    let blocks = converted.index.tensors.keys().any(|name| name.ends_with(".codes"));
+    let numerics = match loaded.numerics {
+        Numerics::A8 if !blocks => Numerics::F32,
+        other => other,
+    };
+    let level = match numerics {
+        Numerics::A8 => "activations in 8 bits (accuracy level 4)",
+        _ => "activations in f32 (accuracy level 0)",
+    };
+    let kernels = info
+        .formats
+        .iter()
+        .map(|&(format, _)| (format.name().to_owned(), carrier(format).describe(level)));
+    Facts {
+        device: format!("ort:{}", place.provider.what),
+        isa: Known::unavailable("ONNX Runtime does not tell which kernels it chose"),
+        adapter: match place.provider.kind {
+            yardstick_api::DeviceKind::Cpu => host::processor(),
+            _ => Known::unavailable("ONNX Runtime does not name it"),
+        },
+        driver: Known::Value(place.source()),
+        threads: loaded.threads.into(),
+        context: loaded.context,
+        sequences: options.sequences,
+        chunk: options.chunk,
+        kv: options.kv,
+        numerics: numerics.with_kv(options.kv),
+        mapped_bytes: 0,
+        copied_bytes: bytes(&|_| true),
+        kv_bytes: footprint.kv_bytes,
+        scratch_bytes: footprint.scratch_bytes,
+        streamed_bytes: streamed(&info.architecture, &converted.index),
+        kernels: kernels.collect(),
+        notes: notes(loaded),
+    }
+}
+
+fn notes(loaded: &Loaded<'_>) -> BTreeMap<String, Known<String>> {
+    let Loaded { place, converted, placement, compile, .. } = loaded;
+    let provider = place.provider;
+    let placed = match placement.verdict(provider.name, provider.strict()) {
+        Verdict::Placed => format!("placed 100 %: {placement}"),
+        Verdict::Partial { share } => format!(
+            "partial {share} % of nodes on ort:{}, the rest on ort:cpu: {placement}; elsewhere {}",
+            provider.what,
+            placement.elsewhere(provider.name)
+        ),
+        Verdict::Invalid => format!("invalid: {placement}"),
+    };
+    let residuals: Vec<String> = converted
+        .index
+        .residuals
+        .iter()
+        .map(|(format, residual)| match residual {
+            0.0 => format!("{format} exact"),
+            _ => format!("{format} off by at most {residual:.1e} of a block's largest weight"),
+        })
+        .collect();
+    let notes = [
+        ("placement", placed),
+        ("conversion", residuals.join(", ")),
+        ("load", parts(converted.read, converted.convert, *compile)),
+        ("runtime", format!("ONNX Runtime {}", place.version)),
+        ("embedding", "looked up on the host".to_owned()),
+    ];
+    notes.into_iter().map(|(name, value)| (name.to_owned(), Known::Value(value))).collect()
+}

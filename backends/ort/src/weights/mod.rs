@@ -1,0 +1,12 @@
+//! Weights as ONNX Runtime takes them: which products there are, how a format is carried, and the file they are written to.
+
+mod cache;
+mod carrier;
+mod products;
+mod scales;
+mod space;
+mod write;
+
+pub(crate) use cache::{Converted, Index, WEIGHTS, bytes_needed, converted, streamed};
+pub(crate) use carrier::{Carrier, carrier};
+pub(crate) use products::{halves_first, products, turned};
