@@ -186,12 +186,11 @@ fn check_model(
     options: &Options,
 ) -> Result<(), Unsupported> {
     let architecture = &model.architecture;
-    if provider.fixed {
-        let reason =
-            format!("{} takes graphs of fixed shapes, which are not made yet", provider.name);
-        return refuse(reason, "use ort:cpu");
-    }
-    if let Some(missing) = architecture.missing(SUPPORTED) {
+    let supported = SUPPORTED.iter().copied();
+    // Attention in plain operators takes heads of any width; the operator of its own does not.
+    let supported: Vec<Requirement> =
+        supported.chain(provider.fixed.then_some(Requirement::UnequalHeads)).collect();
+    if let Some(missing) = architecture.missing(&supported) {
         let reason = format!("{missing}, which the graphs made for ONNX Runtime lack");
         return refuse(reason, "use another backend, or a model without");
     }

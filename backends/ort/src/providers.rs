@@ -39,7 +39,7 @@ const OPENVINO: Provider = Provider {
     class: DeviceClass::Hardware,
     hardware: DeviceType::CPU,
     option: Some(("device_type", "CPU")),
-    numerics: &[Numerics::F32, Numerics::Bf16],
+    numerics: &[Numerics::A8, Numerics::F32, Numerics::Bf16],
     fixed: true,
     fix: "pip install onnxruntime-openvino, into a folder of its own, and --runtime DIR",
     driver: "use a processor that OpenVINO runs on",

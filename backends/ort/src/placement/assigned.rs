@@ -7,13 +7,13 @@ use ort::AsPointer;
 use ort::session::Session;
 use ort::sys::{OrtEpAssignedNode, OrtEpAssignedSubgraph, OrtStatusPtr};
 
-use super::{Node, Placement};
+use super::Node;
 
 /// The session option without which there is no account.
 pub(crate) const RECORD: &str = "session.record_ep_graph_assignment_info";
 
 /// Where the nodes of a session are; it was made with [`RECORD`] set.
-pub(crate) fn assigned(session: &Session) -> Result<Placement, ort::Error> {
+pub(crate) fn assigned(session: &Session) -> Result<Vec<Node>, ort::Error> {
     let api = ort::api();
     let (mut subgraphs, mut count) = (ptr::null::<*const OrtEpAssignedSubgraph>(), 0);
     // SAFETY: the session is alive; on success the pointer is to `count` subgraphs that live as long as it does.
@@ -41,7 +41,7 @@ pub(crate) fn assigned(session: &Session) -> Result<Placement, ort::Error> {
             all.push(Node { provider: provider.clone(), operator });
         }
     }
-    Ok(Placement::of(all))
+    Ok(all)
 }
 
 /// # Safety

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use yardstick_api::{Error, OperationTime, Profile};
 
 /// A profile being recorded.
+#[derive(Clone)]
 pub(crate) struct Recording {
     prefix: PathBuf,
     ended: Option<Profile>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use yardstick_api::{Facts, Footprint, Known, Numerics, Options, host};
 use yardstick_model::Model;
 
-use super::make::parts;
+use super::maker::options;
 use crate::placement::{Placement, Verdict};
 use crate::providers::Place;
 use crate::weights::{Converted, carrier, streamed};
@@ -20,6 +20,7 @@ pub(super) struct Loaded<'a> {
     pub(super) converted: &'a Converted,
     pub(super) footprint: Footprint,
     pub(super) context: usize,
+    pub(super) chunk: usize,
     pub(super) numerics: Numerics,
     pub(super) threads: usize,
     pub(super) placement: Placement,
@@ -58,7 +59,7 @@ pub(super) fn facts(loaded: &Loaded<'_>) -> Facts {
         threads: loaded.threads.into(),
         context: loaded.context,
         sequences: options.sequences,
-        chunk: options.chunk,
+        chunk: loaded.chunk,
         kv: options.kv,
         numerics: numerics.with_kv(options.kv),
         mapped_bytes: 0,
@@ -92,12 +93,26 @@ fn notes(loaded: &Loaded<'_>) -> BTreeMap<String, Known<String>> {
             _ => format!("{format} off by at most {residual:.1e} of a block's largest weight"),
         })
         .collect();
+    let form = match provider.fixed {
+        true => format!("static: graphs of {} rows and of one, the head apart", loaded.chunk),
+        false => "dynamic: one graph, keys and values in place".to_owned(),
+    };
+    let said = options(place, loaded.numerics, loaded.threads);
+    let said: Vec<String> = said.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let notes = [
+        ("provider options", if said.is_empty() { "none".to_owned() } else { said.join(" ") }),
         ("placement", placed),
         ("conversion", residuals.join(", ")),
         ("load", parts(converted.read, converted.convert, *compile)),
         ("runtime", format!("ONNX Runtime {}", place.version)),
+        ("form", form),
         ("embedding", "looked up on the host".to_owned()),
     ];
     notes.into_iter().map(|(name, value)| (name.to_owned(), Known::Value(value))).collect()
+}
+
+/// Times of a load.
+fn parts(read: Duration, convert: Duration, compile: Duration) -> String {
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    format!("read {:.1} ms, convert {:.1} ms, compile {:.1} ms", ms(read), ms(convert), ms(compile))
 }

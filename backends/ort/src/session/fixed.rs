@@ -206,7 +206,11 @@ impl Form for Fixed {
         for (i, part) in tokens.chunks(rows).enumerate() {
             let (first, at) = (i * rows, position + i * rows);
             self.run_part(sequence, at, part)?;
-            let body = if part.len() == 1 { &self.step } else { self.chunk.as_ref().unwrap_or(&self.step) };
+            let body = if part.len() == 1 {
+                &self.step
+            } else {
+                self.chunk.as_ref().unwrap_or(&self.step)
+            };
             let hidden = body.hidden.extract_tensor().1;
             let width = self.model.architecture().embedding;
             for row in wanted.iter().filter(|&&row| (first..first + part.len()).contains(&row)) {

@@ -1,23 +1,25 @@
-//! Makes sessions: converts the model, writes the graph, starts the provider, asks where the nodes went.
+//! Makes a model resident: converts it, writes its graphs, has sessions made of them, binds memory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ort::ep::CPU;
-use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use yardstick_api::{Error, Footprint, Lengths, Numerics, Options};
 use yardstick_model::Model;
 
 use super::dynamic::{Dynamic, Shape};
 use super::facts::{Loaded, facts};
-use super::{OrtSession, failed};
-use crate::network::{Style, dynamic};
-use crate::placement::{Placement, RECORD, Recording, Verdict, assigned};
+use super::fixed::{Fixed, Graphs};
+use super::maker::Maker;
+use super::{Form, OrtSession, failed};
+use crate::network::{Style, body, dynamic, head_alone};
+use crate::placement::{Placement, Recording};
 use crate::providers::Place;
-use crate::runtime::{Process, process};
+use crate::runtime::process;
 use crate::weights::{Converted, converted};
+
+/// Rows of the static form's chunk at most: what NPUs' own tools use.
+const MOST_ROWS: usize = 128;
 
 /// Makes a model resident on a provider.
 pub(crate) fn load(
@@ -33,25 +35,30 @@ pub(crate) fn load(
     if let Some(plugin) = &place.plugin {
         process.register(plugin)?;
     }
-    let context = options.context_of(model.architecture());
     let numerics = options.numerics.unwrap_or(place.provider.numerics[0]);
     let threads = options.threads.unwrap_or_else(cores);
-    let accuracy = if numerics == Numerics::A8 { 4 } else { 0 };
-    let style = Style { accuracy, kv: options.kv };
-    let graph = dynamic(model, &converted.index, style, context)?;
-    let graph = write_graph(&converted, &graph)?;
     let recording = options.profile.then(|| Recording::new(cache)).transpose()?;
-    let maker = Maker { place, process, threads, recording: recording.as_ref() };
-    let session = maker.session(&graph)?;
-    let placement = maker.proven(&session)?;
+    let maker = Maker {
+        place,
+        process,
+        threads,
+        numerics,
+        recording: recording.as_ref(),
+        nodes: Vec::new(),
+    };
+    let context = options.context_of(model.architecture());
+    let chunk = match place.provider.fixed {
+        true => options.chunk.min(MOST_ROWS).min(context),
+        false => options.chunk,
+    };
     let shape = Shape {
         context,
         sequences: options.sequences,
         kv: options.kv,
         chosen: options.rotary_context.unwrap_or(context),
     };
-    let form = Dynamic::new(session, model, &shape, recording).map_err(failed)?;
-    let compile = start.elapsed();
+    let mut work = Work { maker, model, converted: &converted, shape, chunk };
+    let form = work.form(recording.clone())?;
     let loaded = Loaded {
         place,
         model,
@@ -59,14 +66,15 @@ pub(crate) fn load(
         converted: &converted,
         footprint,
         context,
+        chunk,
         numerics,
         threads,
-        placement,
-        compile,
+        placement: Placement::of(std::mem::take(&mut work.maker.nodes)),
+        compile: start.elapsed(),
     };
     Ok(Box::new(OrtSession {
         facts: facts(&loaded),
-        form: Box::new(form),
+        form,
         model: Arc::clone(model),
         chunk: options.chunk,
         lengths: Lengths::new(options.sequences, context),
@@ -77,6 +85,46 @@ pub(crate) fn load(
 /// Threads when nobody says how many.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Everything a form is made of.
+struct Work<'a> {
+    maker: Maker<'a>,
+    model: &'a Arc<Model>,
+    converted: &'a Converted,
+    shape: Shape,
+    chunk: usize,
+}
+
+impl Work<'_> {
+    fn form(&mut self, recording: Option<Recording>) -> Result<Box<dyn Form>, Error> {
+        let fixed = self.maker.place.provider.fixed;
+        let style = Style {
+            accuracy: if self.maker.numerics == Numerics::A8 { 4 } else { 0 },
+            kv: self.shape.kv,
+            plain: fixed,
+        };
+        let (model, index, context) = (self.model, &self.converted.index, self.shape.context);
+        if !fixed {
+            let session = self.session(&dynamic(model, index, style, context)?)?;
+            let form = Dynamic::new(session, model, &self.shape, recording);
+            return Ok(Box::new(form.map_err(failed)?));
+        }
+        let chunk = match self.chunk {
+            1 => None,
+            rows => Some(self.session(&body(model, index, style, context, rows)?)?),
+        };
+        let step = self.session(&body(model, index, style, context, 1)?)?;
+        let head = self.session(&head_alone(model, index, style)?)?;
+        let graphs = Graphs { chunk, step, head };
+        let form = Fixed::new(graphs, model, &self.shape, self.chunk, recording);
+        Ok(Box::new(form.map_err(failed)?))
+    }
+
+    fn session(&mut self, graph: &[u8]) -> Result<ort::session::Session, Error> {
+        let file = write_graph(self.converted, graph)?;
+        self.maker.session(&file)
+    }
 }
 
 /// Writes the graph beside the weights it names; the same graph is the same file.
@@ -93,65 +141,4 @@ fn write_graph(converted: &Converted, graph: &[u8]) -> Result<PathBuf, Error> {
         .and_then(|()| std::fs::rename(&part, &path))
         .map_err(|error| Error::Device(format!("{}: {error}", path.display())))?;
     Ok(path)
-}
-
-/// What sessions of one load are made with.
-struct Maker<'a> {
-    place: &'a Place,
-    process: &'static Process,
-    threads: usize,
-    recording: Option<&'a Recording>,
-}
-
-impl Maker<'_> {
-    fn session(&self, graph: &Path) -> Result<Session, Error> {
-        self.process.log.take();
-        let mut builder = self.builder().map_err(|error| self.explained(error))?;
-        builder.commit_from_file(graph).map_err(|error| self.explained(error))
-    }
-
-    fn builder(&self) -> ort::Result<SessionBuilder> {
-        let mut builder = SessionBuilder::new(&self.process.environment)?
-            .with_intra_threads(self.threads)?
-            .with_inter_threads(1)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_config_entry(RECORD, "1")?;
-        if let Some(recording) = self.recording {
-            builder = builder.with_profiling(recording.prefix())?;
-        }
-        builder = builder
-            .with_execution_providers([CPU::default().with_arena_allocator(true).build()])?;
-        Ok(builder)
-    }
-
-    /// Where its nodes are, or that they are elsewhere.
-    fn proven(&self, session: &Session) -> Result<Placement, Error> {
-        let placement = assigned(session).map_err(failed)?;
-        let provider = self.place.provider;
-        match placement.verdict(provider.name, provider.strict()) {
-            Verdict::Placed | Verdict::Partial { .. } => Ok(placement),
-            Verdict::Invalid => Err(Error::Misplaced(format!(
-                "asked for ort:{}, placed elsewhere: {}",
-                provider.what,
-                placement.elsewhere(provider.name)
-            ))),
-        }
-    }
-
-    /// The runtime's error with the reason it logged.
-    fn explained<R>(&self, error: ort::Error<R>) -> Error {
-        let said = self.process.log.take();
-        match (failed(error), said.last()) {
-            (Error::Device(message), Some(reason)) if !message.contains(reason.as_str()) => {
-                Error::Device(format!("{message}: {reason}"))
-            }
-            (error, _) => error,
-        }
-    }
-}
-
-/// Times of a load, for the facts.
-pub(super) fn parts(read: Duration, convert: Duration, compile: Duration) -> String {
-    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-    format!("read {:.1} ms, convert {:.1} ms, compile {:.1} ms", ms(read), ms(convert), ms(compile))
 }

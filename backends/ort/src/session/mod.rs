@@ -4,7 +4,9 @@
 mod dynamic;
 mod embedding;
 mod facts;
+mod fixed;
 mod make;
+mod maker;
 
 use std::sync::Arc;
 

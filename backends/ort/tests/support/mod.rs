@@ -1,7 +1,11 @@
 //! Runtimes for tests: where `ci/setup.sh runtimes` put them, or where `YARDSTICK_ORT_PACKAGES` says.
-#![allow(dead_code, reason = "not every test uses every part")]
+#![allow(dead_code, unused_imports, reason = "not every test uses every part")]
+
+mod conforms;
 
 use std::path::{Path, PathBuf};
+
+pub(crate) use conforms::{golden_models, made_up_models};
 
 use yardstick_api::{Backend, Device, DeviceStatus};
 use yardstick_ort::{Ort, Search, Settings};
