@@ -153,6 +153,7 @@ impl Parts<'_> {
             NormKind::Rms => {
                 self.graph.node(name, "SimplifiedLayerNormalization", &[x, &w], &[axis, eps])
             }
+            NormKind::Layer if self.style.plain => self.layer_norm(name, x, &w, bias, norm.eps),
             NormKind::Layer => {
                 let zeros = vec![0.0; weight.len()];
                 let b = self.graph.vector(bias.unwrap_or(&zeros));
@@ -171,6 +172,28 @@ impl Parts<'_> {
         let root = graph.node(name, "Sqrt", &[&mean], &[]);
         let x = graph.node(name, "Div", &[x, &root], &[]);
         graph.node(name, "Mul", &[&x, w], &[])
+    }
+
+    /// `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * w + b`
+    fn layer_norm(
+        &mut self,
+        name: &str,
+        x: &str,
+        w: &str,
+        bias: Option<&[f32]>,
+        eps: f32,
+    ) -> String {
+        let last = self.graph.ints(&[-1]);
+        let mean = self.graph.node(name, "ReduceMean", &[x, &last], &[]);
+        let centred = self.graph.node(name, "Sub", &[x, &mean], &[]);
+        let scaled = self.rms(name, &centred, w, eps);
+        match bias {
+            Some(bias) => {
+                let bias = self.graph.vector(bias);
+                self.graph.node(name, "Add", &[&scaled, &bias], &[])
+            }
+            None => scaled,
+        }
     }
 
     /// A norm of queries or keys (rows, heads * key_dim), to the same.

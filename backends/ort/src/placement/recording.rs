@@ -75,7 +75,7 @@ pub(crate) fn parse(text: &str) -> Option<Profile> {
                 known.calls += 1;
                 known.nanoseconds += nanoseconds;
             }
-            None => profile.operations.push(OperationTime { name, calls: 1, nanoseconds }),
+            None => profile.operations.push(OperationTime::timed(name, 1, nanoseconds)),
         }
     }
     Some(profile)
@@ -107,11 +107,7 @@ mod tests {
             {"cat":"Session","name":"model_run","dur":9}
         ]"#;
         let operations = parse(text).unwrap().operations;
-        let of = |name: &str, calls, nanoseconds| OperationTime {
-            name: name.into(),
-            calls,
-            nanoseconds,
-        };
+        let of = |name: &str, calls, nanoseconds| OperationTime::timed(name, calls, nanoseconds);
         assert_eq!(operations, [of("attn_q", 2, 5000), of("output", 1, 5000)]);
         assert_eq!(parse("not JSON"), None);
         assert_eq!(parse("[]"), None);
