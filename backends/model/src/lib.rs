@@ -9,6 +9,7 @@ pub mod preset;
 pub mod prune;
 pub mod quantize;
 pub mod safetensors;
+pub mod scheme;
 pub mod source;
 pub mod tokenizer;
 

@@ -1,6 +1,7 @@
 //! The rows of GGUF tensors out of a checkpoint's: reordered, transposed, stacked, with what an adapter adds.
 
 use super::lora::Delta;
+use crate::Format;
 use crate::quantize::Rows;
 use crate::safetensors::View;
 
@@ -60,6 +61,20 @@ impl Part<'_> {
 }
 
 impl Assembly<'_> {
+    /// A row as blocks that hold the very codes of a weight scheme; `false` where it is not one, or not one as it lies.
+    fn encoded(&self, row: usize, format: Format, out: &mut [u8]) -> bool {
+        let Assembly::Parts { parts, turned, plus, after: None } = self else { return false };
+        let each = parts.first().map_or(1, |part| part.rows.max(1));
+        let Some(part) = parts.get(row / each) else { return false };
+        let row = turned.map_or(row % each, |width| unturned(row % each, width));
+        match (&part.view.packed, &part.delta) {
+            (Some(packed), None) if !part.transposed && *plus == 0.0 && each > 1 => {
+                packed.blocks(part.first + row, format, out)
+            }
+            _ => false,
+        }
+    }
+
     /// Fills `out` with whole rows of `cols` weights, from row `first` on.
     fn rows(&self, first: usize, cols: usize, out: &mut [f32]) {
         match self {
@@ -107,6 +122,10 @@ impl Rows for Assemblies<'_> {
     fn rows(&self, tensor: usize, first: usize, out: &mut [f32]) {
         let (assembly, cols) = &self.0[tensor];
         assembly.rows(first, *cols, out);
+    }
+
+    fn encoded(&self, tensor: usize, row: usize, format: Format, out: &mut [u8]) -> bool {
+        self.0[tensor].0.encoded(row, format, out)
     }
 }
 

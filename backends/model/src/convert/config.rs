@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::gguf::{Flaw, quote};
 use crate::safetensors::read_limited;
+use crate::scheme::Scheme;
 
 /// Longest config.json; published ones have a few KB, some with lists of layers.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -57,6 +58,11 @@ impl Config {
     /// The value of a key; null is absent.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
         self.object.get(key).filter(|value| !value.is_null())
+    }
+
+    /// The scheme weights are packed by; `None` where they are plain floats.
+    pub(super) fn scheme(&self) -> Result<Option<Scheme>, Error> {
+        Scheme::of_config(&self.object, &self.path)
     }
 
     /// No keys.

@@ -10,7 +10,7 @@ use super::plan::Planner;
 use super::tokenizer::{self, Text};
 use crate::Format;
 use crate::gguf::Header;
-use crate::quantize::{self, Error, Mix, Network, Output, Stretch, Tell};
+use crate::quantize::{self, Error, Errors, Mix, Network, Output, Stretch, Tell};
 use crate::safetensors::{Checkpoint, Dtype};
 
 /// How to convert.
@@ -51,7 +51,10 @@ pub fn convert(
 ) -> Result<Converted, Error> {
     let config = Config::of_folder(folder, "config.json")?;
     let source = metadata::source(&config)?;
-    let checkpoint = Checkpoint::open(folder)?;
+    let checkpoint = match config.scheme()? {
+        None => Checkpoint::open(folder)?,
+        Some(scheme) => Checkpoint::open(folder)?.unpack(scheme)?,
+    };
     let lora = how.lora.map(Lora::open).transpose()?;
     let mut header = Header::new(out.display().to_string());
     let shape = metadata::set(&mut header, source, &config)?;
@@ -76,12 +79,18 @@ pub fn convert(
     let bytes = header.file_bytes()?;
     let output = Output::create(out, bytes)?;
     let rows = Assemblies(assemblies);
-    let mut output = quantize::write(header, &stretches, &rows, how.threads, output, tell)?;
+    // What a scheme packed is not what any format of ours holds: how far off the result is must be told.
+    let measured = checkpoint.packed() > 0;
+    let (mut output, errors) =
+        quantize::write_and_sum(header, &stretches, &rows, (how.threads, measured), output, tell)?;
     checkpoint.check_unchanged()?;
     let sha256 = output.sync()?;
     output.commit()?;
     let mut notes = checkpoint.warnings().to_vec();
     notes.extend(text);
+    if measured {
+        notes.push(residual(checkpoint.packed(), &errors));
+    }
     let (architecture, merged) =
         (source.architecture.to_owned(), lora.map_or(0, |lora| lora.len()));
     Ok(Converted { sha256, bytes, architecture, mix, merged, notes })
@@ -111,8 +120,27 @@ fn header_network(header: &Header) -> Result<Network, Error> {
     quantize::network(&gguf)
 }
 
-/// The format most bytes of the checkpoint have.
+/// How far the weights of the result are from those of the scheme.
+fn residual(matrices: usize, errors: &[Errors]) -> String {
+    let exact = errors.iter().filter(|sums| sums.error == 0.0).count();
+    let sum = |of: fn(&Errors) -> f64| errors.iter().map(of).sum::<f64>();
+    let relative = (sum(|e| e.error) / sum(|e| e.energy).max(f64::MIN_POSITIVE)).sqrt();
+    let worst = errors.iter().filter(|sums| sums.energy > 0.0);
+    let worst = worst.map(|sums| (sums.error / sums.energy).sqrt()).fold(0.0, f64::max);
+    format!(
+        "{matrices} matrices were packed; {exact} of {} tensors are exact, residual error {:.4} % of the weights (root mean square), {:.4} % in the worst tensor",
+        errors.len(),
+        100.0 * relative,
+        100.0 * worst
+    )
+}
+
+/// The format most bytes of the checkpoint have; of packed matrices the one that holds their codes, or their floats.
 fn usual(checkpoint: &Checkpoint) -> Mix {
+    let packed = checkpoint.tensors().filter_map(|view| view.packed).next();
+    if let Some(format) = packed.map(|packed| packed.nearest()) {
+        return Mix::Plain(format);
+    }
     let bytes = |dtype: Dtype| -> usize {
         checkpoint.tensors().filter(|t| t.dtype == dtype).map(|t| t.bytes.len()).sum()
     };

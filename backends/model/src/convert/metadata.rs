@@ -97,14 +97,7 @@ fn check_fixed(source: &Source, config: &Config) -> Result<(), Error> {
     if let Some(clip) = config.value("clip_qkv") {
         return Err(config.unsupported(format!("clip_qkv = {}", shown(clip)), "null"));
     }
-    match config.value("quantization_config") {
-        None => Ok(()),
-        Some(found) => {
-            let method = found.get("quant_method").map_or_else(|| shown(found), shown);
-            let what = format!("a checkpoint quantised by {method}");
-            Err(config.unsupported(what, "weights in F32, F16 or BF16"))
-        }
-    }
+    config.scheme().map(|_| ())
 }
 
 struct Numbers<'a> {

@@ -87,7 +87,8 @@ pub fn quantize(
     let mut output = Output::create(out, bytes)?;
     let mut errors = vec![Errors::default(); stretches.len()];
     let rows = Decoded { source, importance: importance.as_ref() };
-    match write_measured(header, &stretches, &rows, how, &mut output, &mut errors, tell) {
+    let speed = How { threads: how.threads, effort: how.effort, measured: true };
+    match write_measured(header, &stretches, &rows, speed, &mut output, &mut errors, tell) {
         Ok(()) => {}
         Err(error) => return Err(output.explain(error)),
     }
@@ -119,17 +120,33 @@ fn quality(tensor: &TensorInfo, stretch: &Stretch, errors: &Errors) -> Quality {
     }
 }
 
+/// Writes header and data to an output, quickly, with errors summed where `measured`.
+pub(crate) fn write_and_sum(
+    header: Header,
+    stretches: &[Stretch],
+    rows: &dyn Rows,
+    (threads, measured): (usize, bool),
+    mut output: Output,
+    tell: &mut Tell<'_>,
+) -> Result<(Output, Vec<Errors>), Error> {
+    let how = How { threads, effort: Effort::Fast, measured };
+    let mut errors = vec![Errors::default(); stretches.len()];
+    match write_measured(header, stretches, rows, how, &mut output, &mut errors, tell) {
+        Ok(()) => Ok((output, errors)),
+        Err(error) => Err(output.explain(error)),
+    }
+}
+
 /// Writes header and data, and sums every tensor's errors.
 fn write_measured(
     header: Header,
     stretches: &[Stretch],
     rows: &dyn Rows,
-    how: &Quantising<'_>,
+    how: How,
     out: &mut dyn std::io::Write,
     errors: &mut [Errors],
     tell: &mut Tell<'_>,
 ) -> Result<(), Error> {
-    let how = How { threads: how.threads, effort: how.effort, measured: true };
     let total_bytes = header.file_bytes()?;
     let mut writer = header.start(out)?;
     let mut bytes = 0;

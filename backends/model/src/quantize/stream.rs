@@ -17,6 +17,10 @@ const AHEAD: usize = 4;
 pub(crate) trait Rows: Sync {
     /// Fills `out` with whole rows of a tensor, from row `first` on.
     fn rows(&self, tensor: usize, first: usize, out: &mut [f32]);
+    /// Writes a row as blocks of a format where the source has the very codes; `false`: it is to be encoded from floats.
+    fn encoded(&self, _tensor: usize, _row: usize, _format: Format, _out: &mut [u8]) -> bool {
+        false
+    }
     /// How much each column of a row counts; `None` where all count the same.
     fn importance(&self, _tensor: usize, _row: usize) -> Option<&[f32]> {
         None
@@ -148,6 +152,11 @@ fn work<'a>(
             }
         } else {
             format.encode(Effort::Fast, &values, &[], &mut bytes);
+        }
+        for (row, bytes) in bytes.chunks_exact_mut(row_bytes.max(1)).enumerate() {
+            if !rows.encoded(chunk.tensor, chunk.first + row, format, bytes) {
+                break;
+            }
         }
         let mut errors = Errors::default();
         if how.measured {

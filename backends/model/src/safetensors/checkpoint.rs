@@ -1,13 +1,15 @@
 //! A checkpoint: all tensors of a model, in one file or in the shards that an index names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::Dtype;
 use super::file::{Safetensors, View};
 use super::shards::{MAX_INDEX_BYTES, Shards};
 use crate::Error;
 use crate::gguf::{Flaw, quote};
+use crate::scheme::{Derived, Parts, Scheme, derive};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -20,6 +22,10 @@ pub struct Checkpoint {
     /// File and position in it.
     places: HashMap<String, (usize, usize), foldhash::fast::RandomState>,
     warnings: Vec<String>,
+    /// Matrices of a weight scheme, by name.
+    packed: BTreeMap<String, Derived>,
+    /// Tensors that those are made of.
+    parts: HashSet<String>,
 }
 
 impl Checkpoint {
@@ -86,7 +92,60 @@ impl Checkpoint {
             }
             warnings.extend(file.warnings().iter().cloned());
         }
-        Ok(Checkpoint { path: path.to_owned(), files, places, warnings })
+        let (path, packed, parts) = (path.to_owned(), BTreeMap::new(), HashSet::new());
+        Ok(Checkpoint { path, files, places, warnings, packed, parts })
+    }
+
+    /// Shows every matrix that a weight scheme packed as one tensor of floats, in the place of its parts.
+    pub fn unpack(mut self, scheme: Scheme) -> Result<Checkpoint, Error> {
+        let mut packed = BTreeMap::new();
+        let mut parts = HashSet::new();
+        for tensor in self.tensors() {
+            let derived = derive(scheme, tensor.name, &|name| self.tensor(name));
+            let derived = derived.map_err(|(name, found, expected)| {
+                flaw(self.path_of(&name), &format!("tensor {}", quote(&name)), &found, &expected)
+            })?;
+            let Some(derived) = derived else { continue };
+            parts.extend(derived.used.iter().cloned());
+            packed.insert(derived.name.clone(), derived);
+        }
+        if packed.is_empty() {
+            let expected = "packed matrices, as quantization_config says";
+            return Err(flaw(&self.path, "tensors", "none that is packed", expected));
+        }
+        if let Some(both) =
+            packed.keys().find(|&name| self.tensor(name).is_some() && !parts.contains(name))
+        {
+            let field = format!("tensor {}", quote(both));
+            return Err(flaw(self.path_of(both), &field, "packed and plain", "one of both"));
+        }
+        (self.packed, self.parts) = (packed, parts);
+        Ok(self)
+    }
+
+    /// Matrices of a weight scheme.
+    pub fn packed(&self) -> usize {
+        self.packed.len()
+    }
+
+    fn place(&self, name: &str) -> Option<View<'_>> {
+        let &(file, i) = self.places.get(name)?;
+        let file = &self.files[file];
+        Some(file.view(&file.tensors()[i]))
+    }
+
+    fn unpacked<'a>(&'a self, derived: &'a Derived) -> View<'a> {
+        let mut bytes: Parts<'a> = [&[]; 3];
+        for (bytes, name) in bytes.iter_mut().zip(&derived.parts) {
+            *bytes = self.place(name).map_or(&[], |view| view.bytes);
+        }
+        View {
+            name: &derived.name,
+            dtype: Dtype::F32,
+            shape: &derived.shape,
+            bytes: &[],
+            packed: Some(derived.packed(bytes)),
+        }
     }
 
     /// The folder or file it was opened from.
@@ -101,29 +160,35 @@ impl Checkpoint {
 
     /// Tensors.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.places.len() - self.parts.len() + self.packed.len()
     }
 
     /// No tensors.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.len() == 0
     }
 
     /// Every tensor: file after file, in the order of their data.
     pub fn tensors(&self) -> impl Iterator<Item = View<'_>> {
-        self.files.iter().flat_map(|file| file.tensors().iter().map(|entry| file.view(entry)))
+        let all = self.files.iter().flat_map(|file| file.tensors().iter().map(|e| file.view(e)));
+        let plain = all.filter(|view| !self.parts.contains(view.name));
+        plain.chain(self.packed.values().map(|derived| self.unpacked(derived)))
     }
 
     /// One tensor by name.
     pub fn tensor(&self, name: &str) -> Option<View<'_>> {
-        let &(file, i) = self.places.get(name)?;
-        let file = &self.files[file];
-        Some(file.view(&file.tensors()[i]))
+        match self.packed.get(name) {
+            Some(derived) => Some(self.unpacked(derived)),
+            None if self.parts.contains(name) => None,
+            None => self.place(name),
+        }
     }
 
     /// The path of the file that holds a tensor; the checkpoint's where none does.
     pub fn path_of(&self, tensor: &str) -> &Path {
-        self.places.get(tensor).map_or(&self.path, |&(file, _)| self.files[file].path())
+        let first = self.packed.get(tensor).and_then(|derived| derived.parts.first());
+        let place = self.places.get(first.map_or(tensor, String::as_str));
+        place.map_or(&self.path, |&(file, _)| self.files[file].path())
     }
 
     /// Oddities that do no harm.

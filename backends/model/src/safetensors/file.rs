@@ -6,6 +6,7 @@ use super::Dtype;
 use super::header::{Entry, MAX_HEADER_BYTES, Wire};
 use crate::Error;
 use crate::gguf::{Backing, Flaw, Index, quote};
+use crate::scheme::Packed;
 
 /// The length of the header, u64 little-endian.
 const LENGTH_BYTES: usize = 8;
@@ -29,19 +30,29 @@ pub struct View<'a> {
     pub dtype: Dtype,
     /// Row-major: the last dimension is the fastest.
     pub shape: &'a [usize],
-    /// `elements * dtype.bytes()` little-endian bytes in the map, of any alignment.
+    /// `elements * dtype.bytes()` little-endian bytes in the map, of any alignment; none of what is packed.
     pub bytes: &'a [u8],
+    /// A matrix of a weight scheme, shown as the floats it decodes to.
+    pub packed: Option<Packed<'a>>,
 }
 
 impl View<'_> {
     /// Elements.
     pub fn elements(&self) -> usize {
-        self.bytes.len() / self.dtype.bytes()
+        match self.packed {
+            Some(_) => self.shape.iter().product(),
+            None => self.bytes.len() / self.dtype.bytes(),
+        }
     }
 
     /// Decodes elements from `first` on, as many as `out` holds and the tensor has. `None` unless they are F32, F16 or
     /// BF16.
     pub fn floats(&self, first: usize, out: &mut [f32]) -> Option<()> {
+        if let Some(packed) = &self.packed {
+            let n = out.len().min(self.elements().saturating_sub(first));
+            packed.floats(first, &mut out[..n]);
+            return Some(());
+        }
         let format = self.dtype.format()?;
         let width = self.dtype.bytes();
         let start = first.saturating_mul(width).min(self.bytes.len());
@@ -95,7 +106,7 @@ impl Safetensors {
     /// The view of an entry, which must be one of this file's.
     pub fn view<'a>(&'a self, entry: &'a Entry) -> View<'a> {
         let bytes = &self.backing.bytes()[entry.offset..entry.offset + entry.bytes];
-        View { name: &entry.name, dtype: entry.dtype, shape: &entry.shape, bytes }
+        View { name: &entry.name, dtype: entry.dtype, shape: &entry.shape, bytes, packed: None }
     }
 
     /// The texts of `__metadata__`, in file order.

@@ -6,5 +6,6 @@
 mod build;
 mod lora;
 mod orders;
+mod packed;
 mod refuse;
 mod text;

@@ -109,8 +109,8 @@ fn what_contradicts_is_an_error_naming_file_field_found_and_expected() {
         ),
         (
             "quantised",
-            llama().set("quantization_config", json!({"quant_method": "awq"})),
-            &["quantised by", "awq"],
+            llama().set("quantization_config", json!({"quant_method": "hqq"})),
+            &["quant_method", "hqq", "supported: awq"],
         ),
         (
             "not finite",

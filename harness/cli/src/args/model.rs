@@ -92,7 +92,7 @@ pub(crate) enum ModelAction {
         #[arg(long, value_parser = threads)]
         threads: Option<usize>,
     },
-    /// Convert a checkpoint (config.json and safetensors, as on Hugging Face) to a GGUF file
+    /// Convert a checkpoint (config.json and safetensors, as on Hugging Face; AWQ, GPTQ and NF4 too) to a GGUF file
     Convert {
         /// Its folder
         folder: PathBuf,
