@@ -22,6 +22,17 @@ pub struct Settings {
     pub search: Search,
     /// Where converted models are kept; `None`: nothing can be loaded.
     pub cache: Option<PathBuf>,
+    /// What to do wrong on purpose, for tests of the proof; nothing.
+    pub provoke: Provoke,
+}
+
+/// Ways to be misplaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Provoke {
+    /// Graphs use an operator that providers of decoded weights lack.
+    pub unsupported: bool,
+    /// The processor may stand in silently, which is the runtime's default.
+    pub fallback: bool,
 }
 
 /// ONNX Runtime's execution providers.
@@ -127,7 +138,7 @@ impl Backend for Ort {
         options.check(&model.architecture)?;
         check_options(provider, options)?;
         check_model(provider, model, options)?;
-        let footprint = footprint(model, options);
+        let footprint = footprint(model, options, provider.scheme);
         footprint.fit(&host::available_memory())?;
         Ok(footprint)
     }
@@ -147,7 +158,7 @@ impl Backend for Ort {
             let reason = "there is no folder for converted models";
             return Err(Unsupported::new(reason, "pass --cache-dir DIR").into());
         };
-        session::load(&place, cache, model, options, footprint)
+        session::load(&place, cache, model, options, footprint, self.settings.provoke)
     }
 }
 

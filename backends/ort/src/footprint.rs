@@ -4,10 +4,10 @@ use yardstick_api::{Footprint, Options};
 use yardstick_model::arch::Layer;
 use yardstick_model::{Architecture, ModelInfo};
 
-use crate::weights::{bytes_needed, carrier};
+use crate::weights::{Scheme, bytes_needed};
 
 /// Saturates instead of overflowing: a context of 2^64 - 1 is a question to be answered with "no".
-pub(crate) fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
+pub(crate) fn footprint(model: &ModelInfo, options: &Options, scheme: Scheme) -> Footprint {
     let architecture = &model.architecture;
     let context = options.context_of(architecture);
     let positions = product(&[context, options.sequences]);
@@ -15,13 +15,13 @@ pub(crate) fn footprint(model: &ModelInfo, options: &Options) -> Footprint {
         |layer: &Layer| product(&[layer.kv_heads, layer.key_dim.saturating_add(layer.value_dim)]);
     let kv = architecture.layers.iter().map(of_position).fold(0, u64::saturating_add);
     let dense = |&(format, bytes): &(yardstick_model::Format, u64)| {
-        carrier(format).resident(bytes).saturating_sub(bytes)
+        scheme.carrier(format).resident(bytes).saturating_sub(bytes)
     };
     let widened = model.formats.iter().map(dense).fold(0, u64::saturating_add);
     Footprint {
         mapped_bytes: 0,
         // The converted file is mapped while the runtime packs it into memory of its own.
-        copied_bytes: bytes_needed(model).saturating_add(widened),
+        copied_bytes: bytes_needed(model, scheme).saturating_add(widened),
         kv_bytes: options.kv.bytes_of(positions.saturating_mul(kv)),
         scratch_bytes: scratch(architecture, options, context),
     }

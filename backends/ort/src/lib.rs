@@ -15,5 +15,5 @@ mod runtime;
 mod session;
 mod weights;
 
-pub use backend::{Ort, Settings};
+pub use backend::{Ort, Provoke, Settings};
 pub use runtime::Search;

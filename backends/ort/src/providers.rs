@@ -6,6 +6,7 @@ use ort::memory::DeviceType;
 use yardstick_api::{DeviceClass, DeviceKind, Numerics};
 
 use crate::runtime::{Inspected, Plugin, RuntimeFile, Search, inspect};
+use crate::weights::Scheme;
 
 /// One device there may be.
 #[derive(Debug)]
@@ -24,6 +25,10 @@ pub(crate) struct Provider {
     pub(crate) numerics: &'static [Numerics],
     /// Graphs are of the static form.
     pub(crate) fixed: bool,
+    /// How weights are carried to it.
+    pub(crate) scheme: Scheme,
+    /// Rows of the static form's chunk at most.
+    pub(crate) rows: usize,
     /// How to get it.
     pub(crate) fix: &'static str,
     /// What more the hardware itself needs, where a provider is there and its device is not.
@@ -31,6 +36,9 @@ pub(crate) struct Provider {
     /// Operating systems it exists on; empty: all.
     pub(crate) systems: &'static [&'static str],
 }
+
+/// What NPUs' own tools use.
+const CHUNK: usize = 128;
 
 const OPENVINO: Provider = Provider {
     what: "openvino-cpu",
@@ -41,6 +49,8 @@ const OPENVINO: Provider = Provider {
     option: Some(("device_type", "CPU")),
     numerics: &[Numerics::A8, Numerics::F32, Numerics::Bf16],
     fixed: true,
+    scheme: Scheme::Blocks,
+    rows: CHUNK,
     fix: "pip install onnxruntime-openvino, into a folder of its own, and --runtime DIR",
     driver: "use a processor that OpenVINO runs on",
     systems: &["linux", "windows"],
@@ -55,6 +65,8 @@ const QNN: Provider = Provider {
     option: Some(("backend_type", "htp")),
     numerics: &[Numerics::F16],
     fixed: true,
+    scheme: Scheme::Decoded,
+    rows: CHUNK,
     fix: "pip install onnxruntime onnxruntime-qnn",
     driver: "use a machine with a Hexagon processor, or the emulator: ort:qnn-htp-emulator",
     systems: &["linux", "windows", "android"],
@@ -98,6 +110,8 @@ pub(crate) const PROVIDERS: &[Provider] = &[
         class: DeviceClass::Emulated,
         hardware: DeviceType::CPU,
         numerics: &[Numerics::F32],
+        // Float graphs of 32 rows find no memory in the emulator of 2.7.0 (QNN_COMMON_ERROR_MEM_ALLOC); it is not there for speed.
+        rows: 4,
         driver: "the emulator runs on x86-64 Linux and Windows",
         ..QNN
     },

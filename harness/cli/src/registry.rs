@@ -62,7 +62,7 @@ fn ort(given: &Given) -> yardstick_ort::Ort {
         system: true,
     };
     let cache = given.cache.as_ref().map(|cache| cache.join("onnx"));
-    yardstick_ort::Ort::new(yardstick_ort::Settings { search, cache })
+    yardstick_ort::Ort::new(yardstick_ort::Settings { search, cache, ..Default::default() })
 }
 
 /// A program of another language that comes with this one.

@@ -7,12 +7,13 @@ use super::has_gate;
 use super::parts::Parts;
 use crate::onnx::Attribute;
 
-/// (rows, embedding) to the same.
+/// (rows, embedding) to the same, times `factor`.
 pub(super) fn feed_forward(
     parts: &mut Parts<'_>,
     i: usize,
     layer: &Layer,
     h: &str,
+    factor: f32,
 ) -> Result<String, Error> {
     let (ffn, of) = (&layer.ffn, |part: &str| format!("blk.{i}.{part}"));
     let name = of("ffn_act");
@@ -25,7 +26,7 @@ pub(super) fn feed_forward(
         let up = parts.product(&of("ffn_up"), h, ffn.up_bias)?;
         activate(parts, &name, ffn.activation, &up)
     };
-    parts.product(&of("ffn_down"), &inner, ffn.down_bias)
+    parts.scaled_product(&of("ffn_down"), &inner, ffn.down_bias, factor)
 }
 
 fn activate(parts: &mut Parts<'_>, name: &str, activation: Activation, x: &str) -> String {

@@ -93,8 +93,6 @@ fn attention(
     if architecture.temperature.is_some() {
         q = parts.graph.node(&name, "Mul", &[&q, "temperature"], &[]);
     }
-    let scale = parts.graph.scalar(layer.attention_scale);
-    q = parts.graph.node(&name, "Mul", &[&q, &scale], &[]);
 
     // (rows, heads, dim), turned, then heads first
     let q = shaped(parts, &name, &q, &[rows, layer.heads, key]);
@@ -117,6 +115,8 @@ fn attention(
     }
     let order = parts.graph.transpose(&name, &seen[0], &[0, 2, 1]);
     let scores = parts.graph.node(&name, "MatMul", &[&q, &order], &[]);
+    let scale = parts.graph.scalar(layer.attention_scale);
+    let scores = parts.graph.node(&name, "Mul", &[&scores, &scale], &[]);
     let scores = shaped(parts, &name, &scores, &[kv * group, rows, total]);
     let scores = match layer.softcap {
         Some(cap) => parts.soft_cap(&name, &scores, cap),

@@ -54,22 +54,35 @@ fn layers<'a>(
         let h = parts.norm(&of("attn_norm"), &x)?;
         let qkv = queries_keys_values(parts, i, layer, &h)?;
         let attended = attend(parts, i, layer, qkv)?;
-        let mut y = parts.product(&of("attn_output"), &attended, layer.output_bias)?;
+        // What a block adds is scaled by way of its last product, or of the norm behind it.
+        let scale = architecture.residual_scale;
+        let last = if layer.post_norms { 1.0 } else { scale };
+        let name = of("attn_output");
+        let mut y = parts.scaled_product(&name, &attended, layer.output_bias, last)?;
         if layer.post_norms {
-            y = parts.norm(&of("post_attention_norm"), &y)?;
+            y = post_norm(parts, &of("post_attention_norm"), &y, scale)?;
         }
-        x = parts.add_to_stream(&of("attn_add"), &x, &y);
+        x = parts.graph.node(&of("attn_add"), "Add", &[&x, &y], &[]);
         let h = match layer.parallel {
             true => h,
             false => parts.norm(&of("ffn_norm"), &x)?,
         };
-        let mut y = feed_forward::feed_forward(parts, i, layer, &h)?;
+        let mut y = feed_forward::feed_forward(parts, i, layer, &h, last)?;
         if layer.post_norms {
-            y = parts.norm(&of("post_ffw_norm"), &y)?;
+            y = post_norm(parts, &of("post_ffw_norm"), &y, scale)?;
         }
-        x = parts.add_to_stream(&of("ffn_add"), &x, &y);
+        x = parts.graph.node(&of("ffn_add"), "Add", &[&x, &y], &[]);
     }
     Ok(x)
+}
+
+fn post_norm(parts: &mut Parts<'_>, name: &str, y: &str, scale: f32) -> Result<String, Error> {
+    let y = parts.norm(name, y)?;
+    if scale == 1.0 {
+        return Ok(y);
+    }
+    let scale = parts.graph.scalar(scale);
+    Ok(parts.graph.node(name, "Mul", &[&y, &scale], &[]))
 }
 
 /// (rows, heads * dim) each, normalised where the model does.
@@ -92,11 +105,8 @@ fn queries_keys_values(
 fn head(parts: &mut Parts<'_>, x: &str, rows: Dim) -> Result<(), Error> {
     let architecture = parts.model.architecture();
     let h = parts.norm("output_norm", x)?;
-    let mut logits = parts.product("output", &h, architecture.head_bias)?;
-    if architecture.logit_scale != 1.0 {
-        let scale = parts.graph.scalar(architecture.logit_scale);
-        logits = parts.graph.node("logit_scale", "Mul", &[&logits, &scale], &[]);
-    }
+    let (bias, scale) = (architecture.head_bias, architecture.logit_scale);
+    let mut logits = parts.scaled_product("output", &h, bias, scale)?;
     if let Some(cap) = architecture.logit_softcap {
         logits = parts.soft_cap("logit_softcap", &logits, cap);
     }

@@ -6,7 +6,7 @@ use yardstick_model::arch::{Layer, NormKind, QkNorm};
 
 use super::Style;
 use crate::onnx::{Attribute, Graph};
-use crate::weights::{Carrier, Index, carrier, halves_first, turned};
+use crate::weights::{Carrier, Index, Scheme, halves_first, turned};
 
 /// A graph, and what its nodes are made from.
 pub(super) struct Parts<'a> {
@@ -21,6 +21,23 @@ pub(super) struct Parts<'a> {
 impl Parts<'_> {
     /// `x` (rows, cols) times a matrix's rows, plus its bias: (rows, rows of the matrix).
     pub(super) fn product(&mut self, name: &str, x: &str, bias: bool) -> Result<String, Error> {
+        self.scaled_product(name, x, bias, 1.0)
+    }
+
+    /// A product times a number. The input is multiplied, not the output: OpenVINO 2025.4 computes a product of 4-bit weights wrongly
+    /// when a number multiplies what comes out.
+    pub(super) fn scaled_product(
+        &mut self,
+        name: &str,
+        x: &str,
+        bias: bool,
+        factor: f32,
+    ) -> Result<String, Error> {
+        let scaled = (factor != 1.0).then(|| {
+            let factor = self.graph.scalar(factor);
+            self.graph.node(name, "Mul", &[x, &factor], &[])
+        });
+        let x = scaled.as_deref().unwrap_or(x);
         let tensor = match name {
             "output" if self.model.architecture().tied_head => "token_embd.weight".to_owned(),
             _ => format!("{name}.weight"),
@@ -30,7 +47,8 @@ impl Parts<'_> {
             false => self.blocks(name, x)?,
         };
         if bias {
-            let values = self.bias(name, &tensor)?;
+            let mut values = self.bias(name, &tensor)?;
+            values.iter_mut().for_each(|value| *value *= factor);
             let values = self.graph.vector(&values);
             y = self.graph.node(name, "Add", &[&y, &values], &[]);
         }
@@ -79,7 +97,7 @@ impl Parts<'_> {
         let products = crate::weights::products(self.model.architecture());
         let product = products.into_iter().find(|product| product.name == name);
         let tensor = product.and_then(|product| self.model.tensor(&product.tensor));
-        match tensor.map(|tensor| carrier(tensor.format)) {
+        match tensor.map(|tensor| Scheme::Blocks.carrier(tensor.format)) {
             Some(Carrier::Blocks { block, .. }) => Ok(block),
             _ => Err(missing(name)),
         }
@@ -229,17 +247,6 @@ impl Parts<'_> {
         }
         let flat = self.graph.ints(&[-1, (heads * dim) as i64]);
         Ok(self.graph.node(&name, "Reshape", &[&y, &flat], &[]))
-    }
-
-    /// What a block computed joins the stream.
-    pub(super) fn add_to_stream(&mut self, name: &str, x: &str, y: &str) -> String {
-        let scale = self.model.architecture().residual_scale;
-        if scale == 1.0 {
-            return self.graph.node(name, "Add", &[x, y], &[]);
-        }
-        let scale = self.graph.scalar(scale);
-        let y = self.graph.node(name, "Mul", &[y, &scale], &[]);
-        self.graph.node(name, "Add", &[x, &y], &[])
     }
 
     /// `cap * tanh(x / cap)`

@@ -109,13 +109,20 @@ impl Trial<'_> {
                 file.as_ptr(),
             )
         };
-        check(self.api, registered).map_err(|error| self.with_said(error))?;
-        let offered = self.devices();
-        // SAFETY: the environment is alive and no session uses the plug-in.
-        let gone = unsafe {
-            (self.api.UnregisterExecutionProviderLibrary)(self.environment, name.as_ptr())
+        let own = match check(self.api, registered) {
+            Ok(()) => true,
+            // The runtime has one environment a process: a session of ours has registered it.
+            Err(error) if error.contains("already registered") => false,
+            Err(error) => return Err(self.with_said(error)),
         };
-        check(self.api, gone)?;
+        let offered = self.devices();
+        if own {
+            // SAFETY: the environment is alive and no session uses what was registered here.
+            let gone = unsafe {
+                (self.api.UnregisterExecutionProviderLibrary)(self.environment, name.as_ptr())
+            };
+            check(self.api, gone)?;
+        }
         Ok(offered?.into_iter().filter(|offered| offered.provider == provider).collect())
     }
 

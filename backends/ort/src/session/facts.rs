@@ -10,7 +10,7 @@ use yardstick_model::Model;
 use super::maker::options;
 use crate::placement::{Placement, Verdict};
 use crate::providers::Place;
-use crate::weights::{Converted, carrier, streamed};
+use crate::weights::{Converted, streamed};
 
 /// What a load knows when it is done.
 pub(super) struct Loaded<'a> {
@@ -44,10 +44,9 @@ pub(super) fn facts(loaded: &Loaded<'_>) -> Facts {
         Numerics::A8 => "activations in 8 bits (accuracy level 4)",
         _ => "activations in f32 (accuracy level 0)",
     };
-    let kernels = info
-        .formats
-        .iter()
-        .map(|&(format, _)| (format.name().to_owned(), carrier(format).describe(level)));
+    let kernels = info.formats.iter().map(|&(format, _)| {
+        (format.name().to_owned(), place.provider.scheme.carrier(format).describe(level))
+    });
     Facts {
         device: format!("ort:{}", place.provider.what),
         isa: Known::unavailable("ONNX Runtime does not tell which kernels it chose"),
@@ -102,7 +101,7 @@ fn notes(loaded: &Loaded<'_>) -> BTreeMap<String, Known<String>> {
     let notes = [
         ("provider options", if said.is_empty() { "none".to_owned() } else { said.join(" ") }),
         ("placement", placed),
-        ("conversion", residuals.join(", ")),
+        ("conversion", format!("{}: {}", place.provider.scheme.name(), residuals.join(", "))),
         ("load", parts(converted.read, converted.convert, *compile)),
         ("runtime", format!("ONNX Runtime {}", place.version)),
         ("form", form),

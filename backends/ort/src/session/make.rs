@@ -12,14 +12,12 @@ use super::facts::{Loaded, facts};
 use super::fixed::{Fixed, Graphs};
 use super::maker::Maker;
 use super::{Form, OrtSession, failed};
+use crate::backend::Provoke;
 use crate::network::{Style, body, dynamic, head_alone};
 use crate::placement::{Placement, Recording};
 use crate::providers::Place;
 use crate::runtime::process;
-use crate::weights::{Converted, converted};
-
-/// Rows of the static form's chunk at most: what NPUs' own tools use.
-const MOST_ROWS: usize = 128;
+use crate::weights::{Converted, Scheme, converted};
 
 /// Makes a model resident on a provider.
 pub(crate) fn load(
@@ -28,8 +26,10 @@ pub(crate) fn load(
     model: &Arc<Model>,
     options: &Options,
     footprint: Footprint,
+    provoke: Provoke,
 ) -> Result<Box<dyn yardstick_api::Session>, Error> {
-    let converted = converted(cache, model)?;
+    let scheme = if provoke.unsupported { Scheme::Blocks } else { place.provider.scheme };
+    let converted = converted(cache, model, scheme)?;
     let start = Instant::now();
     let process = process(place.library())?;
     if let Some(plugin) = &place.plugin {
@@ -43,12 +43,13 @@ pub(crate) fn load(
         process,
         threads,
         numerics,
+        fallback: provoke.fallback,
         recording: recording.as_ref(),
         nodes: Vec::new(),
     };
     let context = options.context_of(model.architecture());
     let chunk = match place.provider.fixed {
-        true => options.chunk.min(MOST_ROWS).min(context),
+        true => options.chunk.min(place.provider.rows).min(context),
         false => options.chunk,
     };
     let shape = Shape {

@@ -18,6 +18,8 @@ pub(super) struct Maker<'a> {
     pub(super) process: &'static Process,
     pub(super) threads: usize,
     pub(super) numerics: Numerics,
+    /// The processor may stand in: only to prove that the account of nodes notices.
+    pub(super) fallback: bool,
     pub(super) recording: Option<&'a Recording>,
     /// Nodes of the sessions made so far.
     pub(super) nodes: Vec<Node>,
@@ -56,7 +58,7 @@ impl Maker<'_> {
             builder = builder.with_profiling(recording.prefix())?;
         }
         let provider = self.place.provider;
-        if provider.strict() {
+        if provider.strict() && !self.fallback {
             builder = builder.with_disable_cpu_fallback()?;
         }
         let options = options(self.place, self.numerics, self.threads);

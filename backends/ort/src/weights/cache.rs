@@ -10,15 +10,13 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use yardstick_api::{Error, Unsupported};
 use yardstick_model::{Architecture, Model, ModelInfo};
 
-use super::carrier::{Carrier, carrier};
+use super::carrier::{Carrier, Scheme};
 use super::products::products;
 use super::space;
 use super::write::{Contents, write};
 
 /// Changes with anything that changes what is written.
 const CONVERTER: u32 = 1;
-/// The scheme that keeps every weight as GGUF has it.
-pub(crate) const EXACT: &str = "exact";
 /// The file of weights, in a model's folder.
 pub(crate) const WEIGHTS: &str = "weights.bin";
 const INDEX: &str = "weights.json";
@@ -36,21 +34,22 @@ pub(crate) struct Converted {
     pub(crate) convert: Duration,
 }
 
-/// The folder of a model's conversions, whether it is there or not.
-pub(crate) fn folder_of(cache: &Path, sha256: &str) -> PathBuf {
-    cache.join(format!("{}-v{CONVERTER}-{EXACT}", sha256.get(..32).unwrap_or(sha256)))
+/// The folder of a model's conversion, whether it is there or not.
+fn folder_of(cache: &Path, sha256: &str, scheme: Scheme) -> PathBuf {
+    let model = sha256.get(..32).unwrap_or(sha256);
+    cache.join(format!("{model}-v{CONVERTER}-{}", scheme.name()))
 }
 
 /// Finds a model's conversion, or makes it.
-pub(crate) fn converted(cache: &Path, model: &Model) -> Result<Converted, Error> {
+pub(crate) fn converted(cache: &Path, model: &Model, scheme: Scheme) -> Result<Converted, Error> {
     let start = Instant::now();
     let sha256 = sha256(cache, model)?;
-    let folder = folder_of(cache, &sha256);
+    let folder = folder_of(cache, &sha256, scheme);
     let read = start.elapsed();
     let start = Instant::now();
     let index = match found(&folder) {
         Some(index) => index,
-        None => convert(&folder, model)?,
+        None => convert(&folder, model, scheme)?,
     };
     model.check_unchanged()?;
     Ok(Converted { folder, index, read, convert: start.elapsed() })
@@ -64,17 +63,17 @@ fn found(folder: &Path) -> Option<Contents> {
     (fs::metadata(folder.join(WEIGHTS)).ok()?.len() == end).then_some(index)
 }
 
-fn convert(folder: &Path, model: &Model) -> Result<Contents, Error> {
+fn convert(folder: &Path, model: &Model, scheme: Scheme) -> Result<Contents, Error> {
     let at =
         |path: &Path, error: std::io::Error| Error::Device(format!("{}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
-    check_room(folder, model.info())?;
+    check_room(folder, model.info(), scheme)?;
     let part = |name: &str| folder.join(format!("{name}.{}.part", std::process::id()));
     let (weights, listed) = (part(WEIGHTS), part(INDEX));
     let written = || {
         let file = File::create(&weights).map_err(|error| at(&weights, error))?;
         let mut buffered = BufWriter::with_capacity(1 << 20, file);
-        let index = write(model, &mut buffered)?;
+        let index = write(model, scheme, &mut buffered)?;
         buffered
             .into_inner()
             .map_err(|error| error.into_error())
@@ -95,17 +94,17 @@ fn convert(folder: &Path, model: &Model) -> Result<Contents, Error> {
 }
 
 /// Bytes the file of weights will take, pages between tensors included.
-pub(crate) fn bytes_needed(info: &ModelInfo) -> u64 {
+pub(crate) fn bytes_needed(info: &ModelInfo, scheme: Scheme) -> u64 {
     let of = |&(format, bytes): &(yardstick_model::Format, u64)| {
         let weights = bytes / format.block_bytes() as u64 * format.block_len() as u64;
-        carrier(format).bytes(1, weights)
+        scheme.carrier(format).bytes(1, weights)
     };
     let pages = products(&info.architecture).len() as u64 * 3 * 4096;
     info.formats.iter().map(of).fold(pages, u64::saturating_add)
 }
 
-fn check_room(folder: &Path, info: &ModelInfo) -> Result<(), Unsupported> {
-    let needed = bytes_needed(info);
+fn check_room(folder: &Path, info: &ModelInfo, scheme: Scheme) -> Result<(), Unsupported> {
+    let needed = bytes_needed(info, scheme);
     match space::left(folder) {
         Some(left) if left < needed => Err(Unsupported {
             reason: format!(

@@ -26,8 +26,35 @@ pub(crate) enum Carrier {
     },
 }
 
-/// How the matrices of this format are carried.
-pub(crate) fn carrier(format: Format) -> Carrier {
+/// How a whole model is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Blocks as blocks.
+    Blocks,
+    /// Every matrix decoded to f32, for providers that know no blocks: the same values, in 4 bytes each.
+    Decoded,
+}
+
+impl Scheme {
+    /// What folders and facts call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Scheme::Blocks => "exact",
+            Scheme::Decoded => "decoded",
+        }
+    }
+
+    /// How the matrices of a format are carried.
+    pub(crate) fn carrier(self, format: Format) -> Carrier {
+        match self {
+            Scheme::Blocks => carrier(format),
+            Scheme::Decoded => Carrier::Dense(ElementType::F32),
+        }
+    }
+}
+
+/// How the matrices of this format are carried, unless they are decoded.
+fn carrier(format: Format) -> Carrier {
     let symmetric = |bits, block| Carrier::Blocks { bits, block, bias: half(bits), affine: false };
     // Codes from 0 are centred, so that the operator's integers are small; the offset makes up for it.
     let affine = |bits, block, bias| Carrier::Blocks { bits, block, bias, affine: true };

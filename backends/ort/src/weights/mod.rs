@@ -8,5 +8,5 @@ mod space;
 mod write;
 
 pub(crate) use cache::{Converted, Index, WEIGHTS, bytes_needed, converted, streamed};
-pub(crate) use carrier::{Carrier, carrier};
+pub(crate) use carrier::{Carrier, Scheme};
 pub(crate) use products::{halves_first, products, turned};

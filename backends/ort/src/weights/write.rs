@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use yardstick_api::Error;
 use yardstick_model::{Format, Model, Tensor};
 
-use super::carrier::{Carrier, carrier, half};
+use super::carrier::{Carrier, Scheme, half};
 use super::products::{Product, products};
 use super::scales;
 use crate::onnx::{ElementType, Stored};
@@ -64,13 +64,13 @@ impl<W: Write> Output<W> {
 }
 
 /// Writes every product of a model; returns what is where.
-pub(super) fn write(model: &Model, to: impl Write) -> Result<Contents, Error> {
+pub(super) fn write(model: &Model, scheme: Scheme, to: impl Write) -> Result<Contents, Error> {
     let mut output = Output { inner: to, at: 0, contents: Contents::default() };
     for product in products(model.architecture()) {
         let tensor = model
             .tensor(&product.tensor)
             .ok_or_else(|| Error::Device(format!("{}: not in the model file", product.tensor)))?;
-        let written = match carrier(tensor.format) {
+        let written = match scheme.carrier(tensor.format) {
             Carrier::Dense(element) => dense(&mut output, &product, tensor, element),
             blocks @ Carrier::Blocks { .. } => integers(&mut output, &product, tensor, blocks),
         };
@@ -80,7 +80,7 @@ pub(super) fn write(model: &Model, to: impl Write) -> Result<Contents, Error> {
     Ok(output.contents)
 }
 
-/// (rows, cols), bytes as in the file: GGUF and ONNX are both little-endian.
+/// (rows, cols), bytes as in the file (GGUF and ONNX are both little-endian), or decoded.
 fn dense<W: Write>(
     output: &mut Output<W>,
     product: &Product,
@@ -89,8 +89,17 @@ fn dense<W: Write>(
 ) -> io::Result<()> {
     output.align()?;
     let offset = output.at;
+    let decoded = element == ElementType::F32 && tensor.format != Format::F32;
+    let mut values = vec![0.0_f32; if decoded { tensor.cols } else { 0 }];
     for i in 0..product.rows.len() {
-        output.bytes(tensor.row(product.source(i)))?;
+        let row = tensor.row(product.source(i));
+        if !decoded {
+            output.bytes(row)?;
+            continue;
+        }
+        tensor.format.decode(row, &mut values);
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        output.bytes(&bytes)?;
     }
     output.named(product.name.clone(), element, vec![product.rows.len(), tensor.cols], offset);
     note(output, tensor.format, 0.0);

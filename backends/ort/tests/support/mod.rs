@@ -18,10 +18,15 @@ pub(crate) fn packages() -> PathBuf {
     }
 }
 
-/// The backend over those packages, and a cache that lives for the test program.
-pub(crate) fn backend() -> Ort {
+/// Those packages, and a cache that lives for the test program.
+pub(crate) fn settings() -> Settings {
     let search = Search { packages: vec![packages()], ..Search::default() };
-    Ort::new(Settings { search, cache: Some(cache()) })
+    Settings { search, cache: Some(cache()), ..Settings::default() }
+}
+
+/// The backend over them.
+pub(crate) fn backend() -> Ort {
+    Ort::new(settings())
 }
 
 /// Where these tests keep converted models.
