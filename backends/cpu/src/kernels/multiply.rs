@@ -6,7 +6,7 @@ use yardstick_model::Format;
 
 use super::Isa;
 use super::activations::{Forms, Rows, Tiles};
-use super::float::{Columns, Lines, accumulate, dot, widen};
+use super::float::{dot, product, turn, widen};
 use super::integer::{Blocks, DEPTH, PAIR, Panel, Product, ROWS, TILE, Unpacked};
 use super::packed;
 use super::table::{Float, Integer, Kernel};
@@ -249,35 +249,48 @@ fn by_float_panels(
     out: &Out<'_>,
     panel: &mut Panel,
 ) {
-    let (cols, stride) = (weights.cols, weights.format.row_bytes(weights.cols));
-    for first in rows.clone().step_by(ROWS) {
-        let n = (rows.end - first).min(ROWS);
-        for from in (0..cols).step_by(DEPTH) {
-            let deep = from..(from + DEPTH).min(cols);
-            let decoded = &mut panel.row.all_mut()[..deep.len()];
-            let float = &mut panel.pair[0].float.all_mut()[..deep.len() * ROWS];
-            float.fill(0.0);
-            let of = |k: usize| weights.format.row_bytes(k);
-            for r in 0..n {
-                let bytes = &weights.bytes[(first + r) * stride..(first + r + 1) * stride];
-                decode(isa, weights.format, &bytes[of(deep.start)..of(deep.end)], decoded);
-                for (line, &value) in float.chunks_exact_mut(ROWS).zip(&*decoded) {
-                    line[r] = value;
-                }
+    let mut products = [[[0.0; ROWS]; TILE]; PAIR];
+    for first in rows.clone().step_by(ROWS * PAIR) {
+        let both = first..(first + ROWS * PAIR).min(rows.end);
+        for from in (0..weights.cols).step_by(DEPTH) {
+            let deep = from..(from + DEPTH).min(weights.cols);
+            for (p, to) in panel.pair.iter_mut().enumerate() {
+                let own = (first + p * ROWS).min(both.end)..both.end;
+                lines(isa, weights, own, deep.clone(), panel.row.all_mut(), to);
             }
             for t in 0..count.div_ceil(TILE) {
-                let mut product = [[0.0; ROWS]; TILE];
                 // SAFETY: tiles were written before the barrier (Input::Tiles).
-                let tile = unsafe { x.tile(t, cols, Forms { int8: false, float: true }) };
+                let tile = unsafe { x.tile(t, weights.cols, Forms { int8: false, float: true }) };
                 let tile = tile.from(deep.start);
-                let lines = Lines { data: float, stride: ROWS };
-                let columns = Columns { data: tile.float, column: 1, step: TILE };
-                let product_of = product.as_flattened_mut();
-                accumulate(isa, deep.len(), TILE, lines, columns, product_of, ROWS);
-                store(&product, t, count, first..rows.end, from > 0, out);
+                product(isa, &mut panel.pair, deep.len(), tile.float, &mut products);
+                for (p, product) in products.iter().enumerate() {
+                    store(product, t, count, first + p * ROWS..both.end, from > 0, out);
+                }
             }
         }
     }
+}
+
+/// Weights `deep` of up to 16 rows as lines of f32; rows that are not there are zero.
+fn lines(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    deep: Range<usize>,
+    decoded: &mut [f32],
+    to: &mut Unpacked,
+) {
+    let of = |k: usize| weights.format.row_bytes(k);
+    let stride = of(weights.cols);
+    for (r, decoded) in decoded.chunks_exact_mut(deep.len()).take(ROWS).enumerate() {
+        if r < rows.len() {
+            let bytes = &weights.bytes[(rows.start + r) * stride..][..stride];
+            decode(isa, weights.format, &bytes[of(deep.start)..of(deep.end)], decoded);
+        } else {
+            decoded.fill(0.0);
+        }
+    }
+    turn(isa, decoded, deep.len(), to.float.all_mut());
 }
 
 /// The products of up to 16 of `rows` with a tile, to their place or added to what is there.

@@ -63,8 +63,9 @@ impl Kernel {
     /// The kernel of a format; `f32` numerics decode every row.
     pub(crate) fn choose(format: Format, isa: Isa, numerics: Numerics) -> Kernel {
         match (format, numerics) {
-            (Format::F32 | Format::BF16, _) => Kernel::Float(Float { dot: None }),
-            (Format::F16, _) => Kernel::Float(Float { dot: Some(f16_dot(isa)) }),
+            (Format::F32 | Format::BF16 | Format::F16, _) => {
+                Kernel::Float(Float { dot: float_dot(format, isa) })
+            }
             (_, Numerics::A8) => integer(format, isa),
             _ => Kernel::Float(Float { dot: None }),
         }
@@ -97,13 +98,25 @@ impl Kernel {
     }
 }
 
-fn f16_dot(isa: Isa) -> DotFn {
-    match isa {
+/// The row kernel of a float format; elsewhere rows are decoded.
+fn float_dot(format: Format, isa: Isa) -> Option<DotFn> {
+    #[cfg(target_arch = "x86_64")]
+    use super::float::rows_x86;
+    match (format, isa) {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni(_) => f16::avx512_vnni::dot,
+        (Format::F16, Isa::Avx512Vnni(_)) => Some(rows_x86::f16_avx512),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2(_) => f16::avx2::dot,
-        _ => f16::dot,
+        (Format::BF16, Isa::Avx512Vnni(_)) => Some(rows_x86::bf16_avx512),
+        #[cfg(target_arch = "x86_64")]
+        (Format::F32, Isa::Avx512Vnni(_)) => Some(rows_x86::f32_avx512),
+        #[cfg(target_arch = "x86_64")]
+        (Format::F16, Isa::Avx2(_)) => Some(rows_x86::f16_avx2),
+        #[cfg(target_arch = "x86_64")]
+        (Format::BF16, Isa::Avx2(_)) => Some(rows_x86::bf16_avx2),
+        #[cfg(target_arch = "x86_64")]
+        (Format::F32, Isa::Avx2(_)) => Some(rows_x86::f32_avx2),
+        (Format::F16, _) => Some(f16::dot),
+        _ => None,
     }
 }
 

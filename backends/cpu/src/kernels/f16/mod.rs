@@ -1,9 +1,4 @@
-//! F16: half precision weights times f32 activations.
-
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod avx2;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod avx512_vnni;
+//! F16: half precision weights times f32 activations, in plain Rust.
 
 use super::activations::Row;
 use super::quant::{f16_to_f32, half_at};

@@ -4,7 +4,14 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512_vnni;
+mod panels;
+#[cfg(target_arch = "x86_64")]
+mod panels_x86;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod rows_x86;
 mod scalar;
+
+pub(crate) use panels::{product, turn};
 
 use super::Isa;
 use super::isa::per_isa;

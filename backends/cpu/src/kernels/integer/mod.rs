@@ -40,7 +40,7 @@ pub(crate) struct Unpacked {
 /// What a thread unpacks weights into.
 pub(crate) struct Panel {
     pub(crate) pair: [Unpacked; PAIR],
-    /// One row as f32: (cols)
+    /// Rows as f32: one of (cols), or 16 of a stretch
     pub(crate) row: Buffer<f32>,
 }
 
@@ -59,15 +59,17 @@ impl Panel {
         };
         Ok(Panel {
             pair: [unpacked()?, unpacked()?],
-            row: Buffer::zeroed(when(float, cols.next_multiple_of(256)))?,
+            row: Buffer::zeroed(when(float, cols.next_multiple_of(256).max(deep * ROWS)))?,
         })
     }
 
     /// Bytes of that.
     pub(crate) fn bytes(cols: usize, int8: bool, float: bool) -> u64 {
         let wide = cols.next_multiple_of(256);
-        let deep = (wide.min(DEPTH) * PAIR) as u64;
-        u64::from(int8) * deep * 24 + u64::from(float) * (deep * 64 + wide as u64 * 4)
+        let deep = wide.min(DEPTH);
+        let row = wide.max(deep * ROWS) as u64 * 4;
+        let deep = (deep * PAIR) as u64;
+        u64::from(int8) * deep * 24 + u64::from(float) * (deep * 64 + row)
     }
 }
 

@@ -1,0 +1,56 @@
+//! Panels of float weights: rows turned into lines of 16, and a pair of panels times a tile.
+
+use super::{Columns, Lines, accumulate};
+use crate::kernels::Isa;
+use crate::kernels::integer::{PAIR, Product, ROWS, TILE, Unpacked};
+
+/// Sixteen rows of `deep` values, one after the other, as lines of 16.
+pub(crate) fn turn(isa: Isa, rows: &[f32], deep: usize, lines: &mut [f32]) {
+    assert!(rows.len() >= deep * ROWS && lines.len() >= deep * ROWS);
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        done = deep / 16 * 16;
+        for k in (0..done).step_by(16) {
+            // SAFETY: the value proves the features, and 16 values of each row and 16 lines from k are there (checked).
+            unsafe {
+                super::panels_x86::turn16(
+                    rows.as_ptr().add(k),
+                    deep,
+                    lines.as_mut_ptr().add(k * 16),
+                );
+            }
+        }
+    }
+    let _ = isa;
+    for k in done..deep {
+        for r in 0..ROWS {
+            lines[k * ROWS + r] = rows[r * deep + k];
+        }
+    }
+}
+
+/// A pair of panels of `deep` lines times a tile, (deep, 8 columns).
+pub(crate) fn product(
+    isa: Isa,
+    pair: &mut [Unpacked; PAIR],
+    deep: usize,
+    x: &[f32],
+    out: &mut [Product; PAIR],
+) {
+    assert!(x.len() >= deep * TILE);
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        assert!(pair.iter().all(|panel| panel.float.len() >= deep * ROWS));
+        let lines = [0, 1].map(|p: usize| pair[p].float.pointer().cast_const());
+        // SAFETY: the value proves the features; panels and tile hold `deep` lines (checked).
+        unsafe { super::panels_x86::product(lines, deep, x.as_ptr(), out) };
+        return;
+    }
+    for (panel, out) in pair.iter_mut().zip(out) {
+        *out = [[0.0; ROWS]; TILE];
+        let lines = Lines { data: &panel.float.all_mut()[..deep * ROWS], stride: ROWS };
+        let columns = Columns { data: x, column: 1, step: TILE };
+        accumulate(isa, deep, TILE, lines, columns, out.as_flattened_mut(), ROWS);
+    }
+}

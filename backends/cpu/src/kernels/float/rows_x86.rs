@@ -1,0 +1,159 @@
+//! Row dot products of float formats: one row after the other, since one stream is what the processor prefetches best (4 rows
+//! side by side read at half the speed, measured on Zen 5), four vectors at a time.
+
+use std::arch::x86_64::*;
+
+use crate::kernels::activations::Row;
+use crate::kernels::integer::avx2::total;
+
+/// Bytes prefetched ahead.
+const AHEAD: usize = 4096;
+
+/// Defines four rows times one column for a format: `$load` widens the weights at a place, `$rest` those of a last, short
+/// vector one by one.
+macro_rules! float_rows {
+    ($name:ident, $one:ident, $feature:literal, $lanes:literal, $bytes:literal, $vector:ty, $zero:ident, $loadx:ident, $fma:ident, $add:ident,
+     $load:expr, $sum:expr, $value:expr) => {
+        /// Four rows times one column.
+        #[target_feature(enable = $feature)]
+        pub(crate) fn $name(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
+            assert!(rows.iter().all(|row| row.len() >= cols * $bytes) && x.float.len() >= cols);
+            rows.map(|row| $one(row, cols, x.float))
+        }
+
+        #[target_feature(enable = $feature)]
+        fn $one(row: &[u8], cols: usize, x: &[f32]) -> f32 {
+            let mut sum: [$vector; 4] = [$zero(); 4];
+            let whole = cols / $lanes * $lanes;
+            for k in (0..whole).step_by(4 * $lanes) {
+                for (i, sum) in sum.iter_mut().enumerate().take(whole.div_ceil($lanes) - k / $lanes)
+                {
+                    let k = k + i * $lanes;
+                    // SAFETY: a whole vector from k is within the row and x, whose lengths the caller checked.
+                    unsafe {
+                        let at = row.as_ptr().add(k * $bytes);
+                        if i * $lanes * $bytes % 64 == 0 {
+                            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD).cast());
+                        }
+                        *sum = $fma($load(at), $loadx(x.as_ptr().add(k)), *sum);
+                    }
+                }
+            }
+            let rest = (whole..cols).map(|k| $value(&row[k * $bytes..]) * x[k]);
+            $sum($add($add(sum[0], sum[1]), $add(sum[2], sum[3]))) + rest.sum::<f32>()
+        }
+    };
+}
+
+/// # Safety
+/// 16 values of 2 bytes can be read there.
+#[inline(always)]
+unsafe fn wide_half(at: *const u8) -> __m512 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())) }
+}
+
+/// # Safety
+/// 16 values of 2 bytes can be read there.
+#[inline(always)]
+unsafe fn wide_brain(at: *const u8) -> __m512 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.cast()));
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
+    }
+}
+
+/// # Safety
+/// 16 values of 4 bytes can be read there.
+#[inline(always)]
+unsafe fn wide_single(at: *const u8) -> __m512 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_loadu_ps(at.cast()) }
+}
+
+/// # Safety
+/// 8 values of 2 bytes can be read there.
+#[inline(always)]
+unsafe fn half(at: *const u8) -> __m256 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.cast())) }
+}
+
+/// # Safety
+/// 8 values of 2 bytes can be read there.
+#[inline(always)]
+unsafe fn brain(at: *const u8) -> __m256 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
+    }
+}
+
+/// # Safety
+/// 8 values of 4 bytes can be read there.
+#[inline(always)]
+unsafe fn single(at: *const u8) -> __m256 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_loadu_ps(at.cast()) }
+}
+
+fn half_value(bytes: &[u8]) -> f32 {
+    crate::kernels::quant::half_at(bytes)
+}
+
+fn brain_value(bytes: &[u8]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
+}
+
+fn single_value(bytes: &[u8]) -> f32 {
+    f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+macro_rules! avx512 {
+    ($name:ident, $one:ident, $bytes:literal, $load:expr, $value:expr) => {
+        float_rows!(
+            $name,
+            $one,
+            "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c",
+            16,
+            $bytes,
+            __m512,
+            _mm512_setzero_ps,
+            _mm512_loadu_ps,
+            _mm512_fmadd_ps,
+            _mm512_add_ps,
+            $load,
+            _mm512_reduce_add_ps,
+            $value
+        );
+    };
+}
+
+macro_rules! avx2 {
+    ($name:ident, $one:ident, $bytes:literal, $load:expr, $value:expr) => {
+        float_rows!(
+            $name,
+            $one,
+            "avx2,fma,f16c",
+            8,
+            $bytes,
+            __m256,
+            _mm256_setzero_ps,
+            _mm256_loadu_ps,
+            _mm256_fmadd_ps,
+            _mm256_add_ps,
+            $load,
+            total,
+            $value
+        );
+    };
+}
+
+avx512!(f16_avx512, f16_avx512_row, 2, wide_half, half_value);
+avx512!(bf16_avx512, bf16_avx512_row, 2, wide_brain, brain_value);
+avx512!(f32_avx512, f32_avx512_row, 4, wide_single, single_value);
+avx2!(f16_avx2, f16_avx2_row, 2, half, half_value);
+avx2!(bf16_avx2, bf16_avx2_row, 2, brain, brain_value);
+avx2!(f32_avx2, f32_avx2_row, 4, single, single_value);
