@@ -12,6 +12,7 @@ use crate::buffer::Buffer;
 use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::elementwise::{exponentials, largest, rms_norm, scale, silu_times};
 use crate::kernels::integer::Panel;
+use crate::kernels::packed::{pack_panels, packed_bytes};
 use crate::kernels::{FEW, Input, Isa, Kernel, Out, TILE, Weights, multiply};
 use crate::kv::Kv;
 use crate::rotary::Rotation;
@@ -68,6 +69,14 @@ pub fn product(
         return Err(Error::Invalid(format!("{} bytes for {rows} x {cols}", bytes.len())));
     }
     let kernel = Kernel::choose(format, isa, Numerics::A8);
+    // What a session reads: packed where there is a packed layout, on lines of their own.
+    let packed = kernel.packer();
+    let row_bytes = format.row_bytes(cols);
+    let mut weights = Buffer::<u8>::zeroed(packed_bytes(rows, row_bytes))?;
+    match packed {
+        Some(pack) => pack_panels(pack, &bytes, cols, row_bytes, weights.all_mut()),
+        None => weights.all_mut()[..bytes.len()].copy_from_slice(&bytes),
+    }
     let forms = kernel.forms();
     let mut panel = Panel::new(cols, forms.int8, forms.float || isa == Isa::Scalar)?;
     let out = Buffer::zeroed(rows * columns)?;
@@ -85,7 +94,9 @@ pub fn product(
         }
     }
     Ok(Box::new(move || {
-        let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
+        // SAFETY: written above, and never again.
+        let bytes = unsafe { weights.read(0..weights.len()) };
+        let weights = Weights { kernel, format, cols, packed: packed.is_some(), bytes };
         let input = match columns <= FEW {
             true => Input::Rows(&few, columns),
             false => Input::Tiles(&tiles, columns),

@@ -1,5 +1,7 @@
 //! The packed file: written once, found again, replaced when it is not what it should be, done without when it cannot be.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

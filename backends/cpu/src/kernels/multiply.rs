@@ -15,8 +15,9 @@ use crate::buffer::Buffer;
 /// Columns up to which rows are multiplied one column at a time.
 pub(crate) const FEW: usize = packed::COLUMNS;
 
-/// Bytes of weights a decode task streams: long enough to be worth taking, short enough to balance.
-const TASK_BYTES: usize = 48 << 10;
+/// Bytes of weights a decode task streams: each time another matrix comes in between (gate and up are done in turn) the
+/// processor's prefetchers start anew, so long; short enough to balance.
+const TASK_BYTES: usize = 256 << 10;
 
 /// Panels a prefill task holds at once.
 const TASK_PANELS: usize = PAIR;

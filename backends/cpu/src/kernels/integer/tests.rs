@@ -204,6 +204,82 @@ fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
     }
 }
 
+/// Where the f16 scale of a block is.
+fn scale_at(format: Format) -> usize {
+    match format {
+        Format::Q2_K => 80,
+        Format::Q3_K => 108,
+        Format::Q6_K => 208,
+        _ => 0,
+    }
+}
+
+/// Products of two rows of which the first has one block with scale `bits`, on an instruction set, packed or not.
+fn with_scale(format: Format, isa: Isa, packed: bool, columns: usize, bits: u16) -> Vec<f32> {
+    let (rows, cols) = (2, 2 * format.block_len());
+    let mut bytes = random_rows(format, rows, cols, 4711);
+    let at = format.block_bytes() + scale_at(format);
+    bytes[at..at + 2].copy_from_slice(&bits.to_le_bytes());
+    let kernel = Kernel::choose(format, isa, Numerics::A8);
+    let row_bytes = format.row_bytes(cols);
+    let mut panels = vec![0; packed_bytes(rows, row_bytes)];
+    let pack = kernel.packer().expect("an integer format");
+    pack_panels(pack, &bytes, cols, row_bytes, &mut panels);
+    let bytes = if packed { &panels } else { &bytes };
+    let weights = Weights { kernel, format, cols, packed, bytes };
+    let mut panel = Panel::new(cols, true, true).unwrap();
+    let mut out = Buffer::zeroed(columns * rows).unwrap();
+    // SAFETY: the only user of `out` meanwhile.
+    let to = unsafe { Out::new(&out, 0, rows) };
+    let x: Vec<f32> = (0..cols).map(|k| (k % 17) as f32 / 16.0 - 0.3).collect();
+    if columns <= FEW {
+        let mut few = Rows::new(columns, cols).unwrap();
+        few.reset(cols);
+        (0..columns).for_each(|c| few.fill(isa, c, &x, INT8));
+        multiply(isa, &weights, 0..rows, Input::Rows(&few, columns), &to, &mut panel);
+    } else {
+        let tiles = Tiles::new(columns, cols, INT8).unwrap();
+        for tile in 0..columns.div_ceil(TILE) {
+            let here = (columns - tile * TILE).min(TILE);
+            // SAFETY: nobody else uses the tiles.
+            unsafe { tiles.fill(isa, tile, &x.repeat(here), cols, INT8) };
+        }
+        multiply(isa, &weights, 0..rows, Input::Tiles(&tiles, columns), &to, &mut panel);
+    }
+    out.all_mut().to_vec()
+}
+
+#[test]
+fn extreme_scales_mean_the_same_everywhere_and_stay_in_their_row() {
+    let formats = FORMATS
+        .into_iter()
+        .filter(|&format| Kernel::choose(format, Isa::Scalar, Numerics::A8).packer().is_some());
+    // Infinities, NaN, denormals, the largest and zeros of either sign.
+    let scales = [0x7C00, 0xFC00, 0x7E01, 0x0001, 0x83FF, 0x7BFF, 0x0000, 0x8000];
+    for (format, bits) in formats.flat_map(|format| scales.map(|bits| (format, bits))) {
+        let expected = with_scale(format, Isa::Scalar, false, 1, bits);
+        let finite = half::f16::from_bits(bits).is_finite();
+        assert_eq!(expected[0].is_finite(), finite, "{format:?} {bits:#06x}: {expected:?}");
+        assert!(expected[1].is_finite(), "{format:?} {bits:#06x}: {expected:?}");
+        for isa in Isa::usable() {
+            for (packed, columns) in [(false, 1), (true, 1), (true, 3), (false, 9), (true, 9)] {
+                let found = with_scale(format, isa, packed, columns, bits);
+                for (i, (&y, &wanted)) in found.iter().zip(expected.iter().cycle()).enumerate() {
+                    let same = if wanted.is_finite() {
+                        (y - wanted).abs() <= 1e-5 * wanted.abs() + 1e-4
+                    } else {
+                        !y.is_finite()
+                    };
+                    assert!(
+                        same,
+                        "{format:?} {bits:#06x} on {isa:?}, packed {packed}, product {i} of {columns} columns: {y}, expected {wanted}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

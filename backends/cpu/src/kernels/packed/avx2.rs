@@ -79,6 +79,31 @@ unsafe fn lines<F: Packed>(low: *const u8, high: *const u8, g: usize, half: usiz
     }
 }
 
+/// Lines whose pairs of products can be added in 16 bits: 15 * 127 * 2 * 8, 31 * 127 * 2 * 4 and 63 * 127 * 2 * 2 fit.
+const fn together<F: Packed>() -> usize {
+    match (F::SHIFT, F::LOW + F::HIGH) {
+        (7, _) => 1,
+        (_, 5) => 4,
+        (_, 6) => 2,
+        _ => F::GROUP / 4,
+    }
+}
+
+/// f32 of the 16 f16 at the start of `bytes`.
+#[target_feature(enable = "avx2,f16c")]
+fn halves(bytes: &[u8]) -> [f32; ROWS] {
+    let bytes = &bytes[..2 * ROWS];
+    let mut out = [0.0; ROWS];
+    for half in 0..2 {
+        // SAFETY: 32 bytes are there, and room for 16 values.
+        unsafe {
+            let bits = _mm_loadu_si128(bytes.as_ptr().add(half * 16).cast());
+            _mm256_storeu_ps(out.as_mut_ptr().add(half * 8), _mm256_cvtph_ps(bits));
+        }
+    }
+    out
+}
+
 /// One panel times up to [`COLUMNS`] columns: `out[column][row]`.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
@@ -113,7 +138,7 @@ unsafe fn columns<F: Packed, const C: usize>(
     let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
     let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
     for (b, chunk) in chunks.enumerate() {
-        plain::scales::<F>(chunk, &mut scale, &mut min);
+        plain::scales_with::<F>(chunk, |bytes| halves(bytes), &mut scale, &mut min);
         for g in 0..F::BLOCK / F::GROUP {
             let at = b * F::BLOCK + g * F::GROUP;
             let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
@@ -129,9 +154,19 @@ unsafe fn columns<F: Packed, const C: usize>(
                             sum = _mm256_set1_epi32(*x[c].less.as_ptr().add(which) << F::SHIFT);
                         }
                         let v = x[c].q.as_ptr().add(at).cast::<i32>();
-                        for i in 0..F::GROUP / 4 {
-                            let v = _mm256_set1_epi32(v.add(i).read_unaligned());
-                            sum = _mm256_add_epi32(sum, fours::<F>(w[i], v));
+                        let v = |i: usize| _mm256_set1_epi32(v.add(i).read_unaligned());
+                        let together = together::<F>();
+                        for i in (0..F::GROUP / 4).step_by(together) {
+                            if together == 1 {
+                                sum = _mm256_add_epi32(sum, fours::<F>(w[i], v(i)));
+                                continue;
+                            }
+                            let mut pairs = _mm256_maddubs_epi16(w[i], v(i));
+                            for i in i + 1..i + together {
+                                pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(w[i], v(i)));
+                            }
+                            let ones = _mm256_set1_epi16(1);
+                            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
                         }
                         let by = _mm256_set1_ps(*x[c].scale.as_ptr().add(at / 32));
                         let by = _mm256_mul_ps(of(&scale[g]), by);

@@ -8,43 +8,62 @@ use crate::kernels::quant::half_at;
 /// Values of 16 rows, one array a group.
 pub(crate) type ByGroup = [[f32; ROWS]; GROUPS];
 
+/// f32 of the 16 f16 at the start of `bytes`.
+#[inline(always)]
+fn halves(bytes: &[u8]) -> [f32; ROWS] {
+    std::array::from_fn(|r| half_at(&bytes[2 * r..]))
+}
+
 /// Scales of a chunk, and its minima where the format has some.
 #[inline(always)]
-pub(crate) fn scales<F: Packed>(chunk: &[u8], scales: &mut ByGroup, mins: &mut ByGroup) {
-    let halves =
-        |at: usize| -> [f32; ROWS] { std::array::from_fn(|r| half_at(&chunk[at + 2 * r..])) };
-    let d = halves(0);
-    let small = |at: usize, g: usize, r: usize| chunk[at + g * ROWS + r];
-    let times = |d: &[f32; ROWS], f: &dyn Fn(usize) -> f32| std::array::from_fn(|r| d[r] * f(r));
+pub(crate) fn scales<F: Packed>(chunk: &[u8], to: &mut ByGroup, mins: &mut ByGroup) {
+    scales_with::<F>(chunk, halves, to, mins);
+}
+
+/// As [`scales`], with another way to widen 16 f16.
+#[inline(always)]
+pub(crate) fn scales_with<F: Packed>(
+    chunk: &[u8],
+    halves: impl Fn(&[u8]) -> [f32; ROWS],
+    scales: &mut ByGroup,
+    mins: &mut ByGroup,
+) {
+    #[inline(always)]
+    fn times(d: &[f32; ROWS], codes: &[u8], of: impl Fn(u8) -> f32) -> [f32; ROWS] {
+        let codes = &codes[..ROWS];
+        std::array::from_fn(|r| d[r] * of(codes[r]))
+    }
+    let d = halves(chunk);
     match F::SCALES {
         Scales::Half => scales[0] = d,
         Scales::HalfMin => {
             scales[0] = d;
-            mins[0] = halves(32).map(|m| -m);
+            mins[0] = halves(&chunk[32..]).map(|m| -m);
         }
         Scales::SixBit => {
-            let (m, codes) = (halves(32), six_bits(&chunk[64..64 + 192]));
+            let (m, codes) = (halves(&chunk[32..]), six_bits(&chunk[64..64 + 192]));
             for g in 0..8 {
-                scales[g] = times(&d, &|r| f32::from(codes[g * ROWS + r]));
-                mins[g] = times(&m, &|r| f32::from(codes[(g + 8) * ROWS + r]));
+                scales[g] = times(&d, &codes[g * ROWS..], f32::from);
+                mins[g] = times(&m, &codes[(g + 8) * ROWS..], f32::from);
             }
         }
         Scales::SixBitSigned => {
             let codes = six_bits(&chunk[32..32 + 192]);
             for g in 0..GROUPS {
-                scales[g] = times(&d, &|r| f32::from(codes[g * ROWS + r]) - 32.0);
+                scales[g] = times(&d, &codes[g * ROWS..], |code| f32::from(code) - 32.0);
             }
         }
         Scales::Byte => {
             for g in 0..GROUPS {
-                scales[g] = times(&d, &|r| f32::from(small(32, g, r) as i8));
+                scales[g] = times(&d, &chunk[32 + g * ROWS..], |code| f32::from(code as i8));
             }
         }
         Scales::Nibble => {
-            let m = halves(32);
+            let m = halves(&chunk[32..]);
             for g in 0..GROUPS {
-                scales[g] = times(&d, &|r| f32::from(small(64, g, r) & 15));
-                mins[g] = times(&m, &|r| f32::from(small(64, g, r) >> 4));
+                let codes = &chunk[64 + g * ROWS..];
+                scales[g] = times(&d, codes, |code| f32::from(code & 15));
+                mins[g] = times(&m, codes, |code| f32::from(code >> 4));
             }
         }
     }
