@@ -8,7 +8,6 @@ use yardstick_api::{
     Backend, Device, DeviceKind, DeviceStatus, Error, Footprint, Known, Limit, Numerics, Options,
     Profile, Reached, Session, Unsupported,
 };
-use yardstick_model::arch::Requirement;
 use yardstick_model::{Format, Model, ModelInfo};
 
 use crate::cache::Cache;
@@ -143,22 +142,12 @@ impl Cuda {
     }
 }
 
-/// What the forward pass here cannot do; it can do everything else.
-const LACKING: &[Requirement] =
-    &[Requirement::Experts, Requirement::ExpertWeights, Requirement::SharedExpert];
-
 /// Heads are at most so wide: `WIDEST` of the kernels.
 const WIDEST_HEAD: usize = 256;
 
 /// What only the model and the options together say.
 fn check_model(model: &ModelInfo, options: &Options) -> Result<(), Unsupported> {
     let architecture = &model.architecture;
-    let supported: Vec<Requirement> =
-        Requirement::all().filter(|requirement| !LACKING.contains(requirement)).collect();
-    if let Some(missing) = architecture.missing(&supported) {
-        let reason = format!("{missing}, which the kernels for NVIDIA GPUs lack");
-        return Err(Unsupported::new(reason, "use a model without experts"));
-    }
     if let Some(reason) = yardstick_api::unfit_heads(architecture, options.kv) {
         return Err(Unsupported::new(reason, "use an f16 or f32 cache"));
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use yardstick_api::{Error, KvType};
-use yardstick_model::arch::{Activation, Layer, Norm, NormKind, QkNorm};
+use yardstick_model::arch::{Activation, Experts, Layer, Norm, NormKind, QkNorm};
 use yardstick_model::{Architecture, Model};
 
 use crate::cache::Cache;
@@ -98,17 +98,15 @@ impl Program<'_> {
             // The feed-forward block, of the same stream where both blocks run side by side
             let (source, norm) =
                 weights.ffn_norm.map_or((before, weights.attn_norm), |n| (after, n));
-            self.gate_up(shape, weights, source, norm)?;
             let post = weights.post.map(|post| post[1]);
-            self.add(
-                "ffn_down",
-                &weights.down,
-                self.scratch.h,
-                shape.ffn.width,
-                after,
-                before,
-                post,
-            )?;
+            if let Some(experts) = &weights.experts {
+                self.mixture(shape, weights, experts, source, norm, post)?;
+                continue;
+            }
+            let both = (weights.gate.as_ref(), &weights.up);
+            self.gate_up(shape, both, source, norm, None)?;
+            let (h, width) = (self.scratch.h, shape.ffn.width);
+            self.add("ffn_down", &weights.down, h, width, after, before, post)?;
         }
         Ok(self)
     }
@@ -245,7 +243,7 @@ impl Program<'_> {
 
     /// `after = before + residual_scale * [norm](W x + bias)`.
     #[expect(clippy::too_many_arguments, reason = "one step of the pass, used twice")]
-    fn add(
+    pub(crate) fn add(
         &mut self,
         name: &'static str,
         product: &Product,
@@ -256,10 +254,26 @@ impl Program<'_> {
         post: Option<NormWeights>,
     ) -> Result<(), Error> {
         let scale = self.architecture.residual_scale;
-        let (residual, factor, out) = match post {
-            None => (before, scale, after),
-            Some(_) => (0, 1.0, self.scratch.y),
+        let Some(weights) = post else {
+            return self.project(name, product, x, cols, before, scale, after);
         };
+        let (y, width) = (self.scratch.y, self.architecture.embedding);
+        self.project(name, product, x, cols, 0, 1.0, y)?;
+        self.normalise("post_norm", y, width, weights, before, scale, after)
+    }
+
+    /// `out = residual + scale * (W x + bias)`.
+    #[expect(clippy::too_many_arguments, reason = "the kernel's own arguments")]
+    pub(crate) fn project(
+        &mut self,
+        name: &'static str,
+        product: &Product,
+        x: u64,
+        cols: usize,
+        residual: u64,
+        scale: f32,
+        out: u64,
+    ) -> Result<(), Error> {
         let matrix = product.matrix;
         let arguments = vec![
             Address(x),
@@ -269,18 +283,11 @@ impl Program<'_> {
             count(matrix.rows),
             Address(product.bias),
             Address(residual),
-            Real(factor),
+            Real(scale),
             Address(out),
         ];
         let defines = vec![("FORMAT", matrix.format.name().to_owned())];
-        self.push_product(name, "project", defines, matrix.rows.div_ceil(2), self.rows, arguments)?;
-        match post {
-            None => Ok(()),
-            Some(weights) => {
-                let (y, cols) = (self.scratch.y, self.architecture.embedding);
-                self.normalise("post_norm", y, cols, weights, before, scale, after)
-            }
-        }
+        self.push_product(name, "project", defines, matrix.rows.div_ceil(2), self.rows, arguments)
     }
 
     /// `out = residual + scale * norm(x)`, in f32.
@@ -302,15 +309,18 @@ impl Program<'_> {
         self.push(name, "normalise", defines, [1, self.rows as u32, 1], THREADS, arguments)
     }
 
-    fn gate_up(
+    /// Gate and up, dense or, with a number of experts used, of those that were chosen.
+    pub(crate) fn gate_up(
         &mut self,
         shape: &Layer,
-        weights: &LayerWeights,
+        (gate, up): (Option<&Product>, &Product),
         source: u64,
         norm: NormWeights,
+        experts: Option<Experts>,
     ) -> Result<(), Error> {
-        let (up, width) = (&weights.up, shape.ffn.width);
-        let gate = weights.gate.as_ref().unwrap_or(up);
+        let (gated, gate) = (gate.is_some(), gate.unwrap_or(up));
+        let (count_of, used) = experts.map_or((1, 1), |experts| (experts.count, experts.used));
+        let width = up.matrix.rows / count_of;
         let mut arguments =
             vec![Address(source), count(self.architecture.embedding), count(self.rows)];
         arguments.extend(norm_arguments(self.architecture.norm, norm));
@@ -320,15 +330,24 @@ impl Program<'_> {
             Activation::Silu => 0,
             Activation::Gelu => 1,
         };
-        arguments.extend([count(width), Count(activation), Address(self.scratch.h)]);
-        let gated = weights.gate.is_some();
+        let choice = experts.map_or(0, |_| self.scratch.choice);
+        arguments.extend([count(width), Count(activation), Address(choice)]);
+        arguments.extend([count(count_of), count(used), Address(self.scratch.h)]);
         let defines = vec![
             ("FORMAT_GATE", gate.matrix.format.name().to_owned()),
             ("FORMAT_UP", up.matrix.format.name().to_owned()),
             ("GATED", u32::from(gated).to_string()),
         ];
         let pairs = if gated { width } else { width.div_ceil(2) };
-        self.push_product("ffn_gate_up", "gate_up", defines, pairs, self.rows, arguments)
+        match experts {
+            None => {
+                self.push_product("ffn_gate_up", "gate_up", defines, pairs, self.rows, arguments)
+            }
+            Some(_) => {
+                let z = used as u32;
+                self.push_rows("ffn_gate_up", "gate_up", defines, pairs, z, arguments)
+            }
+        }
     }
 
     /// Logits and blocks' bests of `wanted` rows of the stream, those that `chosen` lists from its entry `first`.
@@ -404,6 +423,20 @@ impl Program<'_> {
         let across = blocks(pairs, self.driver.gpu().processors);
         let grid = [across as u32, rows.div_ceil(together) as u32, 1];
         self.push(name, entry, defines, grid, THREADS, arguments)
+    }
+
+    /// A kernel of `stage.cuh` that takes each row of the stream on its own.
+    pub(crate) fn push_rows(
+        &mut self,
+        name: &'static str,
+        entry: &'static str,
+        defines: Vec<(&'static str, String)>,
+        pairs: usize,
+        z: u32,
+        arguments: Vec<Argument>,
+    ) -> Result<(), Error> {
+        let across = blocks(pairs, self.driver.gpu().processors);
+        self.push(name, entry, defines, [across as u32, self.rows as u32, z], THREADS, arguments)
     }
 
     pub(crate) fn push(

@@ -20,12 +20,14 @@ pub const KERNELS: &[(&str, &str)] = &[
     ("gate_up", include_str!("../kernels/gate_up.cu")),
     ("head", include_str!("../kernels/head.cu")),
     ("matmul", include_str!("../kernels/matmul.cu")),
+    ("mix", include_str!("../kernels/mix.cu")),
     ("normalise", include_str!("../kernels/normalise.cu")),
     ("peak", include_str!("../kernels/peak.cu")),
     ("project", include_str!("../kernels/project.cu")),
     ("qkv", include_str!("../kernels/qkv.cu")),
     ("read", include_str!("../kernels/read.cu")),
     ("rotate", include_str!("../kernels/rotate.cu")),
+    ("route", include_str!("../kernels/route.cu")),
 ];
 
 /// The text to compile for a unit; empty for a kernel that there is not.

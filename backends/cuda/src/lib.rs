@@ -6,6 +6,7 @@
 mod backend;
 mod cache;
 mod ceilings;
+mod experts;
 mod footprint;
 mod forward;
 pub mod kernels;

@@ -48,7 +48,14 @@ impl Program<'_> {
             let post = weights.post.map(|post| post[0]);
             self.add_many("attn_output", &weights.output, h_half, before, after, post)?;
 
-            // The feed-forward block, of the same stream where both blocks run side by side
+            // The feed-forward block, of the same stream where both blocks run side by side; experts row by row
+            if let Some(experts) = &weights.experts {
+                let own = weights.ffn_norm.map(|norm| (after, norm));
+                let (source, norm) = own.unwrap_or((before, weights.attn_norm));
+                let post = weights.post.map(|post| post[1]);
+                self.mixture(shape, weights, experts, source, norm, post)?;
+                continue;
+            }
             if let Some(norm) = weights.ffn_norm {
                 self.halve("ffn_norm", after, embedding, Some(norm), x_half)?;
             }

@@ -25,7 +25,7 @@ pub(crate) struct Sizes {
     pub(crate) rows: usize,
 }
 
-const BUFFERS: usize = 22;
+const BUFFERS: usize = 25;
 
 /// Addresses of the buffers, all f32 unless it says otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Scratch {
     pub(crate) v: u64,
     /// (rows, heads * value_dim)
     pub(crate) attended: u64,
-    /// (rows, width)
+    /// (rows, width), of experts (rows, used, width)
     pub(crate) h: u64,
     /// (rows, embedding, padded), bf16: what tensor cores read.
     pub(crate) x_half: u64,
@@ -72,6 +72,12 @@ pub(crate) struct Scratch {
     pub(crate) steps: u64,
     /// (CHAIN, sequences), u32
     pub(crate) ids: u64,
+    /// (rows, experts)
+    pub(crate) scores: u64,
+    /// (rows, used), u32
+    pub(crate) choice: u64,
+    /// (rows, used)
+    pub(crate) share: u64,
 }
 
 impl Sizes {
@@ -94,6 +100,11 @@ impl Sizes {
         };
         let wide = architecture.embedding as u64;
         let attended = most(&|l| product(&[l.heads, l.value_dim]));
+        let experts =
+            |l: &yardstick_model::arch::Layer| l.ffn.experts.map_or((0, 1), |e| (e.count, e.used));
+        let shared =
+            |l: &yardstick_model::arch::Layer| l.ffn.experts.and_then(|e| e.shared).unwrap_or(0);
+        let inner = most(&|l| product(&[l.ffn.width, experts(l).1]).max(shared(l) as u64));
         let width = most(&|l| l.ffn.width as u64);
         let blocks = blocks(architecture.vocab.div_ceil(2), processors) as u64;
         let head_rows = HEAD_ROWS.max(options.sequences) as u64;
@@ -111,7 +122,7 @@ impl Sizes {
             float(most(&|l| product(&[l.kv_heads, l.key_dim]))),
             float(most(&|l| product(&[l.kv_heads, l.value_dim]))),
             float(attended),
-            float(width),
+            float(inner),
             half(wide),
             half(attended.max(width)),
             head_rows.saturating_mul(architecture.vocab as u64).saturating_mul(4),
@@ -126,6 +137,9 @@ impl Sizes {
             float(2),
             product(&[options.sequences, 4]),
             ids.saturating_mul(4),
+            float(most(&|l| experts(l).0 as u64)),
+            float(most(&|l| experts(l).1 as u64)),
+            float(most(&|l| experts(l).1 as u64)),
         ];
         Sizes { bytes: bytes.map(aligned), rows }
     }
@@ -164,6 +178,9 @@ impl Sizes {
             tiles: a[19],
             steps: a[20],
             ids: a[21],
+            scores: a[22],
+            choice: a[23],
+            share: a[24],
         })
     }
 }

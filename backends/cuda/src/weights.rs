@@ -46,6 +46,16 @@ pub(crate) struct LayerWeights {
     pub(crate) gate: Option<Product>,
     pub(crate) up: Product,
     pub(crate) down: Product,
+    /// A mixture: gate, up and down are all experts', one after the other.
+    pub(crate) experts: Option<ExpertWeights>,
+}
+
+/// What a mixture has beside its experts.
+pub(crate) struct ExpertWeights {
+    /// (experts, embedding)
+    pub(crate) router: Matrix,
+    /// Gate, up and down of the expert every token passes.
+    pub(crate) shared: Option<[Product; 3]>,
 }
 
 /// Angles of one rotary embedding, (context, pairs): cosine and sine.
@@ -139,16 +149,32 @@ impl Loader<'_> {
             }
             false => None,
         };
+        let stack = if layer.ffn.experts.is_some() { "_exps" } else { "" };
         let (gate, up) = match layer.ffn.gate {
             Gate::None => (None, self.product(&name("ffn_up"))?),
             Gate::Separate => {
-                (Some(self.product(&name("ffn_gate"))?), self.product(&name("ffn_up"))?)
+                let gate = self.product(&name(&format!("ffn_gate{stack}")))?;
+                (Some(gate), self.product(&name(&format!("ffn_up{stack}")))?)
             }
             Gate::Fused => {
                 let both = self.cut(&name("ffn_up"), &[layer.ffn.width; 2])?;
                 let [gate, up] = both.try_into().map_err(lacking)?;
                 (Some(gate), up)
             }
+        };
+        let experts = match layer.ffn.experts {
+            None => None,
+            Some(experts) => Some(ExpertWeights {
+                router: self.matrix(&name("ffn_gate_inp.weight"))?,
+                shared: match experts.shared {
+                    None => None,
+                    Some(_) => Some([
+                        self.product(&name("ffn_gate_shexp"))?,
+                        self.product(&name("ffn_up_shexp"))?,
+                        self.product(&name("ffn_down_shexp"))?,
+                    ]),
+                },
+            }),
         };
         Ok(LayerWeights {
             attn_norm: self.norm(&name("attn_norm"))?,
@@ -162,7 +188,8 @@ impl Loader<'_> {
             output: self.product(&name("attn_output"))?,
             gate,
             up,
-            down: self.product(&name("ffn_down"))?,
+            down: self.product(&name(&format!("ffn_down{stack}")))?,
+            experts,
         })
     }
 

@@ -21,18 +21,21 @@ pub(crate) fn kernel(format: Format) -> (String, String) {
     (format.name().to_owned(), words)
 }
 
-/// Weight bytes one decode step reads: every matrix as it lies on the device; of an embedding that is not the head, a row.
+/// Weight bytes one decode step reads: every matrix as it lies on the device, of experts only those used; of an embedding
+/// that is not the head, a row.
 pub(crate) fn streamed(engine: &Engine) -> u64 {
     let bytes = |matrix: &Matrix| matrix.format.bytes(matrix.rows, matrix.cols);
     let of = |product: &Product| bytes(&product.matrix);
-    let layers: u64 = engine
-        .weights
-        .layers
-        .iter()
-        .map(|layer| {
-            let ffn = layer.gate.iter().chain([&layer.up, &layer.down]);
-            layer.qkv.iter().chain([&layer.output]).chain(ffn).map(of).sum::<u64>()
-        })
-        .sum();
-    layers + of(&engine.weights.head)
+    let shapes = &engine.model.architecture().layers;
+    let layers = engine.weights.layers.iter().zip(shapes).map(|(layer, shape)| {
+        let attention: u64 = layer.qkv.iter().chain([&layer.output]).map(of).sum();
+        let ffn: u64 = layer.gate.iter().chain([&layer.up, &layer.down]).map(of).sum();
+        let Some((weights, experts)) = layer.experts.as_ref().zip(shape.ffn.experts) else {
+            return attention + ffn;
+        };
+        let shared: u64 = weights.shared.iter().flatten().map(of).sum();
+        let used = ffn / experts.count.max(1) as u64 * experts.used as u64;
+        attention + used + shared + bytes(&weights.router)
+    });
+    layers.sum::<u64>() + of(&engine.weights.head)
 }

@@ -46,6 +46,7 @@ fn units() -> Vec<Unit> {
             units.push(unit("matmul", &[&both[..], &[("MODE", mode), ("TILE_N", tile)]].concat()));
         }
         units.push(unit("embed", &[("FORMAT", format)]));
+        units.push(unit("mix", &[("FORMAT", format)]));
     }
     let mixed = [("FORMAT_Q", "Q4_K"), ("FORMAT_K", "Q4_K"), ("FORMAT_V", "Q6_K"), ("CACHE", "2")];
     units.push(unit("qkv", &mixed));
@@ -62,6 +63,7 @@ fn units() -> Vec<Unit> {
     for kind in ["0", "1", "2", "3", "4"] {
         units.push(unit("peak", &[("KIND", kind)]));
     }
+    units.push(unit("route", &[("FORMAT", "F32")]));
     units.extend(["argmax", "read", "barrier"].map(|entry| unit(entry, &[])));
     units
 }
