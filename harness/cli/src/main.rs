@@ -10,6 +10,7 @@ mod output;
 mod paths;
 mod progress;
 mod registry;
+mod stores;
 mod tool;
 mod verbs;
 mod words;

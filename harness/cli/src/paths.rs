@@ -1,13 +1,14 @@
-//! Where things are kept: the store, the cache of models and reference answers, the reports.
+//! Where things are kept: the store, the cache of models and reference answers, the reports; where models come from.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use yardstick_fetch::Sources;
 
 use crate::args::Global;
 
-/// The directories of this invocation. Only here are environment variables read.
+/// The directories of this invocation. Only here and in `stores` are environment variables read.
 pub(crate) struct Paths {
     /// The SQLite store.
     pub(crate) store: PathBuf,
@@ -45,6 +46,11 @@ impl Paths {
     /// Written models.
     pub(crate) fn models(&self) -> PathBuf {
         self.cache.join("models")
+    }
+
+    /// Where named models come from; an invocation that names none reads none of these variables.
+    pub(crate) fn sources(&self) -> Sources {
+        crate::stores::sources()
     }
 
     /// Cached reference answers and model hashes.

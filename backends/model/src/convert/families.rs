@@ -1,6 +1,7 @@
 //! The families a checkpoint may be of: one row each. Forward passes are described in [`crate::arch`], not here.
 
 use super::names::{self, Names};
+use crate::arch::{FAMILIES, RotaryStyle};
 
 /// What `model_type` of config.json means.
 pub(super) struct Source {
@@ -23,6 +24,14 @@ pub(super) struct Source {
     pub(super) fixed: &'static [(&'static str, &'static str)],
     /// Keys that say whether a tensor of every layer is there.
     pub(super) switches: &'static [Switch],
+}
+
+impl Source {
+    /// Whether its GGUF files turn neighbours, so that queries and keys are reordered.
+    pub(super) fn turns_neighbours(&self) -> bool {
+        let family = FAMILIES.iter().find(|family| family.name == self.architecture);
+        family.is_some_and(|family| family.rotary == Some(RotaryStyle::Interleaved))
+    }
 }
 
 /// A key, and the GGUF tensor of a layer that is there when it is true.

@@ -55,6 +55,7 @@ pub fn convert(
         None => Checkpoint::open(folder)?,
         Some(scheme) => Checkpoint::open(folder)?.unpack(scheme)?,
     };
+    spare_the_source(out, &checkpoint, how.lora)?;
     let lora = how.lora.map(Lora::open).transpose()?;
     let mut header = Header::new(out.display().to_string());
     let shape = metadata::set(&mut header, source, &config)?;
@@ -94,6 +95,16 @@ pub fn convert(
     let (architecture, merged) =
         (source.architecture.to_owned(), lora.map_or(0, |lora| lora.len()));
     Ok(Converted { sha256, bytes, architecture, mix, merged, notes })
+}
+
+/// The new file takes the place of no file it is made from.
+fn spare_the_source(out: &Path, checkpoint: &Checkpoint, lora: Option<&Path>) -> Result<(), Error> {
+    let Ok(to) = out.canonicalize() else { return Ok(()) };
+    let files = checkpoint.files().iter().map(|file| file.path()).chain(lora);
+    match files.filter_map(|file| file.canonicalize().ok()).any(|from| from == to) {
+        true => Err(Error::SameFile { path: out.display().to_string() }),
+        false => Ok(()),
+    }
 }
 
 impl Text {

@@ -8,7 +8,7 @@ use super::families::Source;
 use super::lora::{Lora, Target};
 use super::metadata::Shape;
 use super::names::{Lay, Place};
-use crate::arch::{FAMILIES, RotaryStyle, TensorSpec};
+use crate::arch::TensorSpec;
 use crate::gguf::{Header, quote};
 use crate::safetensors::{Checkpoint, View};
 use crate::{Architecture, Error};
@@ -162,10 +162,8 @@ impl<'a> Planner<'a> {
 
     /// Queries and keys of families whose GGUF files turn neighbours.
     fn turns(&self, part: &str) -> bool {
-        let family = FAMILIES.iter().find(|family| family.name == self.source.architecture);
-        let neighbours = family.is_some_and(|f| f.rotary == Some(RotaryStyle::Interleaved));
         let turned = ["attn_q.weight", "attn_k.weight", "attn_q.bias", "attn_k.bias"];
-        neighbours && turned.contains(&part)
+        self.source.turns_neighbours() && turned.contains(&part)
     }
 
     /// One tensor of the checkpoint, whose shape must be what the architecture needs.

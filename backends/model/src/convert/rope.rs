@@ -24,6 +24,8 @@ struct Settings<'a> {
     scaling: Option<&'a Config>,
     config: &'a Config,
     context: u32,
+    /// The family's GGUF files turn neighbours.
+    neighbours: bool,
 }
 
 /// Sets `rope.*` for heads `head_dim` wide; what divides frequencies comes back.
@@ -52,6 +54,7 @@ pub(super) fn set(
         scaling: scaling.as_ref(),
         config,
         context,
+        neighbours: source.turns_neighbours(),
     };
     let key = |suffix: &str| format!("{}.rope.{suffix}", source.architecture);
     let base = match settings.plain.first(&["rope_theta", "rope_freq_constant"]) {
@@ -85,7 +88,13 @@ impl Settings<'_> {
             if !(share > 0.0 && share <= 1.0) {
                 return Err(config.invalid(name, share, "a share above 0, at most 1"));
             }
-            return Ok((f64::from(head_dim) * share) as u32);
+            let dims = (f64::from(head_dim) * share) as u32;
+            if dims < head_dim && self.neighbours {
+                // Their heads are reordered as a whole, which a part of them does not survive.
+                let what = format!("{name} = {share} in a family that turns neighbours in GGUF");
+                return Err(config.unsupported(what, "1"));
+            }
+            return Ok(dims);
         }
         Ok(head_dim)
     }

@@ -108,6 +108,11 @@ fn what_contradicts_is_an_error_naming_file_field_found_and_expected() {
             &["rope_scaling.long_factor", "1 numbers", "2 numbers"],
         ),
         (
+            "a part of neighbours",
+            llama().set("partial_rotary_factor", json!(0.5)),
+            &["partial_rotary_factor = 0.5", "turns neighbours"],
+        ),
+        (
             "quantised",
             llama().set("quantization_config", json!({"quant_method": "hqq"})),
             &["quant_method", "hqq", "supported: awq"],
@@ -126,6 +131,19 @@ fn what_contradicts_is_an_error_naming_file_field_found_and_expected() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_source_is_not_overwritten() {
+    use std::ops::ControlFlow;
+    use yardstick_model::convert::{Converting, convert};
+    let place = Place::of(&llama());
+    let source = place.path("model.safetensors");
+    let before = std::fs::read(&source).unwrap();
+    let how = Converting { mix: None, lora: None, threads: 1 };
+    let result = convert(&place.path("."), &source, &how, &mut |_| ControlFlow::Continue(()));
+    assert!(result.unwrap_err().to_string().contains("the same file"));
+    assert_eq!(std::fs::read(&source).unwrap(), before);
 }
 
 #[test]

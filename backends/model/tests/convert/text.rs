@@ -77,7 +77,10 @@ fn a_tokenizer_that_contradicts_is_an_error() {
     beyond["added_tokens"][0]["id"] = json!(5);
     let mut text = tokenizer();
     text["model"]["vocab"]["a"] = json!("0");
+    let mut twice = tokenizer();
+    twice["model"]["vocab"]["b"] = json!(0);
     for (json, words) in [
+        (twice, "which is that of"),
         (merges, "model.merges: found nothing"),
         (beyond, "less than 5, vocab_size of config.json"),
         (text, "model.vocab \"a\""),

@@ -126,13 +126,21 @@ pub enum Error {
         /// What there is.
         known: String,
     },
-    /// A model that is neither a file nor a preset.
-    #[error("model {found:?} is neither an existing file nor a preset; presets: {presets}")]
+    /// A model that is neither a file, a store's name nor a preset.
+    #[error(
+        "model {found:?} is neither an existing file, a name (ollama:, hf:) nor a preset; presets: {presets}"
+    )]
     UnknownModel {
         /// As written.
         found: String,
         /// What there is.
         presets: String,
+    },
+    /// A name that no store can have.
+    #[error("{message}")]
+    Name {
+        /// What is wrong, and how it is written right.
+        message: String,
     },
     /// A folder, a pipe or a device.
     #[error("model {found:?} is not a regular file; give the path of a .gguf file")]

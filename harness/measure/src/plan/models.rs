@@ -1,8 +1,9 @@
-//! Which model a name means: an existing path, else `preset:format`. Opens nothing.
+//! Which model a name means: an existing path, else a store's name, else `preset:format`. Opens nothing.
 
 use std::path::{Path, PathBuf};
 
 use yardstick_model::preset::{self, PresetRef};
+use yardstick_model::source::Name;
 
 use super::Error;
 
@@ -20,6 +21,8 @@ pub struct ModelRequest {
 pub enum ModelSource {
     /// A file that exists.
     File(PathBuf),
+    /// A model of Ollama's or of Hugging Face's, found or fetched before the first measurement.
+    Named(Name),
     /// A preset, written before the first measurement.
     Preset {
         /// Its name.
@@ -34,7 +37,7 @@ impl ModelRequest {
     pub fn argument(&self) -> String {
         match &self.source {
             ModelSource::File(path) => path.display().to_string(),
-            ModelSource::Preset { .. } => self.name.clone(),
+            ModelSource::Named(_) | ModelSource::Preset { .. } => self.name.clone(),
         }
     }
 }
@@ -73,6 +76,13 @@ fn resolve_one(
     let path = Path::new(name);
     if path.is_file() {
         return Ok(vec![file(path)]);
+    }
+    if let Some(named) = Name::parse(name) {
+        let named = named.map_err(|error| Error::Name { message: error.to_string() })?;
+        return Ok(vec![ModelRequest {
+            name: named.to_string(),
+            source: ModelSource::Named(named),
+        }]);
     }
     let (preset, formats) = match name.split_once(':') {
         Some((preset, formats)) => (preset, formats.split(',').map(str::to_owned).collect()),
@@ -123,6 +133,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_of_stores_are_models_of_their_own() {
+        let one = |name: &str| resolve(&[name.to_owned()], &[], &Catalogue::built_in());
+        for (name, expected) in [
+            ("ollama:llama3.2", "ollama:llama3.2:latest"),
+            ("hf:a/b/c.gguf@v1", "hf:a/b/c.gguf@v1"),
+        ] {
+            let models = one(name).unwrap();
+            assert_eq!((models.len(), models[0].argument()), (1, expected.to_owned()));
+            assert!(matches!(models[0].source, ModelSource::Named(_)));
+        }
+        for (name, words) in [
+            ("hf:a/b", "write hf:OWNER/REPO/FILE.gguf"),
+            ("ollama:../x", "write ollama:NAME[:TAG]"),
+            ("olama:x", "neither an existing file, a name (ollama:, hf:) nor a preset"),
+        ] {
+            let message = one(name).unwrap_err().to_string();
+            assert!(message.contains(words), "{name}: {message}");
+        }
+    }
+
+    #[test]
     fn a_preset_changed_for_a_study_is_a_model_of_its_own() {
         let one = |name: &str| resolve(&[name.to_owned()], &[], &Catalogue::built_in());
         let models = one("smollm-135m?layers=4+kv_heads=1:q4_0,Q8_0").unwrap();
@@ -133,7 +164,7 @@ mod tests {
         for (name, words) in [
             ("smollm-135m?kv_heads=2:Q4_0", "a divisor of heads 9"),
             ("smollm-135m?ffn=2:Q4_0", "one of kv_heads, layers, context"),
-            ("smollm-136m?layers=2:Q4_0", "neither an existing file nor a preset"),
+            ("smollm-136m?layers=2:Q4_0", "nor a preset"),
         ] {
             let message = one(name).unwrap_err().to_string();
             assert!(message.contains(words), "{name}: {message}");

@@ -118,7 +118,8 @@ fn unknown_names_are_errors_that_list_what_there_is() {
     }
     let error = one(|o, v| o.models = v, "medium");
     assert!(error.contains("presets: small, large"), "{error}");
-    assert!(one(|o, v| o.models = v, "hf:someone/something").contains("neither an existing file"));
+    assert!(one(|o, v| o.models = v, "someone/something").contains("neither an existing file"));
+    assert!(one(|o, v| o.models = v, "hf:someone/something").contains("no file is named"));
     let error = one(|o, v| o.models = v, "small:Q9");
     assert!(error.contains("\"Q9\" is not known; known: Q4_0, Q8_0"), "{error}");
     let overrides = Overrides { quantisations: Some(vec![]), ..Overrides::default() };

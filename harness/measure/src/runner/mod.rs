@@ -21,6 +21,6 @@ pub use config::{Prepare, Prepared, Run, RunError, Stage, Summary, WorkerCommand
 pub use event::{Event, Sink};
 pub use inventory::inventory;
 pub use logits::{LogitsError, LogitsRequest, logits};
-pub use prepare::prepare;
+pub use prepare::{Fetch, prepare};
 pub use run::run;
 pub use workers::Worker;

@@ -11,6 +11,7 @@ use yardstick_measure::runner::{
 };
 use yardstick_measure::suite::Suite;
 use yardstick_model::preset::{self, Check, PresetRef};
+use yardstick_model::source::{Name, Tell};
 use yardstick_record::{Environment, FailureKind, Outcome, Record, RunInfo, Tool};
 
 /// A folder with a model and a cache, and how a run goes.
@@ -185,7 +186,8 @@ impl Bench {
             rerun: &|cell, model, _| format!("{} {} {}", cell.device, model.argument(), cell.test),
             probes: &yardstick_probes::all,
             prepare: &|request, progress| {
-                runner::prepare(request, folder, 1, &self.cancel, progress)
+                let nobody = |_: &Name, _: &mut Tell<'_>| Err("nothing is fetched here".to_owned());
+                runner::prepare(request, folder, 1, &nobody, &self.cancel, progress)
             },
             done: &self.done,
             cancel: &self.cancel,

@@ -50,6 +50,12 @@ pub(super) fn read(json: &Config, vocab: u32) -> Result<Found, Error> {
                 "an id",
             ));
         };
+        let taken = usize::try_from(id).ok().and_then(|id| pieces.tokens.get(id));
+        if let Some((other, _)) = taken.filter(|token| token.1 != Kind::Unused) {
+            let field = format!("vocab {}", crate::gguf::quote(text));
+            let found = format!("id {id}, which is that of {} too", crate::gguf::quote(other));
+            return Err(model.invalid(&field, found, "an id of its own"));
+        }
         pieces.put(json, id, text, Kind::Normal)?;
     }
     pieces.added(json)?;

@@ -30,6 +30,7 @@ pub(super) struct Pieces {
     /// Begin, end and unknown, where the tokenizer itself says.
     pub(super) ids: [Option<u32>; 3],
     add_bos: Option<bool>,
+    add_eos: Option<bool>,
     pub(super) notes: Vec<String>,
 }
 
@@ -46,6 +47,7 @@ impl Pieces {
             space_prefix: None,
             ids: [None; 3],
             add_bos: None,
+            add_eos: None,
             notes: Vec::new(),
         }
     }
@@ -105,6 +107,8 @@ impl Pieces {
             self.ids[slot] = stated.or(self.ids[slot]);
         }
         let stated = settings.map_or(Ok(None), |s| s.bool("add_bos_token"))?;
+        let eos = settings.map_or(Ok(None), |s| s.bool("add_eos_token"))?;
+        self.add_eos = eos.map(|add| add && self.ids[1].is_some());
         let template = json.and_then(|json| self.begins(json));
         self.add_bos = stated.or(template).map(|add| add && self.ids[0].is_some());
         Ok(())
@@ -164,6 +168,9 @@ impl Pieces {
         }
         if let Some(add) = self.add_bos {
             header.set(&key("add_bos_token"), add);
+        }
+        if let Some(add) = self.add_eos {
+            header.set(&key("add_eos_token"), add);
         }
         if let Some(prefix) = self.space_prefix {
             header.set(&key("add_space_prefix"), prefix);

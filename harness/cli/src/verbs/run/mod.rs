@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use yardstick_measure::plan::Plan;
 use yardstick_measure::runner::{self, Stage, Summary};
+use yardstick_model::source::{Name, Tell};
 use yardstick_record::RunInfo;
 use yardstick_store::Store;
 
@@ -74,7 +75,11 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
             rerun: &|cell, model, pairing| rerun::line(&request.flags, cell, model, pairing),
             probes: &yardstick_probes::all,
             prepare: &|model, progress| {
-                runner::prepare(model, &paths.models(), models::cores(), &cancel, progress)
+                let fetch = |name: &Name, tell: &mut Tell<'_>| {
+                    paths.sources().locate(name, tell).map_err(|error| error.to_string())
+                };
+                let (folder, threads) = (paths.models(), models::cores());
+                runner::prepare(model, &folder, threads, &fetch, &cancel, progress)
             },
             done: &done,
             cancel: &cancel,
