@@ -100,6 +100,10 @@ impl Context {
         let name = CString::new(unit.entry).map_err(|_| DriverError(Code::CUDA_ERROR_NOT_FOUND))?;
         // SAFETY: the module is live until `self` is dropped.
         let function = unsafe { module::get_function(module, name) }?;
+        // Asking for a fact of it loads it now: the driver would else do so at its first launch, which may be a recording.
+        let fact = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_NUM_REGS;
+        // SAFETY: as above.
+        unsafe { result::function::get_function_attribute(function, fact) }?;
         self.functions.push(function);
         Ok(Kernel(self.functions.len() - 1))
     }
