@@ -9,19 +9,18 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// One share a thread: processor j goes to thread j mod `threads`, which keeps hyper-threads of a core together where
-    /// they are numbered after all cores. `None` where there is nothing to share or the system does not say.
+    /// One share a thread, as [`crate::topology::Topology::places`] deals them out. `None` where there is nothing to share or
+    /// the system does not say.
     #[cfg(target_os = "linux")]
     pub(crate) fn out(threads: usize) -> Option<Vec<Share>> {
-        use rustix::thread::{CpuSet, sched_getaffinity};
-        let all = sched_getaffinity(None).ok()?;
-        let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| all.is_set(cpu)).collect();
-        if threads < 2 || usable.len() < threads {
-            return None;
-        }
-        let mut shares = vec![Share { own: CpuSet::new() }; threads];
-        usable.iter().enumerate().for_each(|(j, &cpu)| shares[j % threads].own.set(cpu));
-        Some(shares)
+        let (_, topology) = crate::usable::here().filter(|_| threads > 1)?;
+        let places = topology.places(threads);
+        let share = |ids: &Vec<usize>| {
+            let mut own = rustix::thread::CpuSet::new();
+            ids.iter().for_each(|&id| own.set(id));
+            Share { own }
+        };
+        (places.len() == threads).then(|| places.iter().map(share).collect())
     }
 
     /// Nothing is known of other systems.

@@ -1,6 +1,5 @@
 //! The backend: one device an instruction set, what a model takes there, and loading.
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +15,9 @@ use crate::kernels::{Isa, Kernel};
 use crate::kv::Kv;
 use crate::mutants::{self, Mutation};
 use crate::pool::Pool;
+use crate::profile::Recorder;
 use crate::session::CpuSession;
+use crate::usable::Usable;
 use crate::weights::Network;
 use crate::{ceilings, memory};
 
@@ -155,11 +156,13 @@ fn load(
     let cache = (options.sequences, context, options.kv);
     let rows = rows(options, context);
     let chosen_by = options.rotary_context.unwrap_or(context);
-    let engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
+    let mut engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
+    engine.profile = options.profile.then(Recorder::default);
     Ok(Box::new(CpuSession {
         engine,
         pool,
         device: device.id.clone(),
+        granted: Usable::now().explain(options.threads),
         chunk: options.chunk,
         kv: options.kv,
         numerics: numerics.with_kv(options.kv),
@@ -210,9 +213,6 @@ fn check_options(options: &Options) -> Result<(), Unsupported> {
     if let Some(other @ (Numerics::F16 | Numerics::Bf16)) = options.numerics {
         return refuse(format!("numerics {other:?} asked of the processor"), "ask for a8 or f32");
     }
-    if options.profile {
-        return refuse("per-operation times are not recorded".into(), "leave profile off");
-    }
     let counts = [
         ("threads", options.threads.unwrap_or(1)),
         ("context", options.context.unwrap_or(1)),
@@ -243,10 +243,9 @@ fn numerics(options: &Options) -> Numerics {
     options.numerics.unwrap_or(Numerics::A8)
 }
 
-/// Threads beyond the usable cores (affinity mask and quota count) would only wait for each other.
+/// Threads beyond the usable processors would only wait for each other.
 fn threads(options: &Options) -> usize {
-    let usable = std::thread::available_parallelism().map_or(1, NonZero::get);
-    options.threads.unwrap_or(usable).clamp(1, usable)
+    Usable::now().threads(options.threads)
 }
 
 fn context(architecture: &Architecture, options: &Options) -> usize {

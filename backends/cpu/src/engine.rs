@@ -15,6 +15,7 @@ use crate::kernels::integer::Panel;
 use crate::kernels::{FEW, Isa, TILE};
 use crate::kv::Kv;
 use crate::mutants::Mutation;
+use crate::profile::Recorder;
 use crate::rotary::Rotation;
 use crate::touched::Touched;
 use crate::weights::Network;
@@ -142,6 +143,8 @@ pub(crate) struct Engine {
     /// Attention over parts of a context: (most_parts, ROWS, partial_len)
     pub(crate) partials: Buffer<f32>,
     pub(crate) finished: Finished,
+    /// Only when times of operations are asked for.
+    pub(crate) profile: Option<Recorder>,
     /// (rows wanted, vocab)
     pub(crate) logits: Buffer<f32>,
     /// One a thread, locked by it alone.
@@ -200,6 +203,7 @@ impl Engine {
             tiles: Tiles::new(if rows > FEW { rows } else { 0 }, sizes.cols, forms)?,
             partials: Buffer::zeroed(most_parts(threads) * sizes.partials())?,
             finished: Finished::new(threads),
+            profile: None,
             logits: Buffer::zeroed(0)?,
             scratch: scratch.collect::<Result<_, Error>>()?,
             sizes,

@@ -16,6 +16,7 @@ use crate::kernels::elementwise::{
 use crate::mutants::Mutant;
 use crate::pool::Member;
 use crate::product::Job;
+use crate::profile::Work;
 use crate::weights::{Matrix, NormWeights};
 
 /// One thread in one forward pass.
@@ -30,26 +31,39 @@ impl Pass<'_> {
     pub(crate) fn run(&self) {
         let scratch = &mut *self.engine.scratch(self.member.index);
         let layers = &self.engine.network.model().architecture().layers;
+        self.begin();
         self.embed();
+        self.end("token_embd", None, || self.embedding_work());
         for (i, shape) in layers.iter().enumerate() {
             if i == layers.len() / 2 && self.engine.mutation.is(Mutant::SkipLayer) {
                 continue;
             }
-            let weights = &self.engine.network.layers[i];
+            let (weights, layer) = (&self.engine.network.layers[i], Some(i));
             self.queries_keys_values(weights, shape, scratch);
+            self.end("attn_qkv", layer, || self.product_work(weights.qkv.iter()));
             if shape.parallel {
                 // Reads the stream, so it goes before attention changes that.
                 self.inner(weights, scratch);
+                self.end("ffn_gate_up", layer, || self.inner_work(weights));
             }
             self.attention(i, weights, shape, scratch);
+            self.end("attention", layer, || self.attention_work(shape));
             self.attention_output(weights, shape, scratch);
-            if !shape.parallel {
+            self.end("attn_output", layer, || self.product_work([&weights.output]));
+            if weights.ffn.mixture.is_some() {
                 self.feed_forward(i, weights, scratch);
-            } else {
-                self.outer(weights, scratch);
+                self.end("ffn_experts", layer, Work::untold);
+                continue;
             }
+            if !shape.parallel {
+                self.inner(weights, scratch);
+                self.end("ffn_gate_up", layer, || self.inner_work(weights));
+            }
+            self.outer(weights, scratch);
+            self.end("ffn_down", layer, || self.product_work([&weights.ffn.down]));
         }
         self.head(scratch);
+        self.end("output", None, || self.head_work());
     }
 
     /// Rows of the chunk.

@@ -16,6 +16,7 @@ pub(crate) struct Kv {
     context: usize,
     /// Positions a sequence has room for: the context in whole blocks.
     room: usize,
+    kind: KvType,
 }
 
 /// One layer's keys and values.
@@ -79,7 +80,7 @@ impl Kv {
                 room,
             })
         });
-        Ok(Kv { layers: layers.collect::<Result<_, Error>>()?, context, room })
+        Ok(Kv { layers: layers.collect::<Result<_, Error>>()?, context, room, kind })
     }
 
     /// Bytes of such a cache.
@@ -91,6 +92,11 @@ impl Kv {
             let each = kind.bytes_of(width.saturating_mul(layer.kv_heads as u64));
             sum.saturating_add(positions.saturating_mul(each))
         })
+    }
+
+    /// How it stores them.
+    pub(crate) fn kind(&self) -> KvType {
+        self.kind
     }
 
     /// Positions a sequence can hold.

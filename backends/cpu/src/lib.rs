@@ -26,9 +26,13 @@ mod mutants;
 mod packed;
 mod pool;
 mod product;
+mod profile;
 mod rotary;
 mod session;
+mod switches;
+mod topology;
 mod touched;
+mod usable;
 mod weights;
 
 pub use backend::{Cpu, KeepingCpu};

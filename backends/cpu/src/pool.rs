@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::affinity::Share;
+use crate::switches::ThreadId;
 
 /// How long a waiter spins before it sleeps, at most.
 const SPIN: Duration = Duration::from_micros(50);
@@ -25,6 +26,8 @@ pub(crate) struct Pool {
     workers: Vec<JoinHandle<()>>,
     /// Where the caller runs during a run.
     share: Option<Share>,
+    /// Times a thread was switched out involuntarily before it belonged to this crew.
+    before: u64,
 }
 
 /// A thread panicked inside `run`.
@@ -52,6 +55,8 @@ struct State {
     panicked: AtomicBool,
     /// Tasks taken of each thread's part, (threads, 4 shares in turn)
     counters: Vec<[Counter; 4]>,
+    /// The workers' own numbers, those that have started.
+    ids: Mutex<Vec<ThreadId>>,
 }
 
 /// A work counter on a cache line of its own.
@@ -77,6 +82,7 @@ impl Pool {
             counters: (0..threads)
                 .map(|_| std::array::from_fn(|_| Counter(AtomicUsize::new(0))))
                 .collect(),
+            ids: Mutex::new(Vec::new()),
         });
         let mut workers = Vec::new();
         for index in 1..threads {
@@ -85,6 +91,8 @@ impl Pool {
             let spawned =
                 std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || {
                     let _kept = share.map(|share| share.keep());
+                    let id = ThreadId::current();
+                    shared.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
                     work(&shared, index);
                 });
             match spawned {
@@ -99,7 +107,15 @@ impl Pool {
             }
         }
         let share = shares.map(|mut shares| shares.swap_remove(0));
-        Ok(Pool { state, workers, share })
+        let before = ThreadId::current().involuntary().unwrap_or(0);
+        Ok(Pool { state, workers, share, before })
+    }
+
+    /// Times the system took a processor away from a thread of the crew since it was formed; asked by the caller of `run`.
+    pub(crate) fn involuntary_switches(&self) -> Option<u64> {
+        let ids = self.state.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let workers = ids.iter().map(|id| id.involuntary()).sum::<Option<u64>>()?;
+        Some(workers + ThreadId::current().involuntary()?.saturating_sub(self.before))
     }
 
     /// Each thread keeps to processors of its own while it runs.

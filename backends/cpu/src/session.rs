@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use yardstick_api::{
-    Batch, Error, Facts, Known, KvType, Logits, Numerics, Rows, Sequence, Session, experts_note,
+    Batch, Error, Facts, Known, KvType, Logits, Numerics, Profile, Rows, Sequence, Session,
+    experts_note,
 };
 
 use crate::buffer::Buffer;
@@ -12,11 +13,14 @@ use crate::engine::{Engine, Piece, Step};
 use crate::forward::Pass;
 use crate::memory;
 use crate::pool::Pool;
+use crate::profile::Recorder;
 
 pub(crate) struct CpuSession {
     pub(crate) engine: Engine,
     pub(crate) pool: Pool,
     pub(crate) device: String,
+    /// How many threads there are, and why.
+    pub(crate) granted: String,
     pub(crate) chunk: usize,
     pub(crate) kv: KvType,
     pub(crate) numerics: Numerics,
@@ -39,6 +43,11 @@ impl CpuSession {
         let mut notes: BTreeMap<String, Known<String>> =
             ignored.chain(experts).map(|(name, text)| (name, Known::Value(text))).collect();
         notes.insert("affinity".to_owned(), affinity);
+        notes.insert("threads".to_owned(), Known::Value(self.granted.clone()));
+        let switches = self.pool.involuntary_switches().map(|count| count.to_string());
+        let unknown = || Known::unavailable("the system does not count them");
+        let switches = switches.map_or_else(unknown, Known::Value);
+        notes.insert("involuntary_switches".to_owned(), switches);
         notes.insert("packed".to_owned(), self.engine.network.packing());
         notes.insert("cache_level".to_owned(), Known::Value(self.cache_level()));
         notes
@@ -146,6 +155,9 @@ impl Session for CpuSession {
             self.engine.logits = Buffer::zeroed(logits)?;
         }
         self.logits = 0;
+        if let Some(profile) = &self.engine.profile {
+            profile.clear();
+        }
         let rows = step.tokens.len();
         for from in (0..rows).step_by(self.chunk) {
             let chunk = cut(&step, from, rows.min(from.saturating_add(self.chunk)));
@@ -194,6 +206,10 @@ impl Session for CpuSession {
 
     fn length(&self, sequence: Sequence) -> usize {
         self.find(sequence).map_or(0, |(_, length)| length)
+    }
+
+    fn profile(&mut self) -> Option<Profile> {
+        self.engine.profile.as_ref().map(Recorder::profile)
     }
 
     fn facts(&self) -> Facts {
