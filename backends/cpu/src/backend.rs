@@ -1,7 +1,7 @@
 //! The backend: one device an instruction set, what a model takes there, and loading.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use yardstick_api::{
     Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Limit,
@@ -9,9 +9,10 @@ use yardstick_api::{
 };
 use yardstick_model::{Architecture, Model, ModelInfo};
 
+use crate::amx::{Activations, Amx, Tiles};
 use crate::engine::{Engine, Sizes};
 use crate::kernels::activations::Forms;
-use crate::kernels::{Isa, Kernel};
+use crate::kernels::{Avx512Vnni, Isa, Kernel};
 use crate::kv::Kv;
 use crate::mutants::{self, Mutation};
 use crate::pool::Pool;
@@ -65,7 +66,7 @@ impl Backend for KeepingCpu {
         model: &Arc<Model>,
         options: &Options,
     ) -> Result<Box<dyn Session>, Error> {
-        load(device, model, options, self.folder.as_deref())
+        Ok(Box::new(open(device, model, options, self.folder.as_deref())?))
     }
 
     fn ceiling(&self, device: &Device, limit: Limit, threads: Option<usize>) -> Known<Reached> {
@@ -90,6 +91,12 @@ impl Backend for Cpu {
             Ok(isa) => ready(name, DeviceClass::Hardware, *isa == best),
             Err(features) => missing(name, features),
         });
+        let amx = match tiles() {
+            // Not preferred before some processor has shown that it should be.
+            Ok(_) => ready(AMX, DeviceClass::Hardware, false),
+            Err(reason) => DeviceStatus::Missing { id: format!("cpu:{AMX}"), reason, fix: None },
+        };
+        let own = own.chain([amx]);
         let mutants = mutants::DEVICES.iter();
         own.chain(mutants.map(|(name, _)| ready(name, DeviceClass::Software, false))).collect()
     }
@@ -103,7 +110,13 @@ impl Backend for Cpu {
         let (isa, _) = find(device)?;
         check_options(options)?;
         check_model(&model.architecture, options)?;
-        let footprint = footprint(model, options, isa);
+        let mut footprint = footprint(model, options, isa);
+        if is_amx(device) {
+            let rows = rows(options, context(&model.architecture, options));
+            let cols = Sizes::new(&model.architecture, rows).cols;
+            let bytes = Activations::bytes(rows, cols);
+            footprint.scratch_bytes = footprint.scratch_bytes.saturating_add(bytes);
+        }
         match memory::available() {
             Known::Value(limit) if footprint.total() > limit => {
                 Err(does_not_fit(&footprint, limit))
@@ -122,7 +135,7 @@ impl Backend for Cpu {
         model: &Arc<Model>,
         options: &Options,
     ) -> Result<Box<dyn Session>, Error> {
-        load(device, model, options, None)
+        Ok(Box::new(open(device, model, options, None)?))
     }
 
     fn ceiling(&self, device: &Device, limit: Limit, threads: Option<usize>) -> Known<Reached> {
@@ -134,13 +147,31 @@ impl Backend for Cpu {
     }
 }
 
+/// The device whose prefill runs on tiles.
+const AMX: &str = "amx";
+
+fn is_amx(device: &Device) -> bool {
+    device.id.strip_prefix("cpu:") == Some(AMX)
+}
+
+/// The processor's tiles, tested once a process, where decode has its kernels too; or why there are none.
+fn tiles() -> Result<Tiles, String> {
+    static TILES: OnceLock<Result<Tiles, String>> = OnceLock::new();
+    let detect = || {
+        Avx512Vnni::detect()
+            .map_err(|features| format!("the processor lacks {}", features.join(", ")))?;
+        Tiles::detect()
+    };
+    TILES.get_or_init(detect).clone()
+}
+
 /// A session; its weights packed in `folder`, if there is one.
-fn load(
+fn open(
     device: &Device,
     model: &Arc<Model>,
     options: &Options,
     folder: Option<&Path>,
-) -> Result<Box<dyn Session>, Error> {
+) -> Result<CpuSession, Error> {
     let footprint = Cpu.plan(device, model.info(), options)?;
     let (isa, mutation) = find(device)?;
     model.check_unchanged()?;
@@ -157,8 +188,12 @@ fn load(
     let rows = rows(options, context);
     let chosen_by = options.rotary_context.unwrap_or(context);
     let mut engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
+    if is_amx(device) {
+        let tiles = tiles().map_err(Error::Device)?;
+        engine.amx = Some(Amx::new(tiles, rows, engine.sizes.cols)?);
+    }
     engine.profile = options.profile.then(Recorder::default);
-    Ok(Box::new(CpuSession {
+    Ok(CpuSession {
         engine,
         pool,
         device: device.id.clone(),
@@ -169,7 +204,7 @@ fn load(
         scratch_bytes: footprint.scratch_bytes - head_bytes(architecture, options),
         lengths: vec![0; options.sequences],
         logits: 0,
-    }))
+    })
 }
 
 fn best() -> Isa {
@@ -194,6 +229,13 @@ fn find(device: &Device) -> Result<(Isa, Mutation), Unsupported> {
     let name = device.id.strip_prefix("cpu:").unwrap_or_default();
     if let Some((_, mutation)) = mutants::DEVICES.iter().find(|(mutant, _)| *mutant == name) {
         return Ok((best(), *mutation));
+    }
+    if name == AMX {
+        let refuse = |reason| {
+            let fix = Some(format!("use cpu:{}", best().name()));
+            Unsupported { reason: format!("{}: {reason}", device.id), fix }
+        };
+        return tiles().map(|_| (best(), Mutation::default())).map_err(refuse);
     }
     match Isa::all().into_iter().find(|(isa, _)| *isa == name) {
         Some((_, Ok(isa))) => Ok((isa, Mutation::default())),
@@ -302,6 +344,8 @@ fn does_not_fit(footprint: &Footprint, limit: u64) -> Unsupported {
 
 #[cfg(test)]
 mod tests {
+    use yardstick_api::{Batch, Rows, Sequence, Span};
+
     use super::*;
 
     #[test]
@@ -316,5 +360,54 @@ mod tests {
             }
         });
         assert_eq!(preferred.count(), 1);
+    }
+
+    /// The whole path of `cpu:amx` but for the instructions: a model's prefill on the emulated tiles.
+    #[test]
+    fn a_session_on_emulated_tiles_answers_as_one_without() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
+        let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let models = found.map(|entry| entry.path());
+        let models: Vec<_> = models
+            .flat_map(|path| match path.is_dir() {
+                true => std::fs::read_dir(path).unwrap().flatten().map(|e| e.path()).collect(),
+                false => vec![path],
+            })
+            .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+            .collect();
+        if models.is_empty() || best() == Isa::Scalar {
+            return println!("skipped: no golden models, or no vectors here");
+        }
+        let id = format!("cpu:{}", best().name());
+        let device = Cpu.devices().into_iter().find_map(|status| match status {
+            DeviceStatus::Ready(device) if device.id == id => Some(device),
+            _ => None,
+        });
+        let mut quantised = 0;
+        for path in models {
+            let Ok(model) = Model::open(&path).map(Arc::new) else { continue };
+            let options = Options { threads: Some(2), context: Some(64), ..Options::default() };
+            let Ok(mut plain) = open(device.as_ref().unwrap(), &model, &options, None) else {
+                continue;
+            };
+            let mut tiled = open(device.as_ref().unwrap(), &model, &options, None).unwrap();
+            let cols = tiled.engine.sizes.cols;
+            tiled.engine.amx = Some(Amx::new(Tiles::Twin, 64, cols).unwrap());
+            let vocab = model.architecture().vocab as u32;
+            let tokens: Vec<u32> = (0..40).map(|i| (i * 97 + 3) % vocab).collect();
+            let spans = [Span { sequence: Sequence(0), tokens: &tokens }];
+            let batch = Batch { spans: &spans, rows: Rows::All };
+            let logits = |session: &mut CpuSession| {
+                session.forward(&batch).unwrap();
+                session.logits().unwrap().values.to_vec()
+            };
+            let (expected, found) = (logits(&mut plain), logits(&mut tiled));
+            quantised += usize::from(expected != found);
+            let square = |x: f32| f64::from(x).powi(2);
+            let error: f64 = expected.iter().zip(&found).map(|(a, b)| square(a - b)).sum();
+            let power: f64 = expected.iter().map(|&x| square(x)).sum();
+            assert!(error / power < 6e-3, "{}: {}", path.display(), error / power);
+        }
+        println!("{quantised} models with quantised weights");
     }
 }

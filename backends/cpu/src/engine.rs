@@ -7,6 +7,7 @@ use yardstick_api::{Error, KvType, Token};
 use yardstick_model::Architecture;
 use yardstick_model::arch::Layer;
 
+use crate::amx::Amx;
 use crate::attention;
 use crate::buffer::Buffer;
 use crate::cuts::{Finished, most_parts};
@@ -143,6 +144,8 @@ pub(crate) struct Engine {
     /// Attention over parts of a context: (most_parts, ROWS, partial_len)
     pub(crate) partials: Buffer<f32>,
     pub(crate) finished: Finished,
+    /// The matrix unit, on the device that has one.
+    pub(crate) amx: Option<Amx>,
     /// Only when times of operations are asked for.
     pub(crate) profile: Option<Recorder>,
     /// (rows wanted, vocab)
@@ -203,6 +206,7 @@ impl Engine {
             tiles: Tiles::new(if rows > FEW { rows } else { 0 }, sizes.cols, forms)?,
             partials: Buffer::zeroed(most_parts(threads) * sizes.partials())?,
             finished: Finished::new(threads),
+            amx: None,
             profile: None,
             logits: Buffer::zeroed(0)?,
             scratch: scratch.collect::<Result<_, Error>>()?,

@@ -8,6 +8,7 @@
 //! Read `forward.rs` first, then `kernels/table.rs`.
 
 mod affinity;
+mod amx;
 mod attend;
 mod attention;
 mod backend;

@@ -221,7 +221,11 @@ impl Session for CpuSession {
         };
         Facts {
             device: self.device.clone(),
-            isa: self.engine.isa.name().to_owned().into(),
+            isa: match self.engine.amx {
+                Some(_) => format!("amx-int8 (prefill), {} (decode)", self.engine.isa.name()),
+                None => self.engine.isa.name().to_owned(),
+            }
+            .into(),
             adapter: memory::processor(),
             driver: Known::unavailable("a processor has none"),
             threads: self.pool.threads().into(),

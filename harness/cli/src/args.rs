@@ -75,6 +75,8 @@ pub(crate) enum Verb {
     Claims(Claims),
     /// Measure a stored record's cell again
     Rerun(Rerun),
+    /// Time the operations of one test, against the device's ceilings; stores nothing
+    Profile(Profile),
     /// Serve the worker protocol on standard input and output
     #[command(hide = true)]
     Worker(Worker),
@@ -375,6 +377,26 @@ pub(crate) enum ClaimsFormat {
     Markdown,
     /// Every claim with its numbers.
     Json,
+}
+
+/// `yardstick profile`
+#[derive(clap::Args)]
+pub(crate) struct Profile {
+    /// The model: a file, or preset:quantisation (llama-3.2-1b:Q4_0)
+    #[arg(long, short, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The device: cpu, cpu:avx2
+    #[arg(long, short, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: String,
+    /// The test: ppN or tgN, with @dN for a depth
+    #[arg(long, short, value_name = "TEST", default_value = "tg64")]
+    pub(crate) test: String,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// A line for every layer too
+    #[arg(long)]
+    pub(crate) layers: bool,
 }
 
 /// `yardstick worker`

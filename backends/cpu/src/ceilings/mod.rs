@@ -6,6 +6,9 @@ mod latency;
 mod peak;
 mod read;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use peak::amx;
+
 use std::time::{Duration, Instant};
 
 use yardstick_api::{Known, Limit, Reached, Round};

@@ -24,8 +24,8 @@ mod quant;
 mod quantise;
 pub(crate) mod table;
 
-pub(crate) use isa::Isa;
-pub(crate) use multiply::{FEW, Input, Out, Weights, decode, multiply, task_rows};
+pub(crate) use isa::{Avx512Vnni, Isa};
+pub(crate) use multiply::{FEW, Input, Out, Weights, decode, multiply, task_rows, unpack};
 pub(crate) use quant::f16_to_f32;
 pub(crate) use quantise::TILE;
-pub(crate) use table::Kernel;
+pub(crate) use table::{Grouping, Kernel, grouping};

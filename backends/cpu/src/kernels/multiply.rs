@@ -215,7 +215,7 @@ fn by_integer_panels(
 }
 
 /// Weights `deep` of a panel of rows, if there are any.
-fn unpack(
+pub(crate) fn unpack(
     kernel: Integer,
     weights: &Weights<'_>,
     rows: Range<usize>,

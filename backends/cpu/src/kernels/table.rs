@@ -6,6 +6,7 @@ use yardstick_model::Format;
 use super::activations::{Forms, Row, Tile};
 use super::integer::{Blocks, PAIR, Product, ROWS, Unpacked};
 use super::packed::{self, Packed};
+use super::quant::Quant;
 use super::{
     Isa, f16, integer, iq4_nl, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0,
 };
@@ -149,6 +150,37 @@ fn integer(format: Format, isa: Isa) -> Kernel {
             return Kernel::Float(Float { dot: None });
         }
     })
+}
+
+/// What unpacked weights of a format stand for: `scale * (q - offset) - min`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grouping {
+    /// Weights that share a scale.
+    pub(crate) group: usize,
+    pub(crate) offset: f32,
+    pub(crate) mins: bool,
+}
+
+/// Of an integer format.
+pub(crate) fn grouping(format: Format) -> Option<Grouping> {
+    fn of<F: Quant>() -> Option<Grouping> {
+        let offset = if F::SHIFT > 0 { (1_u32 << F::SHIFT) as f32 } else { 0.0 };
+        Some(Grouping { group: F::GROUP, offset, mins: F::MINS })
+    }
+    match format {
+        Format::Q4_0 => of::<q4_0::Q4_0>(),
+        Format::Q4_1 => of::<q4_1::Q4_1>(),
+        Format::Q5_0 => of::<q5_0::Q5_0>(),
+        Format::Q5_1 => of::<q5_1::Q5_1>(),
+        Format::Q8_0 => of::<q8_0::Q8_0>(),
+        Format::Q2_K => of::<q2_k::Q2K>(),
+        Format::Q3_K => of::<q3_k::Q3K>(),
+        Format::Q4_K => of::<q4_k::Q4K>(),
+        Format::Q5_K => of::<q5_k::Q5K>(),
+        Format::Q6_K => of::<q6_k::Q6K>(),
+        Format::IQ4_NL => of::<iq4_nl::Iq4Nl>(),
+        Format::F32 | Format::F16 | Format::BF16 => None,
+    }
 }
 
 fn with_dot(shared: Integer, own: Option<DotFn>) -> Integer {

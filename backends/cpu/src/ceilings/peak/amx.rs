@@ -59,6 +59,15 @@ fn request() -> bool {
     false
 }
 
+/// Asks for int8 tiles for the whole process, or says why there are none.
+pub(crate) fn int8_granted() -> Result<(), String> {
+    match (detect().int8, request()) {
+        (false, _) => Err("the processor lacks amx-int8".into()),
+        (true, false) => Err("the system does not let this process use amx-int8".into()),
+        (true, true) => Ok(()),
+    }
+}
+
 /// Ways of the matrix unit, or why there are none.
 pub(super) fn ways(limit: Limit) -> Result<Vec<Way>, String> {
     let amx = detect();
