@@ -29,7 +29,13 @@ pub(crate) fn run(paths: &Paths, args: &Profile) -> Result<u8> {
         Test::Generate { .. } => 1,
         _ => bail!("--test {test}: pp512, tg128 and the like, with @d2048 for a depth"),
     };
-    let backends = registry::backends(false, None);
+    let given = registry::Given {
+        cache: Some(paths.cache.clone()),
+        runtime: None,
+        packages: Vec::new(),
+        test_doubles: false,
+    };
+    let backends = registry::backends(&given);
     let of = |name: &str| backends.iter().find(|b| Some(b.name()) == name.split(':').next());
     let backend = of(&args.device).with_context(|| format!("no backend {}", args.device))?;
     let device = device(backend.devices(), &args.device)?;
