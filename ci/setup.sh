@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs system packages, where they are missing and this user may.
-# usage: ci/setup.sh needed    what ci/check.sh uses: C and C++ compilers, rustfmt and clippy, Chromium, NVRTC (no GPU needed)
+# usage: ci/setup.sh needed    what ci/check.sh uses: C and C++ compilers, rustfmt and clippy, Chromium, NVRTC (no GPU needed), a software Vulkan driver
 #        ci/setup.sh optional  also what ci/nightly.sh uses: qemu-user
 #        ci/setup.sh runtimes  ONNX Runtime and two of its providers, into target/tools/onnxruntime (or $YARDSTICK_ORT_PACKAGES)
 # exit: 0 all there, 1 something essential is missing, 3 something optional is missing
@@ -76,6 +76,11 @@ for component in rustfmt clippy; do
 done
 have chromium chromium-browser google-chrome || install chromium || status=3
 nvrtc || status=3
+# Vulkan's loader and Mesa's software driver: without them the tests of wgpu are skipped.
+if [ "$(uname -s)" = Linux ]; then
+    ldconfig -p | grep -q libvulkan.so.1 || install libvulkan1 || status=3
+    ls /usr/share/vulkan/icd.d/lvp_icd.*.json >/dev/null 2>&1 || install mesa-vulkan-drivers || status=3
+fi
 if [ "$1" = optional ]; then
     have qemu-x86_64-static || install qemu-user-static || status=3
 fi

@@ -1,6 +1,6 @@
 //! A backend this build leaves out: its device is listed, with the feature that would bring it.
 #![cfg_attr(
-    all(feature = "candle", feature = "cuda", feature = "ort"),
+    all(feature = "candle", feature = "cuda", feature = "ort", feature = "wgpu"),
     allow(dead_code, reason = "nothing was left out")
 )]
 

@@ -46,6 +46,10 @@ pub(crate) fn backends(given: &Given) -> Vec<Box<dyn Backend>> {
         Box::new(ort(given)),
         #[cfg(not(feature = "ort"))]
         Box::new(crate::absent::Absent { backend: "ort", device: "ort:cpu" }),
+        #[cfg(feature = "wgpu")]
+        Box::new(yardstick_wgpu::Wgpu),
+        #[cfg(not(feature = "wgpu"))]
+        Box::new(crate::absent::Absent { backend: "wgpu", device: "wgpu:0" }),
         Box::new(yardstick_reference::Reference),
     ];
     if given.test_doubles {

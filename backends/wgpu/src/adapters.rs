@@ -1,0 +1,133 @@
+//! The adapters of this machine, looked for once a process: hardware before software, otherwise as the drivers list
+//! them. Nothing is opened for work here.
+
+use std::sync::OnceLock;
+
+use wgpu::{Backends, DeviceType, InstanceDescriptor};
+use yardstick_api::{Device, DeviceClass, DeviceKind, DeviceStatus, Known, Numerics};
+
+/// One adapter with what it says of itself.
+pub(crate) struct Found {
+    pub(crate) adapter: wgpu::Adapter,
+    pub(crate) info: wgpu::AdapterInfo,
+    pub(crate) limits: wgpu::Limits,
+    /// What it lacks to run anything here.
+    pub(crate) lacks: Option<String>,
+}
+
+/// Interfaces asked: OpenGL and software paths inside wgpu would answer with noise and little else.
+const INTERFACES: Backends = Backends::VULKAN.union(Backends::METAL).union(Backends::DX12);
+
+/// What a person is told where there is none.
+const FIX: &str = "install a GPU driver with Vulkan, or the software one: apt-get install mesa-vulkan-drivers libvulkan1";
+
+/// Storage bindings of the operation that has most.
+const STORAGE_BUFFERS: u32 = 7;
+
+/// All adapters, in the order of their numbers.
+pub(crate) fn all() -> &'static [Found] {
+    static ALL: OnceLock<Vec<Found>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut descriptor = InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = INTERFACES;
+        descriptor.flags = wgpu::InstanceFlags::empty();
+        let instance = wgpu::Instance::new(descriptor);
+        let adapters = crate::wait::block(instance.enumerate_adapters(INTERFACES));
+        let mut found: Vec<Found> = adapters.into_iter().map(describe).collect();
+        found.sort_by_key(|found| rank(found.info.device_type));
+        found
+    })
+}
+
+fn describe(adapter: wgpu::Adapter) -> Found {
+    let (info, limits) = (adapter.get_info(), adapter.limits());
+    let capable =
+        adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS);
+    let lacks = if !capable {
+        Some("it has no compute shaders".to_owned())
+    } else if limits.max_storage_buffers_per_shader_stage < STORAGE_BUFFERS {
+        let has = limits.max_storage_buffers_per_shader_stage;
+        Some(format!("it binds {has} storage buffers at once, {STORAGE_BUFFERS} are needed"))
+    } else if limits.max_compute_invocations_per_workgroup < 64 {
+        Some("its workgroups are smaller than 64".to_owned())
+    } else {
+        None
+    };
+    Found { adapter, info, limits, lacks }
+}
+
+fn rank(kind: DeviceType) -> u8 {
+    match kind {
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 3,
+        DeviceType::Cpu => 4,
+    }
+}
+
+impl Found {
+    /// A processor that poses as an adapter.
+    pub(crate) fn is_software(&self) -> bool {
+        self.info.device_type == DeviceType::Cpu
+    }
+
+    /// `NVIDIA H200, Vulkan, driver ...`
+    fn name(&self) -> String {
+        format!("{}, {:?}, {}", self.info.name, self.info.backend, self.driver())
+    }
+
+    /// Driver and its version.
+    pub(crate) fn driver(&self) -> String {
+        let info = &self.info;
+        format!("{} {}", info.driver, info.driver_info).trim().to_owned()
+    }
+}
+
+/// The devices, ready or missing.
+pub(crate) fn devices() -> Vec<DeviceStatus> {
+    let all = all();
+    if all.is_empty() {
+        let reason = "no Vulkan, Metal or DX12 adapter, or no loader for them".to_owned();
+        return vec![DeviceStatus::Missing { id: "wgpu:0".into(), reason, fix: Some(FIX.into()) }];
+    }
+    let best = all.iter().position(|found| found.lacks.is_none());
+    let status = |(i, found): (usize, &Found)| {
+        let id = format!("wgpu:{i}");
+        match &found.lacks {
+            Some(lack) => {
+                let reason = format!("{} cannot run this: {lack}", found.name());
+                DeviceStatus::Missing { id, reason, fix: Some("use another adapter".into()) }
+            }
+            None => DeviceStatus::Ready(ready(id, found, best == Some(i))),
+        }
+    };
+    all.iter().enumerate().map(status).collect()
+}
+
+fn ready(id: String, found: &Found, preferred: bool) -> Device {
+    let software = found.is_software();
+    Device {
+        id,
+        name: found.name(),
+        kind: if software { DeviceKind::Cpu } else { DeviceKind::Gpu },
+        class: if software { DeviceClass::Software } else { DeviceClass::Hardware },
+        numerics: vec![Numerics::F32],
+        memory_bytes: memory(found),
+        preferred,
+    }
+}
+
+/// WebGPU does not tell how much memory there is; a software adapter has the machine's.
+fn memory(found: &Found) -> Known<u64> {
+    if found.is_software() {
+        return crate::plan::machine_memory();
+    }
+    Known::unavailable("wgpu does not tell an adapter's memory")
+}
+
+/// The adapter of a device id.
+pub(crate) fn find(id: &str) -> Option<&'static Found> {
+    let number: usize = id.strip_prefix("wgpu:")?.parse().ok()?;
+    all().get(number).filter(|found| found.lacks.is_none())
+}

@@ -1,0 +1,341 @@
+//! An open device: its queue, its pipelines (made when first used, kept while the process lives), and waiting for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use yardstick_api::Error;
+use yardstick_model::Format;
+
+use crate::adapters::{self, Found};
+use crate::fault::Fault;
+use crate::shaders::{Kind, Operation};
+use crate::wait::block;
+
+/// A device that does not answer for so long is lost. Submissions are far shorter.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// An open device, shared by its sessions.
+pub(crate) struct Gpu {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) limits: wgpu::Limits,
+    pub(crate) found: &'static Found,
+    pub(crate) fault: Arc<Fault>,
+    /// Codes of weights go into textures.
+    pub(crate) texels: bool,
+    made: Mutex<HashMap<Key, Arc<Pipeline>>>,
+}
+
+/// What makes a pipeline what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) operation: Operation,
+    pub(crate) format: Option<Format>,
+    /// The codes of its weights are in a texture.
+    pub(crate) texels: bool,
+    /// Values of the shader's overrides.
+    pub(crate) constants: Vec<(&'static str, u32)>,
+}
+
+/// A shader ready to run, and how it is bound.
+pub(crate) struct Pipeline {
+    pub(crate) pipeline: wgpu::ComputePipeline,
+    pub(crate) layout: wgpu::BindGroupLayout,
+}
+
+/// What timing single steps takes; nothing needs it for its answers.
+const TIMESTAMPS: wgpu::Features =
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
+
+/// Taken where there: times of steps, and the peak of f16. No answer depends on them.
+const OPTIONAL: wgpu::Features = TIMESTAMPS.union(wgpu::Features::SHADER_F16);
+
+/// Timestamps can be written between dispatches.
+pub(crate) fn has_timestamps(found: &Found) -> bool {
+    found.adapter.features().contains(TIMESTAMPS)
+}
+
+/// A buffer, or a part of one, to be bound.
+pub(crate) type Part<'a> = wgpu::BindingResource<'a>;
+
+/// The device of an adapter, opened once a process, so that its pipelines are made once; a lost one is opened anew.
+pub(crate) fn open(id: &str) -> Result<Arc<Gpu>, Error> {
+    static OPEN: Mutex<Vec<(String, Arc<Gpu>)>> = Mutex::new(Vec::new());
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|(_, gpu)| !gpu.fault.is_lost());
+    if let Some((_, gpu)) = open.iter().find(|(known, _)| known == id) {
+        return Ok(Arc::clone(gpu));
+    }
+    let found =
+        adapters::find(id).ok_or_else(|| Error::Device(format!("no device {id} any more")))?;
+    let gpu = Arc::new(Gpu::new(found)?);
+    open.push((id.to_owned(), Arc::clone(&gpu)));
+    Ok(gpu)
+}
+
+impl Gpu {
+    fn new(found: &'static Found) -> Result<Gpu, Error> {
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("yardstick"),
+            required_features: found.adapter.features() & OPTIONAL,
+            required_limits: found.limits.clone(),
+            ..Default::default()
+        };
+        let (device, queue) =
+            block(found.adapter.request_device(&descriptor)).map_err(|error| {
+                Error::Device(format!("{} cannot be opened: {error}", found.info.name))
+            })?;
+        let (fault, limits) = (Fault::watch(&device), device.limits());
+        // A software adapter takes buffers apart lane by lane and fetches texels whole.
+        let side = u64::from(limits.max_texture_dimension_2d);
+        let texels = found.is_software() && side >= TEXELS;
+        Ok(Gpu { device, queue, limits, found, fault, texels, made: Mutex::default() })
+    }
+
+    /// Shaders may compute in f16.
+    pub(crate) fn has_f16(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
+    }
+
+    /// A buffer of zeros, or the reason why there is none.
+    pub(crate) fn buffer(
+        &self,
+        label: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, Error> {
+        let size = bytes.next_multiple_of(16).max(16);
+        if size > self.limits.max_buffer_size {
+            let limit = self.limits.max_buffer_size;
+            return Err(Error::OutOfMemory(format!(
+                "{label}: {size} bytes, a buffer has at most {limit}"
+            )));
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let usage = usage | wgpu::BufferUsages::COPY_DST;
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        let buffer = self.device.create_buffer(&descriptor);
+        match block(scope.pop()) {
+            Some(error) => Err(Error::OutOfMemory(format!("{label}: {size} bytes: {error}"))),
+            None => {
+                self.fault.check()?;
+                Ok(buffer)
+            }
+        }
+    }
+
+    /// A buffer shaders read and write.
+    pub(crate) fn storage(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer, Error> {
+        use wgpu::BufferUsages as U;
+        self.buffer(label, bytes, U::STORAGE | U::UNIFORM | U::COPY_SRC)
+    }
+
+    /// A pipeline, made if this is the first use.
+    pub(crate) fn pipeline(&self, key: Key) -> Result<Arc<Pipeline>, Error> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = made.get(&key) {
+            return Ok(Arc::clone(pipeline));
+        }
+        let pipeline = Arc::new(self.make(&key)?);
+        made.insert(key, Arc::clone(&pipeline));
+        Ok(pipeline)
+    }
+
+    fn make(&self, key: &Key) -> Result<Pipeline, Error> {
+        let name = key.operation.name();
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(name),
+            source: wgpu::ShaderSource::Wgsl(key.operation.text(key.format, key.texels).into()),
+        });
+        let mut kinds = key.operation.bindings().to_vec();
+        if key.texels {
+            kinds[1] = Kind::Texels;
+        }
+        let layout = self.layout(&kinds);
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(name),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let constants: Vec<(&str, f64)> =
+            key.constants.iter().map(|&(name, value)| (name, f64::from(value))).collect();
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &constants,
+                // Every buffer is zero from the start, and workgroup memory is written before it is read.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        if let Some(error) = block(scope.pop()) {
+            return Err(Error::Device(format!("shader {name} of {:?}: {error}", key.format)));
+        }
+        self.fault.check()?;
+        Ok(Pipeline { pipeline, layout })
+    }
+
+    fn layout(&self, kinds: &[Kind]) -> wgpu::BindGroupLayout {
+        let entry = |(binding, kind): (usize, &Kind)| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: binding_type(*kind),
+            count: None,
+        };
+        let entries: Vec<_> = kinds.iter().enumerate().map(entry).collect();
+        let descriptor = wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries };
+        self.device.create_bind_group_layout(&descriptor)
+    }
+
+    /// Binds buffers to a pipeline, in the order of its bindings.
+    pub(crate) fn bind(&self, pipeline: &Pipeline, parts: &[Part<'_>]) -> wgpu::BindGroup {
+        let numbered = parts.iter().zip(0..);
+        let entries: Vec<_> = numbered
+            .map(|(part, binding)| wgpu::BindGroupEntry { binding, resource: part.clone() })
+            .collect();
+        let layout = &pipeline.layout;
+        let descriptor = wgpu::BindGroupDescriptor { label: None, layout, entries: &entries };
+        self.device.create_bind_group(&descriptor)
+    }
+
+    /// Waits until a submission, or everything submitted, is done; never for ever.
+    pub(crate) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), Error> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) };
+        match self.device.poll(poll) {
+            Ok(_) => self.fault.check(),
+            Err(error) => {
+                self.fault.check()?;
+                self.fault.lose(format!("no answer within {} s: {error}", PATIENCE.as_secs()));
+                self.fault.check()
+            }
+        }
+    }
+
+    /// Reads the first bytes of a buffer made for reading, once a submission, or everything submitted, is done.
+    pub(crate) fn read(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        submission: Option<wgpu::SubmissionIndex>,
+    ) -> Result<Vec<u8>, Error> {
+        let outcome = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&outcome);
+        buffer.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        });
+        self.wait(submission)?;
+        match outcome.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Err(Error::Device(format!("cannot read back: {error}"))),
+            None => return Err(Error::Device("cannot read back: no answer".into())),
+        }
+        let view = buffer
+            .slice(..bytes)
+            .get_mapped_range()
+            .map_err(|error| Error::Device(format!("cannot read back: {error}")))?;
+        let read = view.to_vec();
+        drop(view);
+        buffer.unmap();
+        Ok(read)
+    }
+}
+
+/// A part of a buffer.
+pub(crate) fn part(buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Part<'_> {
+    let size = wgpu::BufferSize::new(bytes);
+    Part::Buffer(wgpu::BufferBinding { buffer, offset, size })
+}
+
+/// All of a buffer.
+pub(crate) fn whole(buffer: &wgpu::Buffer) -> Part<'_> {
+    Part::Buffer(wgpu::BufferBinding { buffer, offset: 0, size: None })
+}
+
+fn binding_type(kind: Kind) -> wgpu::BindingType {
+    let ty = match kind {
+        Kind::Uniform | Kind::Window => wgpu::BufferBindingType::Uniform,
+        Kind::Read => wgpu::BufferBindingType::Storage { read_only: true },
+        Kind::Write => wgpu::BufferBindingType::Storage { read_only: false },
+        Kind::Texels => {
+            return wgpu::BindingType::Texture {
+                sample_type: wgpu::TextureSampleType::Uint,
+                view_dimension: wgpu::TextureViewDimension::D2,
+                multisampled: false,
+            };
+        }
+    };
+    let has_dynamic_offset = kind == Kind::Window;
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None }
+}
+
+/// Words of 16 bytes in a row of a texture of codes (shaders/codes_texture.wgsl).
+const TEXELS: u64 = 4096;
+
+impl Gpu {
+    /// The most bytes a texture of codes holds.
+    pub(crate) fn texture_bytes(&self) -> u64 {
+        let side = u64::from(self.limits.max_texture_dimension_2d);
+        if side < TEXELS { 0 } else { side * TEXELS * 16 }
+    }
+
+    /// A texture with the words of a buffer, and its bytes.
+    pub(crate) fn texels(
+        &self,
+        label: &str,
+        words: &wgpu::Buffer,
+    ) -> Result<(wgpu::TextureView, u64), Error> {
+        let count = words.size() / 16;
+        let rows = count.div_ceil(TEXELS);
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let texture = self.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size: wgpu::Extent3d {
+                width: TEXELS as u32,
+                height: rows as u32,
+                depth_or_array_layers: 1,
+            },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Uint,
+            usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+            view_formats: &[],
+        });
+        if let Some(error) = block(scope.pop()) {
+            return Err(Error::OutOfMemory(format!("{label}: {rows} rows of texels: {error}")));
+        }
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        // Whole rows, then what is left of the last.
+        let (whole, rest) = ((count / TEXELS) as u32, (count % TEXELS) as u32);
+        for (y, width, height) in [(0, TEXELS as u32, whole), (whole, rest, 1)] {
+            if width == 0 || height == 0 {
+                continue;
+            }
+            let source = wgpu::TexelCopyBufferInfo {
+                buffer: words,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: u64::from(y) * TEXELS * 16,
+                    bytes_per_row: Some(TEXELS as u32 * 16),
+                    rows_per_image: None,
+                },
+            };
+            let target = wgpu::TexelCopyTextureInfo {
+                texture: &texture,
+                mip_level: 0,
+                origin: wgpu::Origin3d { x: 0, y, z: 0 },
+                aspect: wgpu::TextureAspect::All,
+            };
+            let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
+            encoder.copy_buffer_to_texture(source, target, size);
+        }
+        let index = self.queue.submit([encoder.finish()]);
+        self.wait(Some(index))?;
+        Ok((texture.create_view(&Default::default()), rows * TEXELS * 16))
+    }
+}

@@ -1,0 +1,89 @@
+//! Programs: a forward pass as a list of steps whose pipelines and bindings are fixed when the model is loaded.
+
+use std::sync::Arc;
+
+use crate::gpu::Pipeline;
+
+/// One dispatch, or one for each tile.
+pub(crate) struct Step {
+    /// What a profile calls it.
+    pub(crate) name: &'static str,
+    pub(crate) layer: Option<usize>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) group: wgpu::BindGroup,
+    pub(crate) grid: Grid,
+    /// Multiplications for a row, where they are many.
+    pub(crate) work: u64,
+    /// Bytes of weights it reads once.
+    pub(crate) bytes: u64,
+}
+
+/// How many workgroups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grid {
+    /// (x, 1): one token.
+    One(u32),
+    /// (x, rows)
+    Rows(u32),
+    /// (rows, 1)
+    Each,
+    /// (x, so many a row)
+    Several(u32, u32),
+    /// (x, tiles), tiles of so many tokens.
+    Tiles(u32, u32),
+    /// (x, 1) for every tile of so many tokens, its input a window that begins at `from` bytes of the tile's `bytes`.
+    Windows { x: u32, tile: u32, bytes: u32, from: u32 },
+}
+
+/// The steps of a forward pass.
+#[derive(Default)]
+pub(crate) struct Program {
+    /// Everything up to the last layer.
+    pub(crate) body: Vec<Step>,
+    /// The last norm and the head, over the rows wanted.
+    pub(crate) head: Vec<Step>,
+    /// The choice of the next token.
+    pub(crate) choice: Vec<Step>,
+}
+
+impl Program {
+    /// Steps of a layer.
+    pub(crate) fn of_layer(&self, layer: usize) -> usize {
+        self.body.iter().filter(|step| step.layer == Some(layer)).count()
+    }
+}
+
+/// Records one step.
+pub(crate) fn record_one(pass: &mut wgpu::ComputePass<'_>, step: &Step, rows: u32) {
+    pass.set_pipeline(&step.pipeline.pipeline);
+    match step.grid {
+        Grid::One(x) => plain(pass, step, x, 1),
+        Grid::Rows(x) => plain(pass, step, x, rows),
+        Grid::Each => plain(pass, step, rows, 1),
+        Grid::Several(x, of_row) => plain(pass, step, x, rows * of_row),
+        Grid::Tiles(x, tile) => {
+            pass.set_bind_group(0, &step.group, &[0]);
+            pass.dispatch_workgroups(x, rows.div_ceil(tile), 1);
+        }
+        Grid::Windows { x, tile, bytes, from } => {
+            for i in 0..rows.div_ceil(tile) {
+                pass.set_bind_group(0, &step.group, &[i * bytes + from, i * 256]);
+                pass.dispatch_workgroups(x, 1, 1);
+            }
+        }
+    }
+}
+
+fn plain(pass: &mut wgpu::ComputePass<'_>, step: &Step, x: u32, y: u32) {
+    pass.set_bind_group(0, &step.group, &[]);
+    pass.dispatch_workgroups(x, y, 1);
+}
+
+/// Dispatches recorded for so many rows.
+pub(crate) fn dispatches(steps: &[Step], rows: u32) -> usize {
+    let of = |step: &Step| match step.grid {
+        Grid::Windows { tile, .. } => rows.div_ceil(tile) as usize,
+        _ => 1,
+    };
+    steps.iter().map(of).sum()
+}

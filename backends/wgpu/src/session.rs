@@ -1,0 +1,237 @@
+//! A model resident on an adapter: checks calls whole, cuts them into chunks, keeps lengths and logits.
+
+mod batch;
+mod chain;
+mod facts;
+mod submit;
+
+use std::sync::Arc;
+
+use yardstick_api::{
+    Batch, Emit, Error, Facts, KvType, Logits, Options, Profile, Sequence, Session, Token,
+};
+use yardstick_model::Model;
+
+use crate::buffers::{Buffers, Numbers};
+use crate::build::{self, Tuning};
+use crate::gpu::{self, Gpu};
+use crate::program::Program;
+use crate::sizes::Sizes;
+use crate::weights::Network;
+use batch::Row;
+use submit::{Pace, Profiler, submit};
+
+pub(crate) struct WgpuSession {
+    device: String,
+    gpu: Arc<Gpu>,
+    model: Arc<Model>,
+    network: Network,
+    buffers: Buffers,
+    sizes: Sizes,
+    tuning: Tuning,
+    single: Program,
+    many: Program,
+    /// The numbers programs read; kept as long as they are.
+    _numbers: Numbers,
+    lengths: Vec<usize>,
+    /// (rows asked for, vocab) of the last call, as far as they were read.
+    logits: Vec<f32>,
+    /// Rows of logits still on the device.
+    unread: usize,
+    kv: KvType,
+    pace: Pace,
+    /// Times of operations, in profiling runs.
+    profiler: Option<Profiler>,
+}
+
+impl WgpuSession {
+    pub(crate) fn new(
+        device: &str,
+        model: &Arc<Model>,
+        options: &Options,
+    ) -> Result<WgpuSession, Error> {
+        let gpu = gpu::open(device)?;
+        let architecture = model.architecture();
+        let binding = gpu.limits.max_storage_buffer_binding_size;
+        let sizes = Sizes::new(architecture, options, binding);
+        let network = Network::new(&gpu, model)?;
+        let chosen_by = options.rotary_context.unwrap_or(sizes.context);
+        let buffers =
+            Buffers::new(&gpu, &sizes, &architecture.layers, &architecture.rotary, chosen_by)?;
+        let tuning = tuning(&gpu);
+        let mut numbers = Numbers::new();
+        let [single, many] =
+            build::programs(&gpu, architecture, &network, &buffers, &sizes, tuning, &mut numbers)?;
+        gpu.queue.submit([]);
+        gpu.wait(None)?;
+        let profiler = options.profile.then(|| Profiler::new(&gpu)).transpose()?;
+        Ok(WgpuSession {
+            pace: Pace::new(gpu.found.is_software()),
+            profiler,
+            device: device.to_owned(),
+            model: Arc::clone(model),
+            lengths: vec![0; sizes.sequences],
+            gpu,
+            network,
+            buffers,
+            sizes,
+            tuning,
+            single,
+            many,
+            _numbers: numbers,
+            logits: Vec::new(),
+            unread: 0,
+            kv: options.kv,
+        })
+    }
+
+    /// The program of one token, or of many.
+    pub(crate) fn program(&self, single: bool) -> &Program {
+        if single { &self.single } else { &self.many }
+    }
+
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// A call begins: what the last one left is gone.
+    fn begin(&mut self) {
+        self.logits.clear();
+        self.unread = 0;
+        if let Some(profiler) = &mut self.profiler {
+            profiler.begin();
+        }
+    }
+
+    /// Runs rows, at most a chunk of them, and leaves the logits of the wanted ones to be read.
+    fn run(&mut self, rows: &[Row]) -> Result<(), Error> {
+        self.send_rows(rows);
+        let single = rows.len() == 1;
+        self.run_part(single, false, rows.len() as u32)?;
+        let wanted: Vec<u32> =
+            (0..).zip(rows).filter(|(_, row)| row.wanted).map(|(i, _)| i).collect();
+        for wanted in wanted.chunks(self.sizes.logit_rows) {
+            self.fetch()?;
+            let picks: Vec<u8> = wanted.iter().flat_map(|row| row.to_le_bytes()).collect();
+            self.gpu.queue.write_buffer(&self.buffers.picks, 0, &picks);
+            self.run_part(single, true, wanted.len() as u32)?;
+            self.unread = wanted.len();
+        }
+        Ok(())
+    }
+
+    /// Runs a program's body or head for so many rows.
+    fn run_part(&mut self, single: bool, head: bool, rows: u32) -> Result<(), Error> {
+        let program = if single { &self.single } else { &self.many };
+        let stages = [(if head { &program.head } else { &program.body }.as_slice(), rows)];
+        match &mut self.profiler {
+            Some(profiler) => profiler.run(&self.gpu, &stages),
+            None => submit(&self.gpu, &mut self.pace, &stages),
+        }
+    }
+
+    /// Tells the device what a batch's rows are; the padding of the last tile repeats the last row.
+    fn send_rows(&self, rows: &[Row]) {
+        let words = |row: &Row| [row.token, row.position as u32, row.sequence as u32, 0];
+        let bytes: Vec<u8> = rows.iter().flat_map(words).flat_map(u32::to_le_bytes).collect();
+        self.gpu.queue.write_buffer(&self.buffers.rows, 0, &bytes);
+    }
+
+    /// Reads the logits that are still on the device.
+    fn fetch(&mut self) -> Result<(), Error> {
+        if self.unread == 0 {
+            return Ok(());
+        }
+        let bytes = (self.unread * self.sizes.vocab * 4) as u64;
+        let read = self.copy_out(&self.buffers.logits, bytes)?;
+        self.pace.note_idle();
+        let values = read.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        self.logits.extend(values);
+        self.unread = 0;
+        Ok(())
+    }
+
+    /// The first bytes of a buffer, once everything submitted is done.
+    fn copy_out(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>, Error> {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &self.buffers.staging, 0, bytes);
+        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.read(&self.buffers.staging, bytes, None)
+    }
+}
+
+/// What suits an adapter before anything was measured.
+fn tuning(gpu: &Gpu) -> Tuning {
+    if gpu.found.is_software() {
+        // Lanes are a vector's elements: one load of a uniform serves them all, and barriers cost.
+        return Tuning { uniform: true, splits: 1, pairs: 4, texels: gpu.texels };
+    }
+    Tuning { uniform: false, splits: 16, pairs: 1, texels: gpu.texels }
+}
+
+impl Session for WgpuSession {
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        let rows = self.check(batch)?;
+        self.begin();
+        for chunk in rows.chunks(self.sizes.chunk) {
+            self.run(chunk)?;
+        }
+        // Only now that nothing can fail do the sequences grow.
+        for span in batch.spans {
+            self.lengths[span.sequence.0 as usize] += span.tokens.len();
+        }
+        Ok(())
+    }
+
+    fn synchronize(&mut self) -> Result<(), Error> {
+        self.gpu.wait(None)?;
+        self.pace.note_idle();
+        Ok(())
+    }
+
+    fn logits(&mut self) -> Result<Logits<'_>, Error> {
+        self.fetch()?;
+        self.gpu.wait(None)?;
+        Ok(Logits { vocab: self.sizes.vocab, values: &self.logits })
+    }
+
+    fn generate(
+        &mut self,
+        first: &[(Sequence, Token)],
+        n: usize,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), Error> {
+        self.chain(first, n, emit)
+    }
+
+    fn truncate(&mut self, sequence: Sequence, length: usize) -> Result<(), Error> {
+        let (index, now) = self.find(sequence)?;
+        if length > now {
+            let reason = format!("sequence {index} holds {now} positions, cannot keep {length}");
+            return Err(Error::Invalid(reason));
+        }
+        self.lengths[index] = length;
+        Ok(())
+    }
+
+    fn copy(&mut self, from: Sequence, to: Sequence) -> Result<(), Error> {
+        let ((from, length), (to, _)) = (self.find(from)?, self.find(to)?);
+        if from != to && length > 0 {
+            self.copy_cache(from, to, length)?;
+        }
+        self.lengths[to] = length;
+        Ok(())
+    }
+
+    fn length(&self, sequence: Sequence) -> usize {
+        self.find(sequence).map_or(0, |(_, length)| length)
+    }
+
+    fn facts(&self) -> Facts {
+        self.describe()
+    }
+
+    fn profile(&mut self) -> Option<Profile> {
+        self.profiler.as_ref().map(Profiler::profile)
+    }
+}

@@ -1,0 +1,249 @@
+//! The shaders: which files make which operation, and what each binds. Text is put together from whole files only, so
+//! that each can be read (and checked by the validator) as it stands.
+
+use yardstick_model::Format;
+
+/// How a buffer is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Uniform.
+    Uniform,
+    /// Uniform, at an offset given with the dispatch.
+    Window,
+    /// A texture of four words a texel.
+    Texels,
+    /// Storage, read.
+    Read,
+    /// Storage, read and written.
+    Write,
+}
+
+/// An operation. Those over weights exist once a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    Embed,
+    Norm,
+    /// One token, activations through a uniform binding or a storage binding.
+    Product {
+        uniform: bool,
+    },
+    /// Tiles of tokens, likewise.
+    ProductTile {
+        uniform: bool,
+    },
+    /// Rows one by one, each through an expert that the router chose or the only one.
+    ProductEach,
+    Route,
+    Combine,
+    Place,
+    Attend,
+    Best,
+    Choose,
+    /// Ceilings: reading, and arithmetic of three kinds.
+    PeakRead,
+    PeakTexels,
+    PeakF32,
+    PeakF16,
+    PeakInt8,
+}
+
+use Kind::{Read as R, Uniform as U, Window as D, Write as W};
+
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!("shaders/", $name, ".wgsl"))
+    };
+}
+
+impl Operation {
+    /// What a profile calls it where its user gives no name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Operation::Embed => "embed",
+            Operation::Norm => "norm",
+            Operation::Product { .. } => "product",
+            Operation::ProductTile { .. } => "product_tile",
+            Operation::ProductEach => "product_each",
+            Operation::Route => "route",
+            Operation::Combine => "combine",
+            Operation::Place => "place",
+            Operation::Attend => "attend",
+            Operation::Best => "best",
+            Operation::Choose => "choose",
+            Operation::PeakRead => "peak_read",
+            Operation::PeakTexels => "peak_texels",
+            Operation::PeakF32 => "peak_f32",
+            Operation::PeakF16 => "peak_f16",
+            Operation::PeakInt8 => "peak_int8",
+        }
+    }
+
+    /// Its bindings, in order.
+    pub(crate) fn bindings(self) -> &'static [Kind] {
+        match self {
+            Operation::Embed => &[U, R, R, R, R, W],
+            Operation::Norm => &[U, R, W, R, R],
+            Operation::Product { uniform: true } => &[U, R, R, R, U, W, R, W],
+            Operation::Product { uniform: false } => &[U, R, R, R, R, W, R, W],
+            Operation::ProductTile { uniform: true } => &[U, R, R, R, D, W, R, D],
+            Operation::ProductTile { uniform: false } => &[U, R, R, R, R, W, R, D],
+            Operation::ProductEach => &[U, R, R, R, R, W, R],
+            Operation::Route => &[U, R, W],
+            Operation::Combine => &[U, R, R, R, W],
+            Operation::Place => &[U, R, R, R, R, W, W, W],
+            Operation::Attend => &[U, R, R, R, R, W],
+            Operation::Best => &[U, R, W],
+            Operation::Choose => &[U, R, W, W],
+            Operation::PeakRead => &[U, R, W],
+            Operation::PeakTexels => &[U, Kind::Texels, W],
+            Operation::PeakF32 | Operation::PeakF16 | Operation::PeakInt8 => &[U, W],
+        }
+    }
+
+    /// Its text; `format` is that of its weights, where it has any, and `texels` whether their codes are in a texture.
+    pub(crate) fn text(self, format: Option<Format>, texels: bool) -> String {
+        let mut parts = Vec::new();
+        if format.is_some() {
+            parts.push(if texels { text!("codes_texture") } else { text!("codes_buffer") });
+        }
+        if let Some(weights) = format.and_then(weights_text) {
+            parts.extend([text!("scales"), weights]);
+            if !format.is_some_and(is_float) {
+                parts.push(text!("dequantise"));
+            }
+        }
+        match self {
+            Operation::Product { uniform } | Operation::ProductTile { uniform } => {
+                parts.push(if uniform { text!("input_uniform") } else { text!("input_storage") });
+                parts.push(text!("epilogue"));
+            }
+            Operation::ProductEach => parts.push(text!("input_storage")),
+            Operation::Norm | Operation::Place | Operation::Attend | Operation::Route => {
+                parts.push(text!("reduce"));
+            }
+            _ => {}
+        }
+        parts.push(match self {
+            Operation::Embed => text!("embed"),
+            Operation::Norm => text!("norm"),
+            Operation::Product { .. } => text!("product"),
+            Operation::ProductTile { .. } => text!("product_tile"),
+            Operation::ProductEach => text!("product_each"),
+            Operation::Route => text!("route"),
+            Operation::Combine => text!("combine"),
+            Operation::Place => text!("place"),
+            Operation::Attend => text!("attend"),
+            Operation::Best => text!("best"),
+            Operation::Choose => text!("choose"),
+            Operation::PeakRead => text!("peak_read"),
+            Operation::PeakTexels => text!("peak_texels"),
+            Operation::PeakF32 => text!("peak_f32"),
+            Operation::PeakF16 => text!("peak_f16"),
+            Operation::PeakInt8 => text!("peak_int8"),
+        });
+        parts.concat()
+    }
+}
+
+/// Weights stored as they are.
+pub(crate) fn is_float(format: Format) -> bool {
+    format.block_len() == 1
+}
+
+/// The file that reads a format; `None`: there is no shader for it.
+pub(crate) fn weights_text(format: Format) -> Option<&'static str> {
+    Some(match format {
+        Format::F32 => text!("formats/f32"),
+        Format::F16 => text!("formats/f16"),
+        Format::BF16 => text!("formats/bf16"),
+        Format::Q4_0 => text!("formats/q4_0"),
+        Format::Q4_1 => text!("formats/q4_1"),
+        Format::Q5_0 => text!("formats/q5_0"),
+        Format::Q5_1 => text!("formats/q5_1"),
+        Format::Q8_0 => text!("formats/q8_0"),
+        Format::Q4_K => text!("formats/q4_k"),
+        Format::Q5_K => text!("formats/q5_k"),
+        Format::Q6_K => text!("formats/q6_k"),
+        Format::Q2_K | Format::Q3_K | Format::IQ4_NL => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    use super::*;
+
+    /// Every operation there is.
+    const ALL: &[Operation] = &[
+        Operation::Embed,
+        Operation::Norm,
+        Operation::Product { uniform: true },
+        Operation::Product { uniform: false },
+        Operation::ProductTile { uniform: true },
+        Operation::ProductTile { uniform: false },
+        Operation::ProductEach,
+        Operation::Route,
+        Operation::Combine,
+        Operation::Place,
+        Operation::Attend,
+        Operation::Best,
+        Operation::Choose,
+        Operation::PeakRead,
+        Operation::PeakTexels,
+        Operation::PeakF32,
+        Operation::PeakInt8,
+    ];
+
+    fn reads_weights(operation: Operation) -> bool {
+        use Operation::{Embed, Product, ProductEach, ProductTile};
+        matches!(operation, Embed | Product { .. } | ProductEach | ProductTile { .. })
+    }
+
+    /// What a browser has too: no f16, no subgroups, nothing native.
+    fn check(name: &str, text: &str) {
+        let module = naga::front::wgsl::parse_str(text)
+            .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
+        let mut validator =
+            Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32);
+        validator
+            .validate(&module)
+            .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
+    }
+
+    #[test]
+    fn every_shader_is_valid_with_nothing_but_the_core_language() {
+        let mut checked = 0;
+        for &operation in ALL {
+            let formats: Vec<Option<Format>> = match reads_weights(operation) {
+                true => Format::ALL
+                    .into_iter()
+                    .filter(|&f| weights_text(f).is_some())
+                    .map(Some)
+                    .collect(),
+                false => vec![None],
+            };
+            for format in formats {
+                for texels in [false, true] {
+                    check(&format!("{operation:?} {format:?}"), &operation.text(format, texels));
+                    checked += usize::from(format.is_some() || !texels);
+                }
+            }
+        }
+        assert_eq!(checked, 2 * 6 * 11 + 11);
+    }
+
+    #[test]
+    fn every_file_says_what_it_is() {
+        for folder in ["src/shaders", "src/shaders/formats"] {
+            let folder = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "wgsl") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    assert!(text.starts_with("// "), "{}", path.display());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// y = W x for one token: (rows), (rows, 64 units), (64 units). Behind it the epilogue: bias, activation, residual.
+//
+// A lane owns a row of each of the two panels of a pair, SPLITS invocations share its units, PAIRS pairs share a
+// workgroup: (8, SPLITS, PAIRS) invocations, ceil(pairs / PAIRS) workgroups.
+// GATED: the pair's first panel is the gate, its second up: y = activate(gate) * up.
+// An adding product can prepare the next norm: next = y * gain, and each workgroup's sum of squares behind it.
+override SPLITS: u32 = 1u;
+override PAIRS: u32 = 4u;
+override GATED: bool = false;
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<storage, read> vectors: array<f32>;
+@group(0) @binding(7) var<storage, read_write> next: array<f32>;
+
+var<workgroup> partials: array<vec2<f32>, 8u * SPLITS * PAIRS>;
+var<workgroup> squares: array<f32, 8u * PAIRS>;
+
+// The factor of an RMS norm whose weight is in x already.
+fn folded_norm() -> f32 {
+    if (p.fours == 0u) {
+        return 1.0;
+    }
+    var sum = vec4(0.0);
+    for (var i = 0u; i < p.fours; i++) {
+        sum += x[p.units * 16u + i];
+    }
+    return 1.0 / sqrt((sum.x + sum.y + sum.z + sum.w) / p.width + p.eps);
+}
+
+fn half_unit(a: ptr<function, vec4<f32>>, b: ptr<function, vec4<f32>>, sa: Scales, sb: Scales, slot: u32, far: u32, lane: u32, unit: u32, half: u32) {
+    let wa = block(sa, slot, lane, half);
+    let wb = block(sb, far, lane, half);
+    let at = unit * 16u + half * 8u;
+    let x0 = x[at];
+    let x1 = x[at + 1u];
+    let x2 = x[at + 2u];
+    let x3 = x[at + 3u];
+    let x4 = x[at + 4u];
+    let x5 = x[at + 5u];
+    let x6 = x[at + 6u];
+    let x7 = x[at + 7u];
+    var s = *a;
+    s = fma(wa[0], x0, s);
+    s = fma(wa[1], x1, s);
+    s = fma(wa[2], x2, s);
+    s = fma(wa[3], x3, s);
+    s = fma(wa[4], x4, s);
+    s = fma(wa[5], x5, s);
+    s = fma(wa[6], x6, s);
+    *a = fma(wa[7], x7, s);
+    s = *b;
+    s = fma(wb[0], x0, s);
+    s = fma(wb[1], x1, s);
+    s = fma(wb[2], x2, s);
+    s = fma(wb[3], x3, s);
+    s = fma(wb[4], x4, s);
+    s = fma(wb[5], x5, s);
+    s = fma(wb[6], x6, s);
+    *b = fma(wb[7], x7, s);
+}
+
+// Stores one row of y and returns what the next norm sums.
+fn store(row: u32, value: f32) -> f32 {
+    let n = p.first + row;
+    var v = capped(p.scale * activate(biased(value, p.bias, n)));
+    if (p.add == 1u) {
+        v += y[n];
+    }
+    y[n] = v;
+    if (p.gain != NONE) {
+        next[n] = v * vectors[p.gain + n];
+    }
+    return v * v;
+}
+
+@compute @workgroup_size(8, SPLITS, PAIRS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_id) id: vec3<u32>,
+) {
+    let lane = id.x;
+    let pair = group.x * PAIRS + id.z;
+    // Spare invocations repeat the last pair, so that all meet at the barriers; they store nothing.
+    let panel = 2u * min(pair, p.pairs - 1u);
+    var a = vec4(0.0);
+    var b = vec4(0.0);
+    for (var unit = id.y; unit < p.units; unit += SPLITS) {
+        let slot = panel * p.units + unit;
+        let far = slot + p.units;
+        let sa = scales(slot, lane);
+        let sb = scales(far, lane);
+        half_unit(&a, &b, sa, sb, slot, far, lane, unit, 0u);
+        half_unit(&a, &b, sa, sb, slot, far, lane, unit, 1u);
+    }
+    let norm = folded_norm();
+    var sums = norm * vec2(a.x + a.y + a.z + a.w, b.x + b.y + b.z + b.w);
+    let home = id.z * 8u + lane;
+    if (SPLITS > 1u) {
+        partials[id.y * 8u * PAIRS + home] = sums;
+        workgroupBarrier();
+        sums = vec2(0.0);
+        for (var i = 0u; i < SPLITS; i++) {
+            sums += partials[i * 8u * PAIRS + home];
+        }
+    }
+    var square = 0.0;
+    if (id.y == 0u && pair < p.pairs) {
+        if (GATED) {
+            let row = 8u * pair + lane;
+            if (row < p.rows) {
+                let n = p.first + row;
+                y[n] = activate(biased(sums.x, p.bias, n)) * biased(sums.y, p.bias_up, n);
+            }
+        } else {
+            let row = 16u * pair + lane;
+            if (row < p.rows) {
+                square = store(row, sums.x);
+            }
+            if (row + 8u < p.rows) {
+                square += store(row + 8u, sums.y);
+            }
+        }
+    }
+    if (p.gain != NONE) {
+        if (id.y == 0u) {
+            squares[home] = square;
+        }
+        workgroupBarrier();
+        if (id.y == 0u && home == 0u) {
+            var sum = 0.0;
+            for (var i = 0u; i < 8u * PAIRS; i++) {
+                sum += squares[i];
+            }
+            next[p.stride + group.x] = sum;
+            if (group.x == groups.x - 1u) {
+                // The sums are read in fours.
+                next[p.stride + groups.x] = 0.0;
+                next[p.stride + groups.x + 1u] = 0.0;
+                next[p.stride + groups.x + 2u] = 0.0;
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// Sum and maximum over the 64 invocations of a workgroup, through workgroup memory. Every invocation gets the result.
+var<workgroup> reduced: array<f32, 64>;
+
+fn sum64(value: f32, lane: u32) -> f32 {
+    reduced[lane] = value;
+    workgroupBarrier();
+    for (var step = 32u; step > 0u; step /= 2u) {
+        if (lane < step) {
+            reduced[lane] += reduced[lane + step];
+        }
+        workgroupBarrier();
+    }
+    let all = workgroupUniformLoad(&reduced[0]);
+    return all;
+}
+
+fn max64(value: f32, lane: u32) -> f32 {
+    reduced[lane] = value;
+    workgroupBarrier();
+    for (var step = 32u; step > 0u; step /= 2u) {
+        if (lane < step) {
+            reduced[lane] = max(reduced[lane], reduced[lane + step]);
+        }
+        workgroupBarrier();
+    }
+    let all = workgroupUniformLoad(&reduced[0]);
+    return all;
+}
