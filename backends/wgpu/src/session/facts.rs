@@ -12,8 +12,9 @@ impl WgpuSession {
     pub(super) fn describe(&self) -> Facts {
         let (found, tuning) = (self.gpu.found, self.tuning);
         let input = if tuning.uniform { "uniform" } else { "storage" };
+        let codes = if tuning.texels { "textures" } else { "buffers" };
         let variant = format!(
-            "f32, activations through {input} bindings, {} splits, {} pairs of panels",
+            "f32, activations through {input} bindings, codes in {codes}, {} splits, {} pairs of panels",
             tuning.splits, tuning.pairs
         );
         let formats = self.model.info().formats.iter();
@@ -57,8 +58,14 @@ impl WgpuSession {
             "{} for a generated token, at most {most} a layer",
             body + head + dispatches(&steps.choice, 1)
         );
+        let encoding = format!(
+            "{} submissions so far, {:.1} ms to record and submit them",
+            self.pace.submissions,
+            self.pace.encoding.as_secs_f64() * 1e3
+        );
         let notes = [
             ("dispatches", dispatches),
+            ("encoding", encoding),
             ("interface", format!("{:?}", info.backend)),
             ("adapter type", format!("{:?}", info.device_type)),
             ("weights", shared.to_owned()),
