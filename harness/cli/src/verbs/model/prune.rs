@@ -70,7 +70,7 @@ fn write_zeros(input: &Path, output: &Path, share: f64, threads: usize) -> Resul
     console::say(match done.moved {
         0.0 => "the other weights are as they were".to_owned(),
         moved => format!(
-            "the other weights moved by {:.3} % (root mean square): blocks were encoded anew",
+            "the other weights moved by {:.6} % (root mean square): blocks were encoded anew",
             100.0 * moved
         ),
     })?;

@@ -42,6 +42,9 @@ fn found(comparison: &Comparison) -> Vec<(String, &Versus)> {
     ratios.map(|(_, row, versus)| (format!("{} {}", row.member(), row.cell.test), versus)).collect()
 }
 
+/// Percent that may remain open: half of the weights are said to save up to half of the time, and less than this is no saving.
+const ROOM: f64 = 10.0;
+
 /// One sentence, from the intervals alone.
 fn verdict(share: f64, found: &[&Versus]) -> String {
     let percent = 100.0 * share;
@@ -59,6 +62,9 @@ fn verdict(share: f64, found: &[&Versus]) -> String {
     let most = 100.0 * (high.fold(1.0, f64::max) - 1.0);
     let tests = found.len();
     match (up, down) {
+        (0, _) if most > ROOM => format!(
+            "not decided: {start}, and none of {tests} tests is shown to be faster, but intervals leave room for {most:.0} %; measure on an idle machine"
+        ),
         (0, 0) => format!(
             "no speed here: {start}, and none of {tests} tests shows a difference; intervals leave room for {most:.1} % at most"
         ),
@@ -104,6 +110,8 @@ mod tests {
         let says = |found: &[&Versus]| verdict(0.5, found);
         assert!(says(&[&even, &even]).starts_with("no speed here: 50 %"));
         assert!(says(&[&even]).contains("room for 3.1 % at most"));
+        let wide = versus(0.2, 4.7);
+        assert!(says(&[&even, &wide]).contains("not decided") && says(&[&wide]).contains("370 %"));
         assert!(says(&[&even, &slower]).contains("1 of 2 tests are slower, none faster"));
         assert!(says(&[&even, &faster]).starts_with("speed here: 50 %"));
         assert!(says(&[&faster, &none]).starts_with("not decided"));
