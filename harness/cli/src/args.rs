@@ -111,7 +111,7 @@ pub(crate) struct Run {
     /// A built-in suite's name or a suite file; `quick` when no model is given
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
-    /// Models: a file, preset:quantisations (smollm-135m:Q4_0,Q8_0), ollama:NAME[:TAG] or hf:OWNER/REPO/FILE; repeatable
+    /// Models: a file, preset:quantisations (smollm-135m:Q4_0,Q8_0), ollama:NAME:TAG or hf:OWNER/REPO/FILE; repeatable
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: Vec<String>,
     /// Devices: cpu, cpu:avx2, cpu:*, llama.cpp or hardware

@@ -1,7 +1,7 @@
 //! A developer's stopwatch for shaders: prints prefill and decode speed of a GGUF file. It proves nothing and records
 //! nothing; measurements are the harness's business.
 //!
-//! `cargo run --release -p yardstick-wgpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH]`
+//! `cargo run --release -p yardstick-wgpu --example adapter_speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH]`
 
 use std::error::Error;
 use std::ops::ControlFlow;
