@@ -1,7 +1,7 @@
 //! An open device: its queue, its pipelines (made when first used, kept while the process lives), and waiting for it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use yardstick_api::Error;
@@ -224,16 +224,22 @@ impl Gpu {
         bytes: u64,
         submission: Option<wgpu::SubmissionIndex>,
     ) -> Result<Vec<u8>, Error> {
-        let outcome = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&outcome);
+        let (told, outcome) = mpsc::channel();
         buffer.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            // Nobody listens any more where the wait below was given up.
+            let _ = told.send(result);
         });
-        self.wait(submission)?;
-        match outcome.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return Err(Error::Device(format!("cannot read back: {error}"))),
-            None => return Err(Error::Device("cannot read back: no answer".into())),
+        let answer = self.wait(submission).and_then(|()| {
+            // Another session's thread may have been the one to see it done, and be about to tell.
+            match outcome.recv_timeout(PATIENCE) {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(Error::Device(format!("cannot read back: {error}"))),
+                Err(_) => Err(Error::Device("cannot read back: no answer".into())),
+            }
+        });
+        if let Err(error) = answer {
+            buffer.unmap();
+            return Err(error);
         }
         let view = buffer
             .slice(..bytes)
