@@ -231,20 +231,21 @@ impl Layer<'_> {
     }
 }
 
-/// The backend's preferred device if it is hardware. Otherwise what stands in the way: its missing devices, and
-/// software or emulated adapters of processors that a reader would take for hardware. Oracles and test doubles
-/// (software on the CPU) are not mentioned: nobody misses them.
+/// The backend's preferred device if it is hardware. Otherwise what stands in the way: software or emulated adapters of
+/// processors that a reader would take for hardware, and the first of its missing devices, which speaks for the others
+/// (`devices` tells of each). Oracles and test doubles (software on the CPU) are not mentioned: nobody misses them.
 fn hardware(found: &Found) -> Vec<Selected> {
     let statuses = &found.devices;
     let real = || statuses.iter().filter_map(ready).filter(|d| d.class == DeviceClass::Hardware);
     if let Some(device) = real().find(|device| device.preferred).or_else(|| real().next()) {
         return vec![run(found, device)];
     }
-    let stands_in = |status: &&DeviceStatus| match status {
-        DeviceStatus::Missing { .. } => true,
-        DeviceStatus::Ready(device) => matches!(device.kind, DeviceKind::Gpu | DeviceKind::Npu),
+    let taken_for = |status: &&DeviceStatus| {
+        ready(status).is_some_and(|d| matches!(d.kind, DeviceKind::Gpu | DeviceKind::Npu))
     };
-    statuses.iter().filter(stands_in).map(|status| unnamed(found, status)).collect()
+    let missing = statuses.iter().find(|status| ready(status).is_none());
+    let standing = statuses.iter().filter(taken_for).chain(missing);
+    standing.map(|status| unnamed(found, status)).collect()
 }
 
 fn ready(status: &DeviceStatus) -> Option<&Device> {

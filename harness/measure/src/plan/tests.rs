@@ -40,7 +40,7 @@ fn inventory() -> Inventory {
             ],
         ),
         ("wgpu", vec![device("wgpu:0", Gpu, Software, true)]),
-        ("cuda", vec![missing("cuda:0")]),
+        ("cuda", vec![missing("cuda:0"), missing("cuda:0/persistent")]),
         ("ort", vec![]),
     ];
     let found = |(name, devices): (&str, Vec<DeviceStatus>)| Found {
@@ -82,7 +82,7 @@ fn selectors_mean_what_format_md_says() {
         (&["hardware", "wgpu:0"], &["cpu:avx2", "wgpu:0"], &["cuda:0"]),
         (&["wgpu:0", "hardware"], &["wgpu:0", "cpu:avx2"], &["cuda:0"]),
         (&["cpu", "cpu:avx2", "cpu:*"], &["cpu:avx2", "cpu:scalar"], &["cpu:avx512-vnni"]),
-        (&["cuda"], &[], &["cuda:0"]),
+        (&["cuda"], &[], &["cuda:0", "cuda:0/persistent"]),
     ] {
         let selectors: Vec<String> = selectors.iter().map(|&s| s.to_owned()).collect();
         let selected = select(&selectors, &inventory()).unwrap();
