@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The test command: everything a change must pass, on a bare machine without GPU, in under 20 minutes cold on 2 cores.
+# The test command: everything a change must pass, on a bare machine without GPU, in under 45 minutes cold on 2 cores.
 # usage: ci/check.sh
 # exit: 0 all passed (skipped steps say why), 1 a step failed
 set -euo pipefail
