@@ -1,7 +1,7 @@
 //! A developer's stopwatch for kernels: prints prefill and decode speed of a GGUF file. It proves nothing and records
 //! nothing; measurements are the harness's business.
 //!
-//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [REPACK] [FOLDER]`
+//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [REPACK] [FOLDER] [SEQUENCES] [PROFILE]`
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use yardstick_api::{Backend, Batch, DeviceStatus, Limit, Options, Rows, Sequence, Span, Token};
+use yardstick_api::{
+    Backend, Batch, DeviceStatus, Limit, Options, Rows, Sequence, Session, Span, Token,
+};
 use yardstick_cpu::Cpu;
 use yardstick_model::Model;
 
@@ -32,7 +34,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = Arc::new(Model::open(Path::new(file))?);
     let context = Some(depth + prompt.max(generate) + 1);
     let repack = number(7, 1)? != 0;
-    let options = Options { threads: Some(threads), context, repack, ..Options::default() };
+    let (sequences, profile) = (number(9, 1)?, number(10, 0)? != 0);
+    let options = Options {
+        threads: Some(threads),
+        context,
+        repack,
+        sequences,
+        profile,
+        ..Options::default()
+    };
     let start = Instant::now();
     let backend = Cpu.keeping(args.get(8).map(Into::into));
     let mut session = backend.load(device, &model, &options)?;
@@ -46,21 +56,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         (0..depth + prompt).map(|i| (i as u64 * 7919 % vocab) as Token).collect();
     let first = Sequence(0);
     let read = Limit::Read { bytes: model.info().streamed_bytes };
-    let ceiling = Cpu.ceiling(device, read, Some(threads)).map(|reached| reached.value);
-    println!(
-        "{} on {}, read {ceiling:?}, {:?}",
-        model.info().name,
-        device.id,
-        session.facts().kernels
-    );
+    println!("{} on {}, {:?}", model.info().name, device.id, session.facts().kernels);
     let mut best = f64::INFINITY;
     for _ in 0..repeats {
+        // The machine's memory is not always equally fast: the ceiling is measured beside each round.
+        let ceiling = Cpu.ceiling(device, read, Some(threads));
+        let ceiling = ceiling.value().map_or(f64::NAN, |reached| reached.value / 1e9);
         let mut line = String::new();
         for (name, count) in [("pp", prompt), ("tg", generate)] {
-            session.truncate(first, 0)?;
-            if depth > 0 {
-                let spans = [Span { sequence: first, tokens: &tokens[..depth] }];
-                session.forward(&Batch { spans: &spans, rows: Rows::None })?;
+            for sequence in (0..sequences as u32).map(Sequence) {
+                session.truncate(sequence, 0)?;
+                if depth > 0 {
+                    let spans = [Span { sequence, tokens: &tokens[..depth] }];
+                    session.forward(&Batch { spans: &spans, rows: Rows::None })?;
+                }
             }
             let (start, cpu) = (Instant::now(), cpu_seconds());
             if name == "pp" {
@@ -68,7 +77,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 session.forward(&Batch { spans: &spans, rows: Rows::Last })?;
             } else {
                 let mut last = start;
-                session.generate(&[(first, 1)], count, &mut |_, _| {
+                let starts: Vec<_> = (0..sequences as u32).map(|s| (Sequence(s), 1)).collect();
+                session.generate(&starts, count, &mut |_, _| {
                     let now = Instant::now();
                     best = best.min((now - last).as_secs_f64());
                     last = now;
@@ -80,11 +90,31 @@ fn main() -> Result<(), Box<dyn Error>> {
             let read = rate * model.info().streamed_bytes as f64 / 1e9;
             line +=
                 &format!("{name}{count} {rate:8.1} tok/s ({cpu:.2} s of processor in {wall:.2} s");
-            line += &if name == "tg" { format!(", {read:.1} GB/s)") } else { ")   ".into() };
+            let share = read / ceiling * 100.0;
+            line += &match name {
+                "tg" => format!(", {read:.1} GB/s, {share:.0} % of {ceiling:.1})"),
+                _ => ")   ".into(),
+            };
         }
         println!("{line}, best token {:.1} ms", best * 1e3);
     }
+    print_profile(&mut *session);
     Ok(())
+}
+
+/// The last call's operations by name: time, and bytes read per second.
+fn print_profile(session: &mut dyn Session) {
+    let operations = session.profile().map_or_else(Vec::new, |profile| profile.operations);
+    let mut names: Vec<&str> = operations.iter().map(|operation| operation.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let of = || operations.iter().filter(|operation| operation.name == name);
+        let nanoseconds: u64 = of().map(|operation| operation.nanoseconds).sum();
+        let bytes: u64 = of().filter_map(|operation| operation.bytes.value()).sum();
+        let rate = bytes as f64 / nanoseconds.max(1) as f64;
+        println!("{name:12} {:8.1} us, {rate:6.1} GB/s", nanoseconds as f64 / 1e3);
+    }
 }
 
 /// Processor time of this process; 0 where the system does not say.

@@ -1,6 +1,6 @@
 //! Zeroed, aligned memory that a crew writes in disjoint pieces between barriers.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc, dealloc};
 use std::ops::Range;
 use std::ptr::NonNull;
 
@@ -8,6 +8,9 @@ use yardstick_api::Error;
 
 /// Alignment of every buffer: a cache line, and the widest vector.
 const ALIGN: usize = 64;
+/// Of buffers this long or longer: a large page, which the system is asked for. With small ones a Zen 4 in a virtual machine
+/// reads a third slower.
+const LARGE: usize = 2 << 20;
 
 /// A plain element for which all bits zero is a value.
 pub(crate) trait Plain: Copy + Send + Sync + 'static {}
@@ -17,8 +20,7 @@ impl Plain for i8 {}
 impl Plain for u8 {}
 impl Plain for u16 {}
 
-/// `len` elements, zero at first. They are written at once (the system allocator's lazily zeroed pages come without our
-/// alignment), so that no page of a cache is first touched inside a measurement.
+/// `len` elements, zero at first. They are written at once, so that no page of a cache is first touched inside a measurement.
 pub(crate) struct Buffer<T: Plain> {
     start: NonNull<T>,
     len: usize,
@@ -41,13 +43,18 @@ impl<T: Plain> Buffer<T> {
         }
         let layout = Self::layout(len).ok_or_else(refused)?;
         // SAFETY: the layout is not empty.
-        let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
-        NonNull::new(start).map(|start| Buffer { start, len }).ok_or_else(refused)
+        let start = NonNull::new(unsafe { alloc(layout) }).ok_or_else(refused)?;
+        if layout.size() >= LARGE {
+            ask_for_large_pages(start, layout.size());
+        }
+        // SAFETY: all of what was just allocated; zero is a value of every plain element.
+        unsafe { start.write_bytes(0, layout.size()) };
+        Ok(Buffer { start: start.cast(), len })
     }
 
     fn layout(len: usize) -> Option<Layout> {
         let bytes = len.checked_mul(size_of::<T>())?;
-        Layout::from_size_align(bytes, ALIGN).ok()
+        Layout::from_size_align(bytes, if bytes < LARGE { ALIGN } else { LARGE }).ok()
     }
 
     /// Bytes held.
@@ -113,9 +120,30 @@ impl<T: Plain> Drop for Buffer<T> {
     }
 }
 
+/// Advice, before the pages are touched; where it is not taken they are small.
+fn ask_for_large_pages(start: NonNull<u8>, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::mm::{Advice, madvise};
+        // Whole large pages: the last, begun one may be somebody else's.
+        let whole = bytes / LARGE * LARGE;
+        // SAFETY: within the allocation, and this advice changes no contents.
+        let _ = unsafe { madvise(start.as_ptr().cast(), whole, Advice::LinuxHugepage) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_buffers_are_zeroed_and_begin_a_large_page() {
+        let mut buffer = Buffer::<u8>::zeroed(LARGE + 100).unwrap();
+        assert!(buffer.all_mut().iter().all(|&v| v == 0));
+        assert_eq!(buffer.pointer() as usize % LARGE, 0);
+    }
 
     #[test]
     fn is_zeroed_and_aligned() {

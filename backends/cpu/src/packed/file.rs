@@ -62,6 +62,9 @@ fn open(path: &Path, key: &[u8; 32], length: usize) -> Result<Mmap, Option<Strin
     // SAFETY: files here are written whole under another name and renamed, never changed; whoever truncates one while it is
     // mapped ends this process, as with the model itself.
     let bytes = unsafe { Mmap::map(&file) }.map_err(|error| Some(error.to_string()))?;
+    // Advice: where the file system has large pages, both what is read into memory and what is found there is mapped by them.
+    #[cfg(target_os = "linux")]
+    let _ = bytes.advise(memmap2::Advice::HugePage);
     if bytes.get(..MAGIC.len()) != Some(MAGIC) || bytes.get(16..48) != Some(key) {
         return Err(Some("of another model or version".to_owned()));
     }
@@ -103,6 +106,9 @@ fn fill(
     reserve(&file, end as u64).map_err(told)?;
     // SAFETY: the file is new and its name is this process's own.
     let mut bytes = unsafe { MmapMut::map_mut(&file) }.map_err(told)?;
+    // Advice, as when it is mapped to be read.
+    #[cfg(target_os = "linux")]
+    let _ = bytes.advise(memmap2::Advice::HugePage);
     build::build(model, wanted, &places, &mut bytes, pool)?;
     bytes[..MAGIC.len()].copy_from_slice(MAGIC);
     bytes[16..48].copy_from_slice(key);

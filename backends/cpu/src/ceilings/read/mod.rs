@@ -8,7 +8,8 @@
 //! * a set so large that a pass takes longer than a round is read in windows that follow each other around the set, so that
 //!   between two reads of a line lies all the rest of the set, as in a decode, and not only the rest of a window.
 //!
-//! Pages are those the allocator gives (4 KiB unless the system says `always`), like those of a mapped model.
+//! Pages are large where the system gives such, as those of packed weights and caches are: small ones read slower on machines
+//! that look addresses up slowly, and a ceiling is what the machine can do.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -99,7 +100,7 @@ pub(super) fn measure(mut pool: Pool, isa: Isa, bytes: u64) -> Result<Reached, S
         threads: Known::Value(pool.threads()),
         label: level.to_string(),
         how: format!(
-            "{} streams a thread, {prefetch}, {} loads; {kib} KiB from {level} ({caches})",
+            "{} streams a thread, {prefetch}, {} loads, large pages asked for; {kib} KiB from {level} ({caches})",
             pattern.streams,
             isa.name(),
         ),

@@ -1,13 +1,27 @@
-//! Row dot products of float formats: one row after the other, since one stream is what the processor prefetches best (4 rows
-//! side by side read at half the speed, measured on Zen 5), four vectors at a time.
+//! Row dot products of float formats: one row after the other, four vectors at a time, while prefetches run ahead at eight
+//! places (4 rows side by side read at half the speed, measured on Zen 5).
 
 use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::total;
 
-/// Bytes prefetched ahead.
-const AHEAD: usize = 4096;
+/// Pages fetched ahead side by side.
+const PAGES: usize = 8;
+const PAGE: usize = 4096;
+
+/// What to fetch while the line at `at` is read: of every block of eight pages each line names one of the next block, page
+/// after page, so that the processor's prefetchers see eight streams where there is one. Pages of a mapped file are small, and
+/// one stream waits at the end of each: on Zen 4 the row kernel read 11 GB/s with prefetches into the L1 4 KiB ahead, 21 with
+/// prefetches into the L2 8 KiB ahead, 25 with these (the best plain read: 26).
+#[inline(always)]
+fn ahead(at: *const u8) -> *const u8 {
+    const BLOCK: usize = PAGES * PAGE;
+    let within = at.addr() % BLOCK & !63;
+    let n = within / 64;
+    let to = BLOCK + n % PAGES * PAGE + n / PAGES * 64;
+    at.wrapping_add(to).wrapping_sub(within)
+}
 
 /// Defines four rows times one column for a format: `$load` widens the weights at a place, `$rest` those of a last, short
 /// vector one by one.
@@ -33,7 +47,7 @@ macro_rules! float_rows {
                     unsafe {
                         let at = row.as_ptr().add(k * $bytes);
                         if i * $lanes * $bytes % 64 == 0 {
-                            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD).cast());
+                            _mm_prefetch::<_MM_HINT_T1>(ahead(at).cast());
                         }
                         *sum = $fma($load(at), $loadx(x.as_ptr().add(k)), *sum);
                     }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{COLUMNS, GROUPS, LINE, Packed, chunk_bytes, plain, planes};
+use super::{COLUMNS, GROUPS, LINE, Packed, chunk_bytes, high_line, low_line, plain};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::fours;
 use crate::kernels::integer::{ROWS, Unpacked};
@@ -26,32 +26,30 @@ unsafe fn shift(v: __m256i, by: i32) -> __m256i {
 /// Half `half` (0 or 1) of the 4 or 8 lines of group `g`.
 ///
 /// # Safety
-/// AVX2; `low` and `high` are the planes of a whole chunk, `g` one of its groups.
+/// AVX2; `chunk` is the start of a whole chunk, `g` one of its groups.
 #[inline(always)]
-unsafe fn lines<F: Packed>(low: *const u8, high: *const u8, g: usize, half: usize) -> [__m256i; 8] {
-    // SAFETY: the caller's promises; a group's lines lie within the planes.
+unsafe fn lines<F: Packed>(chunk: *const u8, g: usize, half: usize) -> [__m256i; 8] {
+    // SAFETY: the caller's promises; a group's lines lie within the chunk.
     unsafe {
         let count = F::GROUP / 4;
-        let load = |from: *const u8, n: usize| {
-            _mm256_loadu_si256(from.add(n * LINE + half * LINE / 2).cast())
-        };
+        let load = |at: usize| _mm256_loadu_si256(chunk.add(at + half * LINE / 2).cast());
         let mut w = [_mm256_setzero_si256(); 8];
         match F::LOW {
             8 => {
                 for i in 0..count {
-                    w[i] = load(low, g * count + i);
+                    w[i] = load(low_line::<F>(g * count + i));
                 }
             }
             4 => {
                 let nibble = _mm256_set1_epi8(15);
                 for i in 0..count / 2 {
-                    let packed = load(low, g * count / 2 + i);
+                    let packed = load(low_line::<F>(g * count / 2 + i));
                     w[2 * i] = _mm256_and_si256(packed, nibble);
                     w[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16::<4>(packed), nibble);
                 }
             }
             _ => {
-                let (packed, two) = (load(low, g), _mm256_set1_epi8(3));
+                let (packed, two) = (load(low_line::<F>(g)), _mm256_set1_epi8(3));
                 for i in 0..4 {
                     w[i] = _mm256_and_si256(shift(packed, -2 * i as i32), two);
                 }
@@ -59,7 +57,7 @@ unsafe fn lines<F: Packed>(low: *const u8, high: *const u8, g: usize, half: usiz
         }
         if F::HIGH > 0 {
             let together = 8 / F::HIGH as usize;
-            let mut packed = load(high, g * count / together);
+            let mut packed = load(high_line::<F>(g * count / together));
             if count < together && g % 2 == 1 {
                 packed = _mm256_srli_epi16::<4>(packed);
             }
@@ -133,7 +131,6 @@ unsafe fn columns<F: Packed, const C: usize>(
     out: &mut [[f32; ROWS]],
 ) {
     let x: [&Row<'_>; C] = std::array::from_fn(|c| &x[c.min(x.len() - 1)]);
-    let (high, low) = planes::<F>();
     let mut total = [[_mm256_setzero_ps(); 2]; C];
     let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
     let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
@@ -146,8 +143,7 @@ unsafe fn columns<F: Packed, const C: usize>(
                 // SAFETY: group g of the chunk, its scales and its activations are there (the caller).
                 unsafe {
                     let of = |values: &[f32; ROWS]| _mm256_loadu_ps(values.as_ptr().add(half * 8));
-                    let start = chunk.as_ptr();
-                    let w = lines::<F>(start.add(low), start.add(high), g, half);
+                    let w = lines::<F>(chunk.as_ptr(), g, half);
                     for c in 0..C {
                         let mut sum = _mm256_setzero_si256();
                         if F::SHIFT > 0 && F::SHIFT < 7 {

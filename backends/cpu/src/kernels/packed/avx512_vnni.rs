@@ -2,13 +2,14 @@
 
 use std::arch::x86_64::*;
 
-use super::{COLUMNS, GROUPS, LINE, Packed, Scales, chunk_bytes, planes};
+use super::{COLUMNS, GROUPS, LINE, Packed, Scales, chunk_bytes, high_line, low_line};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
 
 /// Bytes a row kernel prefetches ahead. One stream and the processor's own prefetchers all but reach the read ceiling; this
-/// carries them over the ends of pages (measured on Zen 5: 2 %).
-const AHEAD: usize = 8192;
+/// carries them over the ends of pages. On Zen 4, 8192 is 2 to 15 % slower, 1024 5 to 15 %, and hints for the L2 alone up to
+/// 30 %; on Zen 5 the distance hardly matters.
+const AHEAD: usize = 4096;
 
 /// A shift to the left, or to the right if negative; immediate once the loop around it is unrolled.
 ///
@@ -29,30 +30,30 @@ unsafe fn shift(v: __m512i, by: i32) -> __m512i {
 /// The 4 or 8 lines of group `g`.
 ///
 /// # Safety
-/// AVX-512 BW; `low` and `high` are the planes of a whole chunk, `g` one of its groups.
+/// AVX-512 BW; `chunk` is the start of a whole chunk, `g` one of its groups.
 #[inline(always)]
-unsafe fn lines<F: Packed>(low: *const u8, high: *const u8, g: usize) -> [__m512i; 8] {
-    // SAFETY: the caller's promises; a group's lines lie within the planes.
+unsafe fn lines<F: Packed>(chunk: *const u8, g: usize) -> [__m512i; 8] {
+    // SAFETY: the caller's promises; a group's lines lie within the chunk.
     unsafe {
         let count = F::GROUP / 4;
-        let load = |from: *const u8, n: usize| _mm512_loadu_si512(from.add(n * LINE).cast());
+        let load = |at: usize| _mm512_loadu_si512(chunk.add(at).cast());
         let mut w = [_mm512_setzero_si512(); 8];
         match F::LOW {
             8 => {
                 for i in 0..count {
-                    w[i] = load(low, g * count + i);
+                    w[i] = load(low_line::<F>(g * count + i));
                 }
             }
             4 => {
                 let nibble = _mm512_set1_epi8(15);
                 for i in 0..count / 2 {
-                    let packed = load(low, g * count / 2 + i);
+                    let packed = load(low_line::<F>(g * count / 2 + i));
                     w[2 * i] = _mm512_and_si512(packed, nibble);
                     w[2 * i + 1] = _mm512_and_si512(_mm512_srli_epi16::<4>(packed), nibble);
                 }
             }
             _ => {
-                let (packed, two) = (load(low, g), _mm512_set1_epi8(3));
+                let (packed, two) = (load(low_line::<F>(g)), _mm512_set1_epi8(3));
                 for i in 0..4 {
                     w[i] = _mm512_and_si512(shift(packed, -2 * i as i32), two);
                 }
@@ -60,7 +61,7 @@ unsafe fn lines<F: Packed>(low: *const u8, high: *const u8, g: usize) -> [__m512
         }
         if F::HIGH > 0 {
             let together = 8 / F::HIGH as usize;
-            let mut packed = load(high, g * count / together);
+            let mut packed = load(high_line::<F>(g * count / together));
             if count < together && g % 2 == 1 {
                 packed = _mm512_srli_epi16::<4>(packed);
             }
@@ -197,7 +198,6 @@ unsafe fn columns<F: Packed, const C: usize>(
     out: &mut [[f32; ROWS]],
 ) {
     let x: [&Row<'_>; C] = std::array::from_fn(|c| &x[c.min(x.len() - 1)]);
-    let (high, low) = planes::<F>();
     let mut total = [_mm512_setzero_ps(); C];
     let mut scaled = Scaled { scales: [_mm512_setzero_ps(); 16], mins: [_mm512_setzero_ps(); 16] };
     let (groups, ahead) = (F::BLOCK / F::GROUP, chunk_bytes::<F>().div_ceil(LINE));
@@ -211,7 +211,7 @@ unsafe fn columns<F: Packed, const C: usize>(
                 for line in g * ahead / groups..(g + 1) * ahead / groups {
                     _mm_prefetch::<_MM_HINT_T0>(chunk.wrapping_add(AHEAD + line * LINE).cast());
                 }
-                let w = lines::<F>(chunk.add(low), chunk.add(high), g);
+                let w = lines::<F>(chunk, g);
                 let at = b * F::BLOCK + g * F::GROUP;
                 let (block, which) = (at / 32, if F::GROUP == 32 { 2 } else { g % 2 });
                 for c in 0..C {
@@ -256,7 +256,6 @@ pub(crate) fn unpack<F: Packed>(chunks: &[u8], to: &mut Unpacked) {
     assert!(to.q.len() >= count * F::BLOCK * ROWS);
     assert!(to.scales.len() >= count * groups * ROWS && to.mins.len() >= count * groups * ROWS);
     let (q, scale, min) = (to.q.pointer(), to.scales.pointer(), to.mins.pointer());
-    let (high, low) = planes::<F>();
     let mut scaled = Scaled { scales: [_mm512_setzero_ps(); 16], mins: [_mm512_setzero_ps(); 16] };
     for b in 0..count {
         // SAFETY: chunk b is there, and there is room for it (checked above); buffers are 64-byte aligned.
@@ -269,7 +268,7 @@ pub(crate) fn unpack<F: Packed>(chunks: &[u8], to: &mut Unpacked) {
                 if F::MINS {
                     _mm512_store_ps(min.add(at * ROWS), scaled.mins[g]);
                 }
-                let w = lines::<F>(chunk.add(low), chunk.add(high), g);
+                let w = lines::<F>(chunk, g);
                 for (i, w) in w.into_iter().take(lines_of).enumerate() {
                     _mm512_store_si512(q.add((at * lines_of + i) * LINE).cast(), w);
                 }

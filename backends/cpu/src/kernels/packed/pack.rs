@@ -1,6 +1,6 @@
 //! Rows of blocks into panels.
 
-use super::{GROUPS, LINE, Packed, Scales, chunk_bytes, planes};
+use super::{GROUPS, LINE, Packed, Scales, chunk_bytes, high_line, low_line};
 use crate::kernels::integer::ROWS;
 use crate::kernels::q3_k::six_bit_signed;
 use crate::kernels::quant::six_bit_scales;
@@ -15,29 +15,35 @@ pub(crate) fn pack_rows<F: Packed>(rows: &[u8], cols: usize, panel: &mut [u8]) {
     let mut lines = [[0_u8; LINE]; LINES];
     let mut codes = [0_u8; 256];
     for (b, chunk) in panel.chunks_exact_mut(chunk_bytes::<F>()).take(blocks).enumerate() {
-        let (high, low) = planes::<F>();
         for (r, row) in rows.chunks_exact(per_row.max(1)).take(ROWS).enumerate() {
             let block = &row[b * F::BYTES..(b + 1) * F::BYTES];
             F::codes(block, &mut codes);
             for (line, four) in lines.iter_mut().zip(codes[..F::BLOCK].as_chunks::<4>().0) {
                 line[4 * r..4 * r + 4].copy_from_slice(four);
             }
-            scales::<F>(block, r, &mut chunk[..high]);
+            scales::<F>(block, r, &mut chunk[..F::SCALES.bytes()]);
         }
         let lines = &lines[..F::BLOCK / 4];
-        plane(lines, 0, F::LOW, &mut chunk[low..]);
+        plane(lines, 0, F::LOW, low_line::<F>, chunk);
         if F::HIGH > 0 {
-            plane(lines, F::LOW, F::HIGH, &mut chunk[high..low]);
+            plane(lines, F::LOW, F::HIGH, high_line::<F>, chunk);
         }
     }
 }
 
 /// `bits` bits of each weight, from bit `from` on, of as many lines as share a byte.
 #[inline(always)]
-fn plane(lines: &[[u8; LINE]], from: u32, bits: u32, out: &mut [u8]) {
+fn plane(
+    lines: &[[u8; LINE]],
+    from: u32,
+    bits: u32,
+    place: impl Fn(usize) -> usize,
+    chunk: &mut [u8],
+) {
     let (together, mask) = ((8 / bits) as usize, (0xFF_u8) >> (8 - bits));
-    for (lines, out) in lines.chunks_exact(together).zip(out.as_chunks_mut::<LINE>().0) {
-        *out = [0; LINE];
+    for (n, lines) in lines.chunks_exact(together).enumerate() {
+        let out = &mut chunk[place(n)..][..LINE];
+        out.fill(0);
         for (i, line) in lines.iter().enumerate() {
             for k in 0..LINE {
                 out[k] |= ((line[k] >> from) & mask) << (i as u32 * bits);

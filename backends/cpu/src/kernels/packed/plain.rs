@@ -1,6 +1,6 @@
 //! Packed panels in plain Rust: the definition that the vector kernels are tested against, and the path of `cpu:scalar`.
 
-use super::{COLUMNS, GROUPS, LINE, Packed, Scales, chunk_bytes, planes};
+use super::{COLUMNS, GROUPS, LINE, Packed, Scales, chunk_bytes, high_line, low_line};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::quant::half_at;
@@ -86,16 +86,14 @@ fn six_bits(lines: &[u8]) -> [u8; GROUPS * ROWS] {
 /// The weights of a chunk as bytes: (lines, 16 rows, 4).
 #[inline(always)]
 pub(crate) fn lines<F: Packed>(chunk: &[u8], out: &mut [[u8; LINE]]) {
-    let (high, low) = planes::<F>();
-    for line in &mut out[..F::BLOCK / 4] {
-        *line = [0; LINE];
-    }
-    plane(&chunk[low..], F::LOW, 0, out);
+    let out = &mut out[..F::BLOCK / 4];
+    out.fill([0; LINE]);
+    plane(chunk, low_line::<F>, F::LOW, 0, out);
     if F::HIGH > 0 {
-        plane(&chunk[high..low], F::HIGH, F::LOW, out);
+        plane(chunk, high_line::<F>, F::HIGH, F::LOW, out);
     }
     if let Some(table) = F::TABLE {
-        for line in &mut out[..F::BLOCK / 4] {
+        for line in out {
             *line = line.map(|code| table[usize::from(code & 15)]);
         }
     }
@@ -103,9 +101,10 @@ pub(crate) fn lines<F: Packed>(chunk: &[u8], out: &mut [[u8; LINE]]) {
 
 /// Adds `bits` bits at bit `to` of each weight.
 #[inline(always)]
-fn plane(packed: &[u8], bits: u32, to: u32, out: &mut [[u8; LINE]]) {
+fn plane(chunk: &[u8], place: impl Fn(usize) -> usize, bits: u32, to: u32, out: &mut [[u8; LINE]]) {
     let (together, mask) = ((8 / bits) as usize, 0xFF_u8 >> (8 - bits));
-    for (lines, packed) in out.chunks_exact_mut(together).zip(packed.as_chunks::<LINE>().0) {
+    for (n, lines) in out.chunks_exact_mut(together).enumerate() {
+        let packed = &chunk[place(n)..][..LINE];
         for (i, line) in lines.iter_mut().enumerate() {
             for k in 0..LINE {
                 line[k] |= ((packed[k] >> (i as u32 * bits)) & mask) << to;
