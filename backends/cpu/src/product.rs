@@ -140,11 +140,26 @@ impl<'a> Pass<'a> {
                 }
                 let first = task * each(jobs);
                 let rows = first..(first + each(jobs)).min(jobs[0].rows);
-                jobs.iter().for_each(|job| self.product(job, rows.clone(), input, panel));
+                for (j, job) in jobs.iter().enumerate() {
+                    if few && let [_, ..] = jobs[1..] {
+                        self.fetch(jobs, j, &rows);
+                    }
+                    self.product(job, rows.clone(), input, panel);
+                }
                 done(i, rows);
                 break;
             }
         });
+    }
+
+    /// Asks for what comes after some rows of job `j` of several done together: those of the next, or the first's next task.
+    fn fetch(&self, jobs: &[Job<'_>], j: usize, rows: &Range<usize>) {
+        let next = &jobs[(j + 1) % jobs.len()];
+        let first = if j + 1 < jobs.len() { rows.start } else { rows.end };
+        if first < next.rows {
+            let weights = self.engine.network.weights(next.matrix, next.first_row, next.rows);
+            weights.fetch(first..next.rows);
+        }
     }
 
     /// Some rows of one product, biases added.

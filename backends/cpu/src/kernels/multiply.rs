@@ -78,6 +78,26 @@ pub(crate) fn task_rows(row_bytes: usize, few: bool, share: usize) -> usize {
     }
 }
 
+impl Weights<'_> {
+    /// Asks for the first bytes of some rows, which are read next: where a stream begins the processor waits for memory, and
+    /// its prefetchers have nothing to follow yet.
+    pub(crate) fn fetch(&self, rows: Range<usize>) {
+        const BYTES: usize = 2048;
+        let start = rows.start * self.format.row_bytes(self.cols);
+        let first = self.bytes.get(start..).unwrap_or_default();
+        for line in first[..first.len().min(BYTES)].chunks(64) {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a hint; SSE is part of every x86-64.
+            unsafe {
+                use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+                _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = line;
+        }
+    }
+}
+
 /// Multiplies `rows` of the weights by all columns.
 pub(crate) fn multiply(
     isa: Isa,

@@ -162,7 +162,8 @@ fn every_kernel_matches_the_definition() {
 fn float_kernels_take_any_row_length() {
     for isa in Isa::usable() {
         for format in [Format::F32, Format::F16, Format::BF16] {
-            for cols in [1, 7, 17, 45, 100] {
+            // Beyond 4096 columns two rows are multiplied together.
+            for cols in [1, 7, 17, 45, 100, 4099] {
                 for columns in [1, 5, 9] {
                     // Rows of the 8-bit form are whole blocks; float formats never ask for it.
                     check_float(format, isa, cols, columns);

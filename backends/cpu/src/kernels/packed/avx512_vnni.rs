@@ -7,9 +7,29 @@ use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
 
 /// Bytes a row kernel prefetches ahead. One stream and the processor's own prefetchers all but reach the read ceiling; this
-/// carries them over the ends of pages. On Zen 4, 8192 is 2 to 15 % slower, 1024 5 to 15 %, and hints for the L2 alone up to
-/// 30 %; on Zen 5 the distance hardly matters.
+/// carries them over the ends of pages.
 const AHEAD: usize = 4096;
+
+/// Fetches ahead of group `g` of `groups` of a chunk. Measured on Zen 4 against a ceiling of 32.5 GB/s, one thread, GB/s: one
+/// hint a chunk Q4_0 30.5, Q8_0 28.2, Q4_K 30.8, Q6_K 29.8; a hint a line 27.1, 30.3, 28.3, 26.7. With little arithmetic a line,
+/// the hints come early enough to matter; with more, the processor's prefetchers are ahead already and hints are in the way.
+///
+/// # Safety
+/// None but the processor's: these are hints, good or not.
+#[inline(always)]
+unsafe fn fetch<F: Packed>(chunk: *const u8, g: usize, groups: usize) {
+    let bytes = chunk_bytes::<F>();
+    // SAFETY: a hint.
+    unsafe {
+        if F::LOW == 8 {
+            for line in g * bytes.div_ceil(LINE) / groups..(g + 1) * bytes.div_ceil(LINE) / groups {
+                _mm_prefetch::<_MM_HINT_T0>(chunk.wrapping_add(AHEAD + line * LINE).cast());
+            }
+        } else if g == 0 {
+            _mm_prefetch::<_MM_HINT_T1>(chunk.wrapping_add(AHEAD).cast());
+        }
+    }
+}
 
 /// A shift to the left, or to the right if negative; immediate once the loop around it is unrolled.
 ///
@@ -200,17 +220,14 @@ unsafe fn columns<F: Packed, const C: usize>(
     let x: [&Row<'_>; C] = std::array::from_fn(|c| &x[c.min(x.len() - 1)]);
     let mut total = [_mm512_setzero_ps(); C];
     let mut scaled = Scaled { scales: [_mm512_setzero_ps(); 16], mins: [_mm512_setzero_ps(); 16] };
-    let (groups, ahead) = (F::BLOCK / F::GROUP, chunk_bytes::<F>().div_ceil(LINE));
+    let groups = F::BLOCK / F::GROUP;
     for b in 0..cols / F::BLOCK {
         // SAFETY: chunk b of the panel and its activations are there (the caller).
         unsafe {
             let chunk = panel.as_ptr().add(b * chunk_bytes::<F>());
             scales::<F>(chunk, &mut scaled);
             for g in 0..groups {
-                // Spread over the groups: all at once they would hold up the loads that are needed now.
-                for line in g * ahead / groups..(g + 1) * ahead / groups {
-                    _mm_prefetch::<_MM_HINT_T0>(chunk.wrapping_add(AHEAD + line * LINE).cast());
-                }
+                fetch::<F>(chunk, g, groups);
                 let w = lines::<F>(chunk, g);
                 let at = b * F::BLOCK + g * F::GROUP;
                 let (block, which) = (at / 32, if F::GROUP == 32 { 2 } else { g % 2 });

@@ -102,7 +102,10 @@ pub(crate) const fn high_line<F: Packed>(n: usize) -> usize {
 /// Where packed line `n` of the low bits starts.
 #[inline(always)]
 pub(crate) const fn low_line<F: Packed>(n: usize) -> usize {
-    let before = if F::HIGH > 0 { n / (F::LOW / F::HIGH) as usize + 1 } else { 0 };
+    let before = match F::LOW.checked_div(F::HIGH) {
+        Some(together) => n / together as usize + 1,
+        None => 0,
+    };
     F::SCALES.bytes() + (n + before) * LINE
 }
 
