@@ -10,7 +10,7 @@ use memmap2::{Mmap, MmapMut};
 use yardstick_api::Known;
 use yardstick_model::Model;
 
-use super::{ALIGN, Bytes, Store, Wanted, build, key, places};
+use super::{ALIGN, Bytes, Store, Wanted, build, evict, key, places};
 use crate::pool::Pool;
 
 const MAGIC: &[u8; 16] = b"yardstick-packed";
@@ -38,7 +38,12 @@ pub(super) fn open_or_write(
             reason.unwrap_or_default()
         )
     })?;
-    let after = rejected.map(|reason| format!(" (what was there: {reason})")).unwrap_or_default();
+    let mut after =
+        rejected.map(|reason| format!(" (what was there: {reason})")).unwrap_or_default();
+    match evict::evict(folder, &path) {
+        0 => {}
+        gone => after += &format!(" ({gone} files long unused removed)"),
+    }
     Ok(store(bytes, wanted, "written now and mapped", &path, &after))
 }
 
@@ -68,6 +73,7 @@ fn open(path: &Path, key: &[u8; 32], length: usize) -> Result<Mmap, Option<Strin
     if bytes.get(..MAGIC.len()) != Some(MAGIC) || bytes.get(16..48) != Some(key) {
         return Err(Some("of another model or version".to_owned()));
     }
+    evict::used(&file);
     Ok(bytes)
 }
 

@@ -5,6 +5,7 @@
 //! packing is not wanted, the rows of the model's own file are multiplied as they are.
 
 mod build;
+mod evict;
 mod file;
 mod key;
 
@@ -13,14 +14,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use memmap2::{Mmap, MmapMut};
-use yardstick_api::Known;
+use yardstick_api::{Known, host};
 use yardstick_model::Model;
 use yardstick_model::gguf::TensorInfo;
 
 use crate::kernels::packed::packed_bytes;
 use crate::kernels::table::PackFn;
+use crate::packed;
 use crate::pool::Pool;
-use crate::{memory, packed};
 
 /// Panels start at multiples of this: a large page's lines never straddle two tensors.
 const ALIGN: usize = 4096;
@@ -125,7 +126,7 @@ impl Store {
 fn private(model: &Model, wanted: &[Wanted], pool: &mut Pool, others: u64, why: &str) -> Store {
     let (places, end) = places(wanted, 0);
     let needed = (end as u64).saturating_add(others);
-    if let Known::Value(limit) = memory::available()
+    if let Known::Value(limit) = host::available_memory()
         && needed > limit
     {
         let (needed, limit) = (needed >> 20, limit >> 20);
