@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use yardstick_api::Piece;
 use yardstick_model::arch::{Layer, QkNorm};
 
 use crate::attention::{self, Head, Partial, attend};
 use crate::cuts::{Cut, Cuts};
-use crate::engine::{Engine, Piece, Scratch};
+use crate::engine::{Engine, Scratch};
 use crate::forward::Pass;
 use crate::kernels::TILE;
 use crate::kernels::activations::Forms;

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use yardstick_api::{
-    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Limit,
-    Numerics, Options, Reached, Session, Unsupported, unfit_heads,
+    Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Lengths,
+    Limit, Numerics, Options, Reached, Session, Unsupported, host, unfit_heads,
 };
 use yardstick_model::{Architecture, Model, ModelInfo};
 
 use crate::amx::{Activations, Amx, Tiles};
+use crate::ceilings;
 use crate::engine::{Engine, Sizes};
 use crate::kernels::activations::Forms;
 use crate::kernels::{Avx512Vnni, Isa, Kernel};
@@ -20,10 +21,6 @@ use crate::profile::Recorder;
 use crate::session::CpuSession;
 use crate::usable::Usable;
 use crate::weights::Network;
-use crate::{ceilings, memory};
-
-/// Positions per sequence when the options leave it open: the model's own, up to this many.
-const DEFAULT_CONTEXT: usize = 4096;
 
 /// The processor, by instruction set. Packed weights are private memory.
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,25 +105,15 @@ impl Backend for Cpu {
         options: &Options,
     ) -> Result<Footprint, Unsupported> {
         let (isa, _) = find(device)?;
-        check_options(options)?;
-        check_model(&model.architecture, options)?;
+        check(&model.architecture, options)?;
         let mut footprint = footprint(model, options, isa);
         if is_amx(device) {
-            let rows = rows(options, context(&model.architecture, options));
+            let rows = options.rows_of(&model.architecture);
             let cols = Sizes::new(&model.architecture, rows).cols;
             let bytes = Activations::bytes(rows, cols);
             footprint.scratch_bytes = footprint.scratch_bytes.saturating_add(bytes);
         }
-        match memory::available() {
-            Known::Value(limit) if footprint.total() > limit => {
-                Err(does_not_fit(&footprint, limit))
-            }
-            // Not known: still nothing larger than an address space.
-            _ if footprint.total() > isize::MAX as u64 => {
-                Err(does_not_fit(&footprint, isize::MAX as u64))
-            }
-            _ => Ok(footprint),
-        }
+        footprint.fit(&host::available_memory()).map(|()| footprint)
     }
 
     fn load(
@@ -176,7 +163,7 @@ fn open(
     let (isa, mutation) = find(device)?;
     model.check_unchanged()?;
     let architecture = model.architecture();
-    let (context, threads) = (context(architecture, options), threads(options));
+    let (context, threads) = (options.context_of(architecture), threads(options));
     let mut network = Network::new(Arc::clone(model), isa, numerics(options))?;
     let mut pool = Pool::new(threads)
         .map_err(|error| Error::Device(format!("cannot start {threads} threads: {error}")))?;
@@ -185,7 +172,7 @@ fn open(
     }
     let numerics = if network.forms().int8 { Numerics::A8 } else { Numerics::F32 };
     let cache = (options.sequences, context, options.kv);
-    let rows = rows(options, context);
+    let rows = options.rows_of(architecture);
     let chosen_by = options.rotary_context.unwrap_or(context);
     let mut engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
     if is_amx(device) {
@@ -202,7 +189,7 @@ fn open(
         kv: options.kv,
         numerics: numerics.with_kv(options.kv),
         scratch_bytes: footprint.scratch_bytes - head_bytes(architecture, options),
-        lengths: vec![0; options.sequences],
+        lengths: Lengths::new(options.sequences, context),
         logits: 0,
     })
 }
@@ -212,7 +199,7 @@ fn best() -> Isa {
 }
 
 fn ready(name: &str, class: DeviceClass, preferred: bool) -> DeviceStatus {
-    let processor = memory::processor();
+    let processor = host::processor();
     let processor = processor.value().map_or("processor", String::as_str);
     DeviceStatus::Ready(Device {
         id: format!("cpu:{name}"),
@@ -220,7 +207,7 @@ fn ready(name: &str, class: DeviceClass, preferred: bool) -> DeviceStatus {
         kind: DeviceKind::Cpu,
         class,
         numerics: vec![Numerics::A8, Numerics::F32],
-        memory_bytes: memory::available(),
+        memory_bytes: host::available_memory(),
         preferred,
     })
 }
@@ -250,33 +237,15 @@ fn find(device: &Device) -> Result<(Isa, Mutation), Unsupported> {
     }
 }
 
-fn check_options(options: &Options) -> Result<(), Unsupported> {
-    let refuse = |reason: String, fix: &str| Err(Unsupported { reason, fix: Some(fix.into()) });
+/// What this backend cannot do beyond what no backend can.
+fn check(architecture: &Architecture, options: &Options) -> Result<(), Unsupported> {
     if let Some(other @ (Numerics::F16 | Numerics::Bf16)) = options.numerics {
-        return refuse(format!("numerics {other:?} asked of the processor"), "ask for a8 or f32");
+        let reason = format!("numerics {other:?} asked of the processor");
+        return Err(Unsupported::new(reason, "ask for a8 or f32"));
     }
-    let counts = [
-        ("threads", options.threads.unwrap_or(1)),
-        ("context", options.context.unwrap_or(1)),
-        ("sequences", options.sequences),
-        ("chunk", options.chunk),
-    ];
-    match counts.into_iter().find(|&(_, count)| count == 0) {
-        Some((name, _)) => refuse(format!("{name} is 0"), "use at least 1"),
-        None => Ok(()),
-    }
-}
-
-/// What only the model and the options together say.
-fn check_model(architecture: &Architecture, options: &Options) -> Result<(), Unsupported> {
-    let refuse = |reason: String, fix: &str| Err(Unsupported { reason, fix: Some(fix.into()) });
-    let context = context(architecture, options);
-    if let Some(longest) = architecture.longest().filter(|&longest| longest < context) {
-        let reason = format!("a context of {context}, the model has learned {longest} positions");
-        return refuse(reason, "ask for a shorter context");
-    }
+    options.check(architecture)?;
     match unfit_heads(architecture, options.kv) {
-        Some(reason) => refuse(reason, "use an f16 or f32 cache"),
+        Some(reason) => Err(Unsupported::new(reason, "use an f16 or f32 cache")),
         None => Ok(()),
     }
 }
@@ -290,24 +259,15 @@ fn threads(options: &Options) -> usize {
     Usable::now().threads(options.threads)
 }
 
-fn context(architecture: &Architecture, options: &Options) -> usize {
-    options.context.unwrap_or_else(|| architecture.context.clamp(1, DEFAULT_CONTEXT))
-}
-
-/// Rows of the largest chunk.
-fn rows(options: &Options, context: usize) -> usize {
-    options.chunk.min(context.saturating_mul(options.sequences))
-}
-
 /// Saturates instead of overflowing: a context of 2^64 - 1 is a question to be answered with "no".
 fn footprint(model: &ModelInfo, options: &Options, isa: Isa) -> Footprint {
     let architecture = &model.architecture;
-    let context = context(architecture, options);
+    let context = options.context_of(architecture);
     let forms = model.formats.iter().fold(Forms::default(), |forms, &(format, _)| {
         forms.and(Kernel::choose(format, isa, numerics(options)).forms())
     });
     let layers = architecture.layers.len().saturating_mul(2).saturating_add(1);
-    let sizes = Sizes::new(architecture, rows(options, context));
+    let sizes = Sizes::new(architecture, options.rows_of(architecture));
     Footprint {
         mapped_bytes: model.tensor_bytes,
         copied_bytes: (architecture.embedding as u64)
@@ -325,21 +285,6 @@ fn head_bytes(architecture: &Architecture, options: &Options) -> u64 {
     (architecture.vocab as u64)
         .saturating_mul(options.sequences as u64)
         .saturating_mul(size_of::<f32>() as u64)
-}
-
-fn does_not_fit(footprint: &Footprint, limit: u64) -> Unsupported {
-    let mib = |bytes: u64| bytes >> 20;
-    Unsupported {
-        reason: format!(
-            "needs {} MiB (weights {}, KV cache {}, scratch {}), {} MiB are available",
-            mib(footprint.total()),
-            mib(footprint.mapped_bytes.saturating_add(footprint.copied_bytes)),
-            mib(footprint.kv_bytes),
-            mib(footprint.scratch_bytes),
-            mib(limit)
-        ),
-        fix: Some("use a smaller model, context or number of sequences, or free memory".into()),
-    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use yardstick_api::Piece;
 use yardstick_model::arch::Layer;
 
 use crate::attention::{KEYS, ROWS};
-use crate::engine::Piece;
 
 /// Tasks a thread should find at least, so that a late one does not hold up the crew.
 const TASKS: usize = 4;

@@ -1,9 +1,8 @@
 //! What a session keeps between calls: weights, cache, crew and buffers; and what one forward pass is told.
 
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use yardstick_api::{Error, KvType, Token};
+use yardstick_api::{Error, KvType};
 use yardstick_model::Architecture;
 use yardstick_model::arch::Layer;
 
@@ -20,29 +19,6 @@ use crate::profile::Recorder;
 use crate::rotary::Rotation;
 use crate::touched::Touched;
 use crate::weights::Network;
-
-/// Tokens of one sequence in a chunk.
-#[derive(Clone, Debug)]
-pub(crate) struct Piece {
-    pub(crate) sequence: usize,
-    /// Position of the first.
-    pub(crate) position: usize,
-    /// Rows of the chunk they are.
-    pub(crate) rows: Range<usize>,
-    /// Length of the span they were cut from.
-    pub(crate) span: usize,
-}
-
-/// One chunk: its tokens, whose they are, and which rows' logits go where.
-#[derive(Debug, Default)]
-pub(crate) struct Step {
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) pieces: Vec<Piece>,
-    /// Rows whose logits are wanted, ascending.
-    pub(crate) wanted: Vec<usize>,
-    /// Rows of logits that come before.
-    pub(crate) logits_before: usize,
-}
 
 /// Sizes that follow from the architecture and the options.
 #[derive(Clone, Copy, Debug)]

@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
+use yardstick_api::Step;
 use yardstick_model::arch::NormKind;
 
 use crate::buffer::Buffer;
-use crate::engine::{Engine, Scratch, Step};
+use crate::engine::{Engine, Scratch};
 use crate::kernels::decode;
 use crate::kernels::elementwise::{
     add, add_scaled, layer_norm, norm_in_place, rms_norm, scale, soft_cap,

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use yardstick_api::{
-    Batch, Error, Facts, Known, KvType, Logits, Numerics, Profile, Rows, Sequence, Session,
-    experts_note,
+    Batch, Error, Facts, Known, KvType, Lengths, Logits, Numerics, Profile, Sequence, Session,
+    Step, experts_note, host,
 };
 
 use crate::buffer::Buffer;
 use crate::ceilings::caches::Caches;
-use crate::engine::{Engine, Piece, Step};
+use crate::engine::Engine;
 use crate::forward::Pass;
-use crate::memory;
 use crate::pool::Pool;
 use crate::profile::Recorder;
 
@@ -26,8 +25,7 @@ pub(crate) struct CpuSession {
     pub(crate) numerics: Numerics,
     /// All but the logits.
     pub(crate) scratch_bytes: u64,
-    /// Positions each sequence holds.
-    pub(crate) lengths: Vec<usize>,
+    pub(crate) lengths: Lengths,
     /// Rows of logits held.
     pub(crate) logits: usize,
 }
@@ -72,74 +70,6 @@ impl CpuSession {
             kib(kv)
         )
     }
-
-    /// Index and length of a sequence, if there is such a sequence.
-    fn find(&self, sequence: Sequence) -> Result<(usize, usize), Error> {
-        let index = sequence.0 as usize;
-        let length = self.lengths.get(index).copied().ok_or_else(|| {
-            Error::Invalid(format!("sequence {index} of {} (from 0)", self.lengths.len()))
-        })?;
-        Ok((index, length))
-    }
-
-    /// The batch as one step of any length, or what is wrong with it.
-    fn check(&self, batch: &Batch<'_>) -> Result<Step, Error> {
-        if batch.spans.is_empty() {
-            return Err(Error::Invalid("no spans".into()));
-        }
-        let mut step = Step::default();
-        let mut seen = vec![false; self.lengths.len()];
-        for span in batch.spans {
-            let (sequence, length) = self.find(span.sequence)?;
-            let (count, context) = (span.tokens.len(), self.engine.kv.context());
-            if count == 0 {
-                return Err(Error::Invalid(format!("no tokens for sequence {sequence}")));
-            }
-            if std::mem::replace(&mut seen[sequence], true) {
-                return Err(Error::Invalid(format!("sequence {sequence} twice")));
-            }
-            if count > context - length {
-                return Err(Error::Invalid(format!(
-                    "sequence {sequence} holds {length} positions of {context}, {count} more do not fit"
-                )));
-            }
-            let vocab = self.vocab();
-            if let Some(token) = span.tokens.iter().find(|&&token| token as usize >= vocab) {
-                return Err(Error::Invalid(format!("token {token} of a vocabulary of {vocab}")));
-            }
-            let first = step.tokens.len();
-            step.tokens.extend_from_slice(span.tokens);
-            let rows = first..first + count;
-            step.pieces.push(Piece { sequence, position: length, rows, span: count });
-        }
-        if let Rows::Mask(mask) = batch.rows
-            && mask.len() != step.tokens.len()
-        {
-            let (found, expected) = (mask.len(), step.tokens.len());
-            return Err(Error::Invalid(format!("a mask of {found} for {expected} rows")));
-        }
-        step.wanted = batch.wanted();
-        Ok(step)
-    }
-}
-
-/// Rows `from .. to` of a step as a step of their own.
-fn cut(step: &Step, from: usize, to: usize) -> Step {
-    let pieces = step.pieces.iter().filter_map(|piece| {
-        let (start, end) = (piece.rows.start.max(from), piece.rows.end.min(to));
-        (start < end).then(|| Piece {
-            position: piece.position + start - piece.rows.start,
-            rows: start - from..end - from,
-            ..piece.clone()
-        })
-    });
-    let inside = |row: &&usize| (from..to).contains(*row);
-    Step {
-        tokens: step.tokens[from..to].to_vec(),
-        pieces: pieces.collect(),
-        wanted: step.wanted.iter().filter(inside).map(|row| row - from).collect(),
-        logits_before: step.wanted.iter().filter(|&&row| row < from).count(),
-    }
 }
 
 /// Half-written buffers are left behind, so nothing further is to be believed: the harness starts a new worker.
@@ -149,7 +79,7 @@ fn panicked() -> Error {
 
 impl Session for CpuSession {
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
-        let step = self.check(batch)?;
+        let step = Step::new(batch, &self.lengths, self.vocab())?;
         let logits = step.wanted.len().saturating_mul(self.vocab());
         if self.engine.logits.len() < logits {
             self.engine.logits = Buffer::zeroed(logits)?;
@@ -158,18 +88,14 @@ impl Session for CpuSession {
         if let Some(profile) = &self.engine.profile {
             profile.clear();
         }
-        let rows = step.tokens.len();
-        for from in (0..rows).step_by(self.chunk) {
-            let chunk = cut(&step, from, rows.min(from.saturating_add(self.chunk)));
+        for chunk in step.chunks(self.chunk) {
             let engine = &self.engine;
             self.pool
                 .run(|member| Pass { engine, step: &chunk, member }.run())
                 .map_err(|_| panicked())?;
         }
         // Only now that nothing can fail do the sequences grow.
-        for piece in &step.pieces {
-            self.lengths[piece.sequence] += piece.span;
-        }
+        self.lengths.grow(&step);
         self.logits = step.wanted.len();
         Ok(())
     }
@@ -184,13 +110,8 @@ impl Session for CpuSession {
     }
 
     fn truncate(&mut self, sequence: Sequence, length: usize) -> Result<(), Error> {
-        let (index, now) = self.find(sequence)?;
-        if length > now {
-            let reason = format!("sequence {index} holds {now} positions, cannot keep {length}");
-            return Err(Error::Invalid(reason));
-        }
-        self.lengths[index] = length;
-        if self.lengths.iter().all(|&length| length == 0) {
+        self.lengths.truncate(sequence, length)?;
+        if self.lengths.is_empty() {
             // What is counted from here on is one run's.
             self.engine.touched.clear();
         }
@@ -198,14 +119,13 @@ impl Session for CpuSession {
     }
 
     fn copy(&mut self, from: Sequence, to: Sequence) -> Result<(), Error> {
-        let ((from, length), (to, _)) = (self.find(from)?, self.find(to)?);
+        let (from, to, length) = self.lengths.copy(from, to)?;
         self.engine.kv.copy(from, to, length);
-        self.lengths[to] = length;
         Ok(())
     }
 
     fn length(&self, sequence: Sequence) -> usize {
-        self.find(sequence).map_or(0, |(_, length)| length)
+        self.lengths.get(sequence)
     }
 
     fn profile(&mut self) -> Option<Profile> {
@@ -226,11 +146,11 @@ impl Session for CpuSession {
                 None => self.engine.isa.name().to_owned(),
             }
             .into(),
-            adapter: memory::processor(),
+            adapter: host::processor(),
             driver: Known::unavailable("a processor has none"),
             threads: self.pool.threads().into(),
             context: self.engine.kv.context(),
-            sequences: self.lengths.len(),
+            sequences: self.lengths.sequences(),
             chunk: self.chunk,
             kv: self.kv,
             numerics: self.numerics,
@@ -242,32 +162,5 @@ impl Session for CpuSession {
             kernels: network.kernels(self.engine.isa),
             notes: self.notes(affinity),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_keep_positions_rows_and_logits_apart() {
-        let piece = |sequence, position, rows: std::ops::Range<usize>| Piece {
-            sequence,
-            position,
-            span: rows.len(),
-            rows,
-        };
-        let step = Step {
-            tokens: (0..10).collect(),
-            pieces: vec![piece(1, 5, 0..4), piece(0, 0, 4..10)],
-            wanted: vec![0, 3, 6, 9],
-            logits_before: 0,
-        };
-        let middle = cut(&step, 3, 7);
-        assert_eq!(middle.tokens, [3, 4, 5, 6]);
-        assert_eq!((middle.wanted, middle.logits_before), (vec![0, 3], 1));
-        let [a, b] = &middle.pieces[..] else { panic!("two pieces") };
-        assert_eq!((a.sequence, a.position, a.rows.clone(), a.span), (1, 8, 0..1, 4));
-        assert_eq!((b.sequence, b.position, b.rows.clone(), b.span), (0, 0, 1..4, 6));
     }
 }

@@ -18,13 +18,12 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use yardstick_api::{Known, Reached, Round};
+use yardstick_api::{Known, Reached, Round, host};
 
 use super::caches::Caches;
 use super::{ROUND, fastest, rate, repeat, timed};
 use crate::buffer::Buffer;
 use crate::kernels::Isa;
-use crate::memory;
 use crate::pool::Pool;
 
 /// Sets larger than this would not be faster or slower.
@@ -111,7 +110,7 @@ pub(super) fn measure(mut pool: Pool, isa: Isa, bytes: u64) -> Result<Reached, S
 impl Set {
     fn new(pool: &mut Pool, isa: Isa, bytes: u64) -> Result<Set, String> {
         let threads = pool.threads();
-        let quarter = memory::available().value().map_or(LARGEST, |available| available / 4);
+        let quarter = host::available_memory().value().map_or(LARGEST, |available| available / 4);
         let words = (bytes.min(LARGEST).min(quarter) / 4) as usize;
         // Whole steps: all that is counted is read.
         let part = (words / threads / STEP).max(1) * STEP;
