@@ -120,7 +120,7 @@ pub(crate) fn workers(
     }
     let mut workers = Workers { list: vec![own], unasked: Vec::new() };
     for build in &programs.build {
-        workers.list.push(named_build(build, programs.test_doubles)?);
+        workers.list.push(named_build(build, programs.test_doubles, cache)?);
     }
     for worker in &programs.worker {
         workers.list.push(external(worker)?);
@@ -146,13 +146,16 @@ fn own(programs: &Programs, cache: Option<&Path>) -> Result<WorkerCommand> {
         ("--runtime", programs.runtime.as_deref()),
         ("--python", Some(&*programs.python)),
     ];
-    for (flag, place) in places {
-        // A path that is no text can only be given by the environment, which the worker inherits.
-        if let Some(place) = place.and_then(Path::to_str).filter(|place| !place.is_empty()) {
-            command.arguments.extend([flag.to_owned(), place.to_owned()]);
-        }
-    }
+    places.into_iter().for_each(|(flag, path)| place(&mut command, flag, path));
     Ok(command)
+}
+
+/// Gives a worker of this protocol's own programs a place.
+fn place(command: &mut WorkerCommand, flag: &str, path: Option<&Path>) {
+    // A path that is no text can only be given by the environment, which the worker inherits.
+    if let Some(path) = path.and_then(Path::to_str).filter(|path| !path.is_empty()) {
+        command.arguments.extend([flag.to_owned(), path.to_owned()]);
+    }
 }
 
 fn serving(program: PathBuf, test_doubles: bool) -> WorkerCommand {
@@ -164,7 +167,7 @@ fn serving(program: PathBuf, test_doubles: bool) -> WorkerCommand {
 }
 
 /// `LABEL=FILE`.
-fn named_build(text: &str, test_doubles: bool) -> Result<Worker> {
+fn named_build(text: &str, test_doubles: bool, cache: Option<&Path>) -> Result<Worker> {
     let (label, file) = pair("--build", text, "base=target/release/yardstick")?;
     let program = Path::new(file);
     if !program.is_file() {
@@ -173,7 +176,9 @@ fn named_build(text: &str, test_doubles: bool) -> Result<Worker> {
     // A bare name would be looked for on the PATH.
     let program = program.canonicalize().with_context(|| format!("--build {label}: {file}"))?;
     let role = Role::Build(label.to_owned());
-    Ok(Worker::new(role, serving(program, test_doubles), None))
+    let mut command = serving(program, test_doubles);
+    place(&mut command, "--cache-dir", cache);
+    Ok(Worker::new(role, command, None))
 }
 
 /// `NAME=COMMAND ARGUMENTS`, split as a shell would, never given to one.
