@@ -111,13 +111,16 @@ DEVICE void fill(Stage<INT8, FLOAT>& stage, const Input& in, u32 first, u32 coun
     __syncthreads();
     u32 all = ROWS * count;
     for (u32 base = 0; base < all; base += THREADS / 4) {
-        // Threads beyond the end take part in the exchanges: they make the last unit again.
+        // Threads beyond the end take part in the exchanges: they make the last unit again, and keep it to themselves.
         u32 at = least(base + threadIdx.x / 4, all - 1), r = at / count, u = at % count, p = threadIdx.x % 4;
+        bool kept = base + threadIdx.x / 4 < all;
         float x[8];
         eight_of(stage, in, r, (first + u) * 32 + p * 8, x);
         if constexpr (FLOAT) {
-            stage.floats.part[r][2 * p][u] = make_float4(x[0], x[1], x[2], x[3]);
-            stage.floats.part[r][2 * p + 1][u] = make_float4(x[4], x[5], x[6], x[7]);
+            if (kept) {
+                stage.floats.part[r][2 * p][u] = make_float4(x[0], x[1], x[2], x[3]);
+                stage.floats.part[r][2 * p + 1][u] = make_float4(x[4], x[5], x[6], x[7]);
+            }
         }
         if constexpr (INT8) {
             float most = 0;
@@ -136,6 +139,7 @@ DEVICE void fill(Stage<INT8, FLOAT>& stage, const Input& in, u32 first, u32 coun
             }
             sum += __shfl_xor_sync(ALL_LANES, sum, 1);
             sum += __shfl_xor_sync(ALL_LANES, sum, 2);
+            if (!kept) continue;
             int4* half = p < 2 ? &stage.integers.low[r][u] : &stage.integers.high[r][u];
             ((uint2*)half)[p % 2] = make_uint2(codes[0], codes[1]);
             if (p == 0) stage.integers.scale[r][u] = scale, stage.integers.sum[r][u] = scale * (float)sum;

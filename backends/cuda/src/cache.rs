@@ -34,7 +34,7 @@ impl Cache {
         let mut store = |elements: u64| {
             let size = kind.bytes_of(elements.saturating_mul(sequences as u64));
             bytes += size;
-            Ok::<Store, Error>(Store { address: driver.allocate(size)?, elements })
+            Ok::<Store, Error>(Store { address: driver.allocate(size, "the KV cache")?, elements })
         };
         let mut layers = Vec::new();
         for layer in &architecture.layers {

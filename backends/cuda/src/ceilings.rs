@@ -4,7 +4,7 @@ use yardstick_api::{Error, Known, Limit, Reached, Round};
 
 use crate::forward::THREADS;
 use crate::machine::Argument::{Address, Count};
-use crate::machine::{Driver, Gpu, Launch, Unit};
+use crate::machine::{Driver, Gpu, Graph, Launch, Unit};
 use crate::scratch::RESIDENT;
 
 /// Rounds that count, behind one that does not.
@@ -19,7 +19,7 @@ struct Work {
     label: String,
     how: String,
     amount: u64,
-    launches: Vec<Launch>,
+    graph: Graph,
 }
 
 /// What a GPU reaches at a limit; or why it is not measured.
@@ -42,7 +42,7 @@ pub(crate) fn measure(driver: &mut dyn Driver, gpu: &Gpu, limit: Limit) -> Resul
     };
     let mut rounds = Vec::new();
     for _ in 0..=ROUNDS {
-        let nanoseconds = driver.time(&work.launches).map_err(words)?.iter().sum();
+        let nanoseconds = driver.time_replay(work.graph).map_err(words)?;
         rounds.push(Round { amount: work.amount, nanoseconds });
     }
     // The first finds cold clocks.
@@ -61,14 +61,17 @@ fn full(gpu: &Gpu) -> u32 {
     gpu.processors * RESIDENT as u32
 }
 
-fn launch(
+/// So many launches of a kernel, one behind the other.
+fn record(
     driver: &mut dyn Driver,
     gpu: &Gpu,
     unit: Unit,
     arguments: Vec<crate::machine::Argument>,
-) -> Result<Launch, Error> {
+    times: usize,
+) -> Result<Graph, Error> {
     let (kernel, name) = (driver.compile(&unit)?, unit.entry);
-    Ok(Launch { kernel, name, grid: [full(gpu), 1, 1], threads: THREADS, arguments })
+    let launch = Launch { kernel, name, grid: [full(gpu), 1, 1], threads: THREADS, arguments };
+    driver.record(&vec![launch; times])
 }
 
 fn read(driver: &mut dyn Driver, gpu: &Gpu, bytes: u64) -> Result<Work, Error> {
@@ -76,7 +79,7 @@ fn read(driver: &mut dyn Driver, gpu: &Gpu, bytes: u64) -> Result<Work, Error> {
     if bytes / 16 > u64::from(u32::MAX) || bytes > driver.free_bytes()? {
         return Err(Error::OutOfMemory(format!("{bytes} bytes to read do not fit")));
     }
-    let (data, out) = (driver.allocate(bytes)?, driver.allocate(4)?);
+    let (data, out) = (driver.allocate(bytes, "memory to read")?, driver.allocate(4, "a result")?);
     let emulated = gpu.class != yardstick_api::DeviceClass::Hardware;
     let repeats = if emulated { 1 } else { (ROUND_BYTES / bytes).clamp(1, 1 << 16) };
     let unit = Unit { entry: "read", defines: vec![] };
@@ -86,7 +89,7 @@ fn read(driver: &mut dyn Driver, gpu: &Gpu, bytes: u64) -> Result<Work, Error> {
         label: if bytes > 48 << 20 { "memory" } else { "L2" }.into(),
         how: format!("16-byte loads, four at once, {} blocks of {THREADS}", full(gpu)),
         amount: bytes * repeats,
-        launches: vec![launch(driver, gpu, unit, arguments)?],
+        graph: record(driver, gpu, unit, arguments, 1)?,
     })
 }
 
@@ -100,26 +103,29 @@ fn peak(
 ) -> Result<Work, Error> {
     let emulated = gpu.class != yardstick_api::DeviceClass::Hardware;
     let repeats: u32 = if emulated { 2 } else { 20_000 };
-    let out = driver.allocate(4)?;
+    let out = driver.allocate(4, "a result")?;
     let unit = Unit { entry: "peak", defines: vec![("KIND", kind.to_string())] };
-    let launches = vec![launch(driver, gpu, unit, vec![Count(repeats), Address(out)])?];
+    let graph = record(driver, gpu, unit, vec![Count(repeats), Address(out)], 1)?;
     let threads = u64::from(full(gpu) * THREADS);
     Ok(Work {
         label: label.into(),
         how: format!("eight chains a thread, {} blocks of {THREADS}", full(gpu)),
         amount: operations * u64::from(repeats) * threads,
-        launches,
+        graph,
     })
 }
 
 fn barrier(driver: &mut dyn Driver, gpu: &Gpu) -> Result<Work, Error> {
-    let out = driver.allocate(4)?;
+    let out = driver.allocate(4, "a result")?;
     let unit = Unit { entry: "barrier", defines: vec![] };
-    let one = launch(driver, gpu, unit, vec![Address(out)])?;
+    let graph = record(driver, gpu, unit, vec![Address(out)], MEETINGS)?;
     Ok(Work {
         label: "launch after launch".into(),
-        how: format!("{MEETINGS} launches that do nothing, {} blocks of {THREADS}", full(gpu)),
+        how: format!(
+            "{MEETINGS} launches of one graph that do nothing, {} blocks of {THREADS}",
+            full(gpu)
+        ),
         amount: MEETINGS as u64,
-        launches: vec![one; MEETINGS],
+        graph,
     })
 }

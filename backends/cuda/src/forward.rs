@@ -377,16 +377,13 @@ impl Program<'_> {
         Ok(self)
     }
 
-    /// The next token of every row, put where `body` reads it, and the step to the next position.
+    /// The next token of every row, from the bests of the head, whose launch comes just before: put where `body` reads it. And
+    /// the step to the next position.
     pub(crate) fn chain(mut self) -> Result<Self, Error> {
         let scratch = self.scratch;
-        let pairs = self.architecture.vocab.div_ceil(2);
+        let blocks = self.launches.last().map_or(1, |head| head.grid[0]);
         let mut arguments = vec![Address(scratch.best_value), Address(scratch.best_index)];
-        arguments.extend([
-            count(blocks(pairs, self.driver.gpu().processors)),
-            count(self.rows),
-            count(CHAIN),
-        ]);
+        arguments.extend([Count(blocks), count(self.rows), count(CHAIN)]);
         let places = [scratch.tokens, scratch.positions, scratch.steps, scratch.ids];
         arguments.extend(places.map(Address));
         self.push("argmax", "argmax", vec![], [self.rows as u32, 1, 1], THREADS, arguments)?;
@@ -420,9 +417,14 @@ impl Program<'_> {
     ) -> Result<(), Error> {
         let together = if rows == 1 { 1 } else { ROWS };
         defines.push(("ROWS", together.to_string()));
-        let across = blocks(pairs, self.driver.gpu().processors);
-        let grid = [across as u32, rows.div_ceil(together) as u32, 1];
-        self.push(name, entry, defines, grid, THREADS, arguments)
+        self.push_across(
+            name,
+            entry,
+            defines,
+            pairs,
+            [rows.div_ceil(together) as u32, 1],
+            arguments,
+        )
     }
 
     /// A kernel of `stage.cuh` that takes each row of the stream on its own.
@@ -435,8 +437,26 @@ impl Program<'_> {
         z: u32,
         arguments: Vec<Argument>,
     ) -> Result<(), Error> {
-        let across = blocks(pairs, self.driver.gpu().processors);
-        self.push(name, entry, defines, [across as u32, self.rows as u32, z], THREADS, arguments)
+        self.push_across(name, entry, defines, pairs, [self.rows as u32, z], arguments)
+    }
+
+    /// As many blocks across as have something to do and are resident at once: each stages its activations for itself, so that
+    /// one which waits for another to end would do so twice as late.
+    fn push_across(
+        &mut self,
+        name: &'static str,
+        entry: &'static str,
+        defines: Vec<(&'static str, String)>,
+        pairs: usize,
+        [y, z]: [u32; 2],
+        arguments: Vec<Argument>,
+    ) -> Result<(), Error> {
+        let kernel = self.driver.compile(&Unit { entry, defines })?;
+        let resident = self.driver.resident(kernel, THREADS)? as usize;
+        let across = blocks(pairs, self.driver.gpu().processors, resident) as u32;
+        let (grid, threads) = ([across, y, z], THREADS);
+        self.launches.push(Launch { kernel, name, grid, threads, arguments });
+        Ok(())
     }
 
     pub(crate) fn push(

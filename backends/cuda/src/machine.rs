@@ -128,10 +128,13 @@ pub trait Driver {
     /// Compiles a kernel, or finds it compiled before.
     fn compile(&mut self, unit: &Unit) -> Result<Kernel, Error>;
 
-    /// The address of so many zeroed bytes, a multiple of 256.
-    fn allocate(&mut self, bytes: u64) -> Result<u64, Error>;
+    /// Blocks of so many threads of a kernel that one processor has room for, by its registers and shared memory.
+    fn resident(&mut self, kernel: Kernel, threads: u32) -> Result<u32, Error>;
 
-    /// Copies to the device; returns when `bytes` may be reused.
+    /// The address of so many bytes, a multiple of 256, holding anything. `what` is for messages.
+    fn allocate(&mut self, bytes: u64, what: &'static str) -> Result<u64, Error>;
+
+    /// Queues a copy to the device; returns when `bytes` may be reused.
     fn write(&mut self, to: u64, bytes: &[u8]) -> Result<(), Error>;
 
     /// Copies from the device, after everything queued before.
@@ -154,4 +157,7 @@ pub trait Driver {
 
     /// Queues launches and waits; how long each took by the device's own clock, nanoseconds.
     fn time(&mut self, launches: &[Launch]) -> Result<Vec<u64>, Error>;
+
+    /// Queues a recording once and waits; how long all of it took by the device's own clock, nanoseconds.
+    fn time_replay(&mut self, graph: Graph) -> Result<u64, Error>;
 }

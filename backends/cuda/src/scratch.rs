@@ -1,4 +1,5 @@
-//! The buffers a forward pass works in, all in one allocation: how large each is and where it lies.
+//! The buffers a forward pass works in: how large each is and where it lies. Those whose contents no pass leaves to the next
+//! are one allocation, which tests make unreadable between passes; the others are a second one.
 
 use yardstick_api::{Error, Options};
 use yardstick_model::Architecture;
@@ -16,7 +17,7 @@ const MOST_PARTS: usize = 32;
 const TILE: usize = 64;
 /// Query heads a block attends for: `GROUP` of the kernel.
 pub(crate) const GROUP: usize = 8;
-/// Blocks of 256 threads a processor has room for.
+/// Blocks of 256 threads a processor is given at most.
 pub(crate) const RESIDENT: usize = 4;
 
 /// Bytes of every buffer.
@@ -26,6 +27,8 @@ pub(crate) struct Sizes {
 }
 
 const BUFFERS: usize = 25;
+/// So many of them, the first, are worked in; the others are kept from pass to pass.
+const WORKING: usize = 17;
 
 /// Addresses of the buffers, all f32 unless it says otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +59,13 @@ pub(crate) struct Scratch {
     pub(crate) best_index: u64,
     /// (rows, heads, parts, 2 + value_dim)
     pub(crate) partial: u64,
-    /// (rows, kv_heads * groups), u32
+    /// (rows, experts)
+    pub(crate) scores: u64,
+    /// (rows, used), u32
+    pub(crate) choice: u64,
+    /// (rows, used)
+    pub(crate) share: u64,
+    /// (rows, kv_heads * groups), u32: 0 between launches.
     pub(crate) counters: u64,
     /// (rows), u32
     pub(crate) tokens: u64,
@@ -72,12 +81,6 @@ pub(crate) struct Scratch {
     pub(crate) steps: u64,
     /// (CHAIN, sequences), u32
     pub(crate) ids: u64,
-    /// (rows, experts)
-    pub(crate) scores: u64,
-    /// (rows, used), u32
-    pub(crate) choice: u64,
-    /// (rows, used)
-    pub(crate) share: u64,
 }
 
 impl Sizes {
@@ -106,7 +109,7 @@ impl Sizes {
             |l: &yardstick_model::arch::Layer| l.ffn.experts.and_then(|e| e.shared).unwrap_or(0);
         let inner = most(&|l| product(&[l.ffn.width, experts(l).1]).max(shared(l) as u64));
         let width = most(&|l| l.ffn.width as u64);
-        let blocks = blocks(architecture.vocab.div_ceil(2), processors) as u64;
+        let blocks = (processors.max(1) as usize * RESIDENT) as u64;
         let head_rows = HEAD_ROWS.max(options.sequences) as u64;
         let partial = most(&|l| {
             let groups = groups(l.heads, l.kv_heads);
@@ -129,6 +132,9 @@ impl Sizes {
             head_rows.saturating_mul(blocks).saturating_mul(4),
             head_rows.saturating_mul(blocks).saturating_mul(4),
             partial.saturating_mul(4),
+            float(most(&|l| experts(l).0 as u64)),
+            float(most(&|l| experts(l).1 as u64)),
+            float(most(&|l| experts(l).1 as u64)),
             float(most(&|l| product(&[l.kv_heads, groups(l.heads, l.kv_heads)]))),
             float(1),
             float(1),
@@ -137,9 +143,6 @@ impl Sizes {
             float(2),
             product(&[options.sequences, 4]),
             ids.saturating_mul(4),
-            float(most(&|l| experts(l).0 as u64)),
-            float(most(&|l| experts(l).1 as u64)),
-            float(most(&|l| experts(l).1 as u64)),
         ];
         Sizes { bytes: bytes.map(aligned), rows }
     }
@@ -149,13 +152,20 @@ impl Sizes {
         sum(self.bytes.into_iter())
     }
 
-    /// Allocates them.
+    /// Allocates them, in two pieces; counters begin at 0.
     pub(crate) fn allocate(&self, driver: &mut dyn Driver) -> Result<Scratch, Error> {
-        let mut next = driver.allocate(self.bytes())?;
-        let a = self.bytes.map(|bytes| {
-            next += bytes;
-            next - bytes
-        });
+        let (working, kept) = self.bytes.split_at(WORKING);
+        let pieces = [(working, "working memory"), (kept, "lists of rows")];
+        let mut a = Vec::with_capacity(BUFFERS);
+        for (buffers, what) in pieces {
+            let mut next = driver.allocate(sum(buffers.iter().copied()), what)?;
+            for bytes in buffers {
+                a.push(next);
+                next += bytes;
+            }
+        }
+        let counters = usize::try_from(self.bytes[WORKING]).unwrap_or(usize::MAX);
+        driver.write(a[WORKING], &vec![0; counters])?;
         Ok(Scratch {
             x: [a[0], a[1]],
             y: a[2],
@@ -170,17 +180,17 @@ impl Sizes {
             best_value: a[11],
             best_index: a[12],
             partial: a[13],
-            counters: a[14],
-            tokens: a[15],
-            positions: a[16],
-            sequences: a[17],
-            chosen: a[18],
-            tiles: a[19],
-            steps: a[20],
-            ids: a[21],
-            scores: a[22],
-            choice: a[23],
-            share: a[24],
+            scores: a[14],
+            choice: a[15],
+            share: a[16],
+            counters: a[17],
+            tokens: a[18],
+            positions: a[19],
+            sequences: a[20],
+            chosen: a[21],
+            tiles: a[22],
+            steps: a[23],
+            ids: a[24],
         })
     }
 }
@@ -196,8 +206,9 @@ pub(crate) fn groups(heads: usize, kv_heads: usize) -> usize {
 }
 
 /// Blocks that compute so many pairs of rows: eight a block, and no more than are resident at once.
-pub(crate) fn blocks(pairs: usize, processors: u32) -> usize {
-    pairs.div_ceil(8).clamp(1, (processors as usize).max(1) * RESIDENT)
+pub(crate) fn blocks(pairs: usize, processors: u32, resident: usize) -> usize {
+    let most = (processors as usize).max(1) * resident.clamp(1, RESIDENT);
+    pairs.div_ceil(8).clamp(1, most)
 }
 
 /// Parts into which a context is cut for `rows` rows, so that every processor has something to do.

@@ -277,7 +277,7 @@ impl Loader<'_> {
     }
 
     fn upload(&mut self, bytes: &[u8]) -> Result<u64, Error> {
-        let address = self.driver.allocate(bytes.len() as u64)?;
+        let address = self.driver.allocate(bytes.len() as u64, "weights")?;
         self.driver.write(address, bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(address)

@@ -63,7 +63,7 @@ impl Bench {
     }
 
     fn put(&mut self, bytes: &[u8]) -> u64 {
-        let address = self.0.allocate(bytes.len() as u64).expect("there is room");
+        let address = self.0.allocate(bytes.len() as u64, "a test").expect("there is room");
         self.0.write(address, bytes).expect("writes");
         address
     }

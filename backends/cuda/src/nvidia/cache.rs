@@ -22,14 +22,13 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Code of this folder, and NVRTC for what it lacks, loaded when first needed.
-    pub(super) fn new(folder: Option<PathBuf>) -> Cache {
+    pub(super) fn new(folder: Option<PathBuf>, driver: i32) -> Cache {
         let mut nvrtc = None;
         let compile = move |unit: &Unit, arch: &str| {
             let nvrtc = match &mut nvrtc {
                 Some(nvrtc) => nvrtc,
-                none => {
-                    none.insert(Nvrtc::load().map_err(|missing| Error::Device(missing.reason))?)
-                }
+                none => none
+                    .insert(Nvrtc::load(driver).map_err(|missing| Error::Device(missing.reason))?),
             };
             let Compiled { code, .. } =
                 nvrtc.compile(unit.entry, &source(unit), &options(unit, arch))?;

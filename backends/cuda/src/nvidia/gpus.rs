@@ -1,10 +1,12 @@
 //! Which GPUs the driver offers, and why none, in one line.
 #![allow(unsafe_code, reason = "calls of the driver")]
 
-use cudarc::driver::result::{self, device};
-use cudarc::driver::sys::{self, CUdevice_attribute as Attribute, cudaError_enum as Code};
+use std::ffi::{CStr, c_char, c_int};
+
 use yardstick_api::{DeviceClass, Known};
 
+use super::error::code;
+use super::library::{Code, Library, library};
 use super::nvml::Nvml;
 use super::nvrtc;
 use crate::machine::{Gpu, Missing};
@@ -14,71 +16,113 @@ const OLDEST: (u32, u32) = (7, 5);
 /// The oldest driver: CUDA 12.0, whose functions the bindings name.
 const OLDEST_DRIVER: i32 = 12_000;
 
+/// `CUdevice_attribute`: compute capability, multiprocessors, compute mode.
+const MAJOR: c_int = 75;
+const MINOR: c_int = 76;
+const PROCESSORS: c_int = 16;
+const COMPUTE_MODE: c_int = 20;
+
 /// Every GPU, fit or not.
 pub(super) fn list() -> Result<Vec<Gpu>, Missing> {
-    // SAFETY: loads the driver's library, whose initialisers are the vendor's.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(Missing::new(
-            "the NVIDIA driver's library libcuda cannot be loaded",
-            "install the NVIDIA driver (nvidia-smi must work); in a container: docker run --gpus all",
-        ));
-    }
-    result::init().map_err(|error| uninitialised(error.0))?;
-    let version = driver_version().map_err(|error| uninitialised(error.0))?;
+    let cuda = library()?;
+    let checked = |code| if code == code::SUCCESS { Ok(()) } else { Err(failed(cuda, code)) };
+    // SAFETY: takes no pointer.
+    checked(unsafe { (cuda.cuInit)(0) })?;
+    let (mut version, mut count) = (0, 0);
+    // SAFETY: a place for a number.
+    checked(unsafe { (cuda.cuDriverGetVersion)(&raw mut version) })?;
     if version < OLDEST_DRIVER {
         return Err(too_old(version));
     }
-    let count = device::get_count().map_err(|error| uninitialised(error.0))?;
+    // SAFETY: a place for a number.
+    checked(unsafe { (cuda.cuDeviceGetCount)(&raw mut count) })?;
     if count <= 0 {
-        return Err(uninitialised(Code::CUDA_ERROR_NO_DEVICE));
+        return Err(failed(cuda, code::NO_DEVICE));
     }
     let nvml = Nvml::open();
-    let compiler = nvrtc::Nvrtc::load();
-    let compiler = compiler.and_then(|nvrtc| nvrtc.fits(version).map(|()| nvrtc.described()));
-    (0..count).map(|ordinal| gpu(ordinal, version, nvml.as_ref(), &compiler)).collect()
+    let compiler = nvrtc::Nvrtc::load(version);
+    (0..count)
+        .map(|ordinal| {
+            let found = gpu(cuda, ordinal, version, nvml.as_ref(), &compiler);
+            found.map_err(|code| failed(cuda, code))
+        })
+        .collect()
 }
 
 fn gpu(
-    ordinal: i32,
-    version: i32,
+    cuda: &Library,
+    ordinal: c_int,
+    version: c_int,
     nvml: Option<&Nvml>,
-    compiler: &Result<String, Missing>,
-) -> Result<Gpu, Missing> {
-    let failed = |error: cudarc::driver::DriverError| uninitialised(error.0);
-    let handle = device::get(ordinal).map_err(failed)?;
-    // SAFETY: `handle` comes from the call above.
-    let number = |attribute| unsafe { device::get_attribute(handle, attribute) };
-    let number = |attribute| number(attribute).map(|n| n.max(0) as u32).map_err(failed);
-    let capability = (
-        number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-        number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
-    );
-    let uuid = device::get_uuid(handle).ok().map(|uuid| uuid_text(uuid.bytes.map(|b| b as u8)));
-    // SAFETY: as above.
-    let total = unsafe { device::total_mem(handle) }.map(|bytes| bytes as u64);
+    compiler: &Result<nvrtc::Nvrtc, Missing>,
+) -> Result<Gpu, Code> {
+    let ok = |code| if code == code::SUCCESS { Ok(()) } else { Err(code) };
+    let mut handle = 0;
+    // SAFETY: a place for a number.
+    ok(unsafe { (cuda.cuDeviceGet)(&raw mut handle, ordinal) })?;
+    let number = |attribute| {
+        let mut value = 0;
+        // SAFETY: a place for a number; `handle` comes from the call above.
+        let code = unsafe { (cuda.cuDeviceGetAttribute)(&raw mut value, attribute, handle) };
+        ok(code).map(|()| value.max(0) as u32)
+    };
+    let capability = (number(MAJOR)?, number(MINOR)?);
+    let (mut uuid, mut total, mut name) = ([0; 16], 0, [0 as c_char; 256]);
+    // SAFETY: places for 16 bytes, for a number, and for as many characters as are told.
+    let (uuid_code, total_code, name_code) = unsafe {
+        (
+            (cuda.cuDeviceGetUuid)(&raw mut uuid, handle),
+            (cuda.cuDeviceTotalMem_v2)(&raw mut total, handle),
+            (cuda.cuDeviceGetName)(name.as_mut_ptr(), 255, handle),
+        )
+    };
+    ok(name_code)?;
+    // SAFETY: the last of the characters is still the 0 it was made as.
+    let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned();
+    let uuid = ok(uuid_code).ok().map(|()| uuid_text(uuid));
+    let total = ok(total_code).ok().map(|()| total as u64);
     let board = nvml.zip(uuid.as_deref()).and_then(|(nvml, uuid)| nvml.board(uuid));
     let (mut notes, free, driver) = board.map_or_else(Default::default, |board| board.facts());
-    let cuda = format!("{}.{}", version / 1000, version % 1000 / 10);
-    let driver = driver.map_or(format!("CUDA {cuda}"), |d| format!("NVIDIA {d}, CUDA {cuda}"));
+    // A board has more free memory than a part of it could have.
+    let free = free.zip(total).map(|(free, total)| free.min(total)).or(total);
+    let cuda_version = format!("CUDA {}.{}", version / 1000, version % 1000 / 10);
+    let driver = driver.map_or(cuda_version.clone(), |d| format!("NVIDIA {d}, {cuda_version}"));
     let compiled = compiler.as_ref().map_or_else(
         |missing| Known::unavailable(missing.reason.clone()),
-        |words| Known::Value(words.clone()),
+        |nvrtc| Known::Value(nvrtc.described()),
     );
     notes.insert("compiler".into(), compiled);
     Ok(Gpu {
-        name: device::get_name(handle).map_err(failed)?,
+        name,
         capability,
-        processors: number(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
-        memory_bytes: free.or(total.ok()).map_or_else(
+        processors: number(PROCESSORS)?,
+        memory_bytes: free.map_or_else(
             || Known::unavailable("the driver does not tell the GPU's memory"),
             Known::Value,
         ),
         driver: driver.into(),
         class: DeviceClass::Hardware,
-        unfit: unfit(capability, number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_MODE)?)
-            .or_else(|| compiler.as_ref().err().cloned()),
+        unfit: unfit(capability, number(COMPUTE_MODE)?)
+            .or_else(|| uncompiled(capability, version, compiler)),
         notes,
     })
+}
+
+/// Why nothing can be compiled for a GPU.
+fn uncompiled(
+    capability: (u32, u32),
+    version: c_int,
+    compiler: &Result<nvrtc::Nvrtc, Missing>,
+) -> Option<Missing> {
+    let nvrtc = match compiler {
+        Err(missing) => return Some(missing.clone()),
+        Ok(nvrtc) if nvrtc.knows(capability) => return None,
+        Ok(nvrtc) => nvrtc,
+    };
+    let (major, minor) = capability;
+    let reason =
+        format!("{} makes no code for compute capability {major}.{minor}", nvrtc.described());
+    Some(Missing::new(reason, nvrtc::install(version)))
 }
 
 /// Why a GPU cannot be used.
@@ -95,11 +139,12 @@ fn unfit((major, minor): (u32, u32), compute_mode: u32) -> Option<Missing> {
     })
 }
 
-fn driver_version() -> Result<i32, cudarc::driver::DriverError> {
+/// CUDA's number of the driver, 12040; the oldest that is taken where it does not say.
+pub(super) fn version(cuda: &Library) -> c_int {
     let mut version = 0;
-    // SAFETY: `version` is a place for one number.
-    unsafe { sys::cuDriverGetVersion(&raw mut version) }.result()?;
-    Ok(version)
+    // SAFETY: a place for a number.
+    let code = unsafe { (cuda.cuDriverGetVersion)(&raw mut version) };
+    if code == code::SUCCESS { version } else { OLDEST_DRIVER }
 }
 
 fn too_old(version: i32) -> Missing {
@@ -111,28 +156,36 @@ fn too_old(version: i32) -> Missing {
 }
 
 /// What a failed start of the driver means.
-fn uninitialised(code: Code) -> Missing {
+fn failed(cuda: &Library, code: Code) -> Missing {
+    uninitialised(code, &cuda.words(code))
+}
+
+fn uninitialised(code: Code, words: &str) -> Missing {
     match code {
-        Code::CUDA_ERROR_NO_DEVICE | Code::CUDA_ERROR_INVALID_DEVICE => Missing::new(
+        code::NO_DEVICE | code::INVALID_DEVICE => Missing::new(
             "the NVIDIA driver is installed and finds no GPU",
             "check nvidia-smi -L, and that CUDA_VISIBLE_DEVICES does not hide it",
         ),
-        Code::CUDA_ERROR_STUB_LIBRARY => Missing::new(
+        code::STUB_LIBRARY => Missing::new(
             "the libcuda found is a stub for linking",
             "install the NVIDIA driver, or take the toolkit's stubs off LD_LIBRARY_PATH",
         ),
-        Code::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => Missing::new(
+        code::SYSTEM_DRIVER_MISMATCH => Missing::new(
             "libcuda is of another version than the loaded driver",
             "reboot, so that the new driver is loaded",
         ),
-        Code::CUDA_ERROR_SYSTEM_NOT_READY => Missing::new(
+        code::SYSTEM_NOT_READY => Missing::new(
             "the NVIDIA driver is not ready",
             "sudo systemctl start nvidia-fabricmanager, then try again",
         ),
-        other => Missing {
-            reason: format!("the NVIDIA driver does not start ({other:?})"),
-            fix: Some("check that nvidia-smi works".into()),
-        },
+        code::DEVICE_UNAVAILABLE => Missing::new(
+            "another process holds the GPU, or its mode is exclusive",
+            "see nvidia-smi for who it is, or wait",
+        ),
+        _ => Missing::new(
+            format!("the NVIDIA driver does not start: {words}"),
+            "check that nvidia-smi works",
+        ),
     }
 }
 
@@ -165,19 +218,36 @@ mod tests {
         assert_eq!(unfit((12, 0), 3), None);
         assert!(too_old(11_080).reason.contains("11.8"));
         for code in [
-            Code::CUDA_ERROR_NO_DEVICE,
-            Code::CUDA_ERROR_STUB_LIBRARY,
-            Code::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH,
-            Code::CUDA_ERROR_SYSTEM_NOT_READY,
-            Code::CUDA_ERROR_UNKNOWN,
+            code::NO_DEVICE,
+            code::STUB_LIBRARY,
+            code::SYSTEM_DRIVER_MISMATCH,
+            code::SYSTEM_NOT_READY,
+            code::DEVICE_UNAVAILABLE,
+            code::UNKNOWN,
         ] {
-            assert!(uninitialised(code).fix.is_some(), "{code:?}");
+            let missing = uninitialised(code, "unknown error");
+            assert!(missing.fix.is_some() && !missing.reason.contains('\n'), "{missing:?}");
         }
+        assert!(uninitialised(Code(12_345), "words").reason.contains("words"));
     }
 
     #[test]
     fn uuids_are_written_as_nvml_does() {
         let bytes = std::array::from_fn(|i| i as u8 * 17);
         assert_eq!(uuid_text(bytes), "GPU-00112233-4455-6677-8899-aabbccddeeff");
+    }
+
+    /// The numbers here are those of the header.
+    #[test]
+    fn attributes_are_those_of_the_bindings() {
+        use cudarc::driver::sys::CUdevice_attribute_enum as Theirs;
+        for (ours, theirs) in [
+            (MAJOR, Theirs::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+            (MINOR, Theirs::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR),
+            (PROCESSORS, Theirs::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+            (COMPUTE_MODE, Theirs::CU_DEVICE_ATTRIBUTE_COMPUTE_MODE),
+        ] {
+            assert_eq!(ours, theirs as i32);
+        }
     }
 }

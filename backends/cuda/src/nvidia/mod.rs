@@ -1,15 +1,17 @@
-//! The machine as NVIDIA's driver shows it. Libraries are loaded at run time and looked for before they are called,
-//! since the bindings panic without them.
+//! The machine as NVIDIA's driver shows it. Libraries are loaded at run time, and what they lack is an answer.
 
 mod cache;
 mod driver;
 mod error;
 mod gpus;
+mod library;
 mod nvml;
 pub mod nvrtc;
+mod staging;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use yardstick_api::Error;
 
@@ -32,7 +34,38 @@ impl Machine for Nvidia {
         let gpus = self.gpus().map_err(|missing| Error::Device(missing.reason))?;
         let gpu = gpus.into_iter().nth(ordinal);
         let gpu = gpu.ok_or_else(|| Error::Device(format!("no GPU {ordinal}")))?;
-        let cache = cache::Cache::new(self.cache.clone());
-        Ok(Box::new(driver::Context::open(ordinal, gpu, cache)?))
+        let library = library::library().map_err(|missing| Error::Device(missing.reason))?;
+        let cache = cache::Cache::new(self.cache.clone(), gpus::version(library));
+        Ok(Box::new(driver::Context::open(library, ordinal, gpu, cache)?))
+    }
+}
+
+/// Longest wait for the device; a kernel takes milliseconds, a whole prefill seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Waiting spins so long before it sleeps between looks: a token takes less than a sleep.
+const SPIN: Duration = Duration::from_millis(20);
+
+/// Returns when what is asked for has happened, or failed, or no answer came.
+fn wait(
+    library: &library::Library,
+    during: &str,
+    ask: impl Fn() -> library::Code,
+) -> Result<(), Error> {
+    let begun = Instant::now();
+    loop {
+        let code = ask();
+        if code != error::code::NOT_READY {
+            return error::check(library, during, code);
+        }
+        let waited = begun.elapsed();
+        if waited > PATIENCE {
+            let seconds = PATIENCE.as_secs();
+            return Err(Error::DeviceLost(format!("no answer from the GPU for {seconds} s")));
+        }
+        if waited < SPIN {
+            std::hint::spin_loop();
+        } else {
+            std::thread::sleep(Duration::from_micros(50));
+        }
     }
 }

@@ -2,9 +2,39 @@
 extern "C" unsigned emulated_threads() { return declared_threads; }
 extern "C" const char* emulated_letters() { return emulated::letters(ENTRY); }
 
-// Runs a grid; null, or what is wrong.
-extern "C" const char* emulated_run(unsigned x, unsigned y, unsigned z, unsigned threads, void** arguments) {
+#ifdef CHECKED
+extern char __ehdr_start[] __attribute__((visibility("hidden")));
+extern char _end[] __attribute__((visibility("hidden")));
+namespace checked {
+__attribute__((no_sanitize("thread"))) bool own(uintptr_t address) {
+    const auto& state = emulated::state;
+    auto in = [&](const void* begin, size_t bytes) { return address - (uintptr_t)begin < bytes; };
+    bool shared = address >= checker.shared_begin && address < checker.shared_end;
+    if (!shared && in(__ehdr_start, _end - __ehdr_start)) return true;
+    if (in(state.stacks, state.stack_bytes) || in(state.lanes, state.all_lanes.size() * sizeof(emulated::Lane))) return true;
+    if (in(state.warps.data(), state.warps.size() * sizeof(emulated::Warp))) return true;
+    const auto& copies = state.self->copies;
+    return in(copies.data(), copies.capacity() * sizeof(emulated::Copy));
+}
+__attribute__((no_sanitize("thread"))) unsigned thread() { return emulated::state.self->thread.x; }
+}  // namespace checked
+
+// The buffers that there are, for the next run.
+extern "C" void emulated_regions(const checked::Region* regions, size_t count) {
+    checked::checker.regions = regions, checked::checker.count = count, checked::checker.last = 0;
+    checked::checker.shared_begin = (uintptr_t)__start_emulated_shared;
+    checked::checker.shared_end = (uintptr_t)__stop_emulated_shared;
+}
+#endif
+
+// Runs a grid in an order of the seed's; null, or what is wrong.
+extern "C" const char* emulated_run(unsigned x, unsigned y, unsigned z, unsigned threads, void** arguments, unsigned long long seed) {
     auto& state = emulated::state;
+    // The kernel's parameters are copies, as on a GPU.
+    static unsigned long long values[64];
+    static void* places[64];
+    unsigned taken = (unsigned)strlen(emulated_letters());
+    for (unsigned i = 0; i < taken && i < 64; i++) memcpy(&values[i], arguments[i], 8), places[i] = &values[i];
     state.all_lanes.resize(threads);
     state.warps.resize(threads / emulated::LANES);
     // Not cleared: of most stacks only the top is ever touched.
@@ -17,13 +47,24 @@ extern "C" const char* emulated_run(unsigned x, unsigned y, unsigned z, unsigned
     state.lanes = state.all_lanes.data();
     state.grid = {x, y, z};
     state.threads = {threads, 1, 1};
-    state.arguments = arguments;
+    state.arguments = places;
+    state.seed = seed;
     state.body = [](void* arguments) { emulated::call(ENTRY, (void**)arguments); };
-    for (unsigned k = 0; k < z; k++)
-        for (unsigned j = 0; j < y; j++)
-            for (unsigned i = 0; i < x; i++) {
-                state.block = {i, j, k};
-                if (const char* wrong = emulated::run_block()) return wrong;
-            }
+#ifdef CHECKED
+    checked::begin_launch();
+#endif
+    std::vector<unsigned> blocks;
+    emulated::shuffle(blocks, x * y * z);
+    for (unsigned index : blocks) {
+        state.block = {index % x, index / x % y, index / x / y};
+#ifdef CHECKED
+        checked::begin_block(index, threads);
+#endif
+        const char* wrong = emulated::run_block();
+        if (wrong) return wrong;
+#ifdef CHECKED
+        if (checked::checker.wrong[0]) return checked::checker.wrong;
+#endif
+    }
     return nullptr;
 }

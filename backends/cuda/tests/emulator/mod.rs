@@ -18,8 +18,10 @@ use yardstick_cuda::machine::{
 
 /// Bytes around every allocation that nobody may touch.
 const GUARD: usize = 256;
-/// What they hold.
-const FILL: u8 = 0xa5;
+/// What they hold, and new buffers too: no number, in any type.
+const FILL: u8 = 0xff;
+/// What the backend calls buffers whose contents no pass leaves to the next.
+const WORKING: &str = "working memory";
 
 /// A machine with one emulated GPU, or with what tests want to go wrong.
 #[derive(Clone)]
@@ -29,6 +31,12 @@ pub(crate) struct Emulated {
     pub(crate) memory: u64,
     /// After so many launches every further call fails with this.
     pub(crate) fault: Option<(usize, fn() -> Error)>,
+    /// Blocks of a kernel that one of its processors has room for.
+    pub(crate) resident: u32,
+    /// Every access is checked (`checker.h`), which takes ten times as long.
+    pub(crate) checked: bool,
+    /// The order of blocks, warps and lanes; 0 is that of their numbers.
+    pub(crate) seed: u64,
 }
 
 /// Whether this machine can emulate: a C++ compiler, and an x86-64 processor.
@@ -57,7 +65,12 @@ impl Emulated {
             unfit: None,
             notes: BTreeMap::new(),
         };
-        Emulated { gpu, memory: 1 << 32, fault: None }
+        Emulated { gpu, memory: 1 << 32, fault: None, resident: 4, checked: false, seed: 0 }
+    }
+
+    /// One that looks for races, and for memory that is read before it is written.
+    pub(crate) fn checked(seed: u64) -> Emulated {
+        Emulated { checked: true, seed, ..Emulated::new() }
     }
 }
 
@@ -85,6 +98,25 @@ struct Program {
 struct Allocation {
     bytes: Vec<u128>,
     length: usize,
+    what: &'static str,
+    /// A flag a byte: something was put there. Only where that is checked.
+    written: Vec<u8>,
+}
+
+impl Allocation {
+    fn mark(&mut self, from: usize, bytes: &[u8]) {
+        if let Some(flags) = self.written.get_mut(from..from + bytes.len()) {
+            flags.copy_from_slice(bytes);
+        }
+    }
+}
+
+/// A buffer as the checker knows it: `Region` of `checker.h`.
+#[repr(C)]
+struct Region {
+    base: usize,
+    length: usize,
+    written: *mut u8,
 }
 
 #[derive(Default)]
@@ -112,15 +144,27 @@ impl Context {
         }
     }
 
-    /// The allocation that holds so many bytes from an address.
-    fn holding(&self, address: u64, length: u64) -> Result<(), Error> {
-        let inside = self
-            .memory
-            .range(..=address)
-            .next_back()
-            .is_some_and(|(&base, found)| address + length <= base + found.length as u64);
-        let wrong = || Error::Device(format!("{length} bytes at {address:#x} are not allocated"));
-        if inside { Ok(()) } else { Err(wrong()) }
+    /// The allocation that holds so many bytes from an address, and where in it.
+    fn holding(&mut self, address: u64, length: u64) -> Result<(&mut Allocation, usize), Error> {
+        let found = self.memory.range_mut(..=address).next_back();
+        let found = found.filter(|(base, found)| address + length <= *base + found.length as u64);
+        let (base, found) = found.ok_or_else(|| {
+            Error::Device(format!("{length} bytes at {address:#x} are not allocated"))
+        })?;
+        Ok((found, (address - base) as usize))
+    }
+
+    /// What the buffers are, for a checked kernel. A pass begins with the embedding: working memory of the pass before is no
+    /// longer there to be read.
+    fn regions(&mut self, launch: &Launch) -> Vec<Region> {
+        let region = |(&base, allocation): (&u64, &mut Allocation)| {
+            if launch.name == "token_embd" && allocation.what == WORKING {
+                allocation.written.fill(0);
+            }
+            let written = allocation.written.as_mut_ptr();
+            Region { base: base as usize, length: allocation.length, written }
+        };
+        self.memory.iter_mut().map(region).collect()
     }
 
     fn guards_hold(&self) -> Result<(), Error> {
@@ -171,14 +215,29 @@ impl Context {
         let mut bits: Vec<u64> = launch.arguments.iter().map(|a| a.bits()).collect();
         let mut places: Vec<*mut c_void> =
             bits.iter_mut().map(|bits| std::ptr::from_mut(bits).cast()).collect();
-        type Run =
-            unsafe extern "C" fn(c_uint, c_uint, c_uint, c_uint, *mut *mut c_void) -> *const c_char;
+        type Run = unsafe extern "C" fn(
+            c_uint,
+            c_uint,
+            c_uint,
+            c_uint,
+            *mut *mut c_void,
+            u64,
+        ) -> *const c_char;
+        type Regions = unsafe extern "C" fn(*const Region, usize);
         let [x, y, z] = launch.grid;
+        // Launches differ in their order too.
+        let seed = self.machine.seed.wrapping_mul(self.launched as u64);
+        let regions = if self.machine.checked { self.regions(launch) } else { Vec::new() };
         let running = program.running.lock().expect("kernels do not panic");
-        // SAFETY: the signature is `exports.h`'s; the arguments were compared with the kernel's parameters.
+        // SAFETY: the signatures are `exports.h`'s; the arguments were compared with the kernel's parameters, and the
+        // buffers live as long as `self`.
         let outcome = unsafe {
+            if self.machine.checked {
+                let tell = program.library.get::<Regions>(b"emulated_regions\0");
+                tell.expect("exported")(regions.as_ptr(), regions.len());
+            }
             let run = program.library.get::<Run>(b"emulated_run\0").expect("exported");
-            run(x, y, z, launch.threads, places.as_mut_ptr())
+            run(x, y, z, launch.threads, places.as_mut_ptr(), seed)
         };
         drop(running);
         if outcome.is_null() {
@@ -202,32 +261,35 @@ impl Driver for Context {
         if let Some(&kernel) = self.kernels.get(unit) {
             return Ok(kernel);
         }
-        self.programs.push(program(unit)?);
+        self.programs.push(program(unit, self.machine.checked)?);
         let kernel = Kernel(self.programs.len() - 1);
         self.kernels.insert(unit.clone(), kernel);
         Ok(kernel)
     }
 
-    fn allocate(&mut self, bytes: u64) -> Result<u64, Error> {
+    fn resident(&mut self, _: Kernel, _: u32) -> Result<u32, Error> {
+        Ok(self.machine.resident)
+    }
+
+    fn allocate(&mut self, bytes: u64, what: &'static str) -> Result<u64, Error> {
         if bytes > self.machine.memory - self.used {
             return Err(Error::OutOfMemory(format!("allocating {bytes} bytes: none are left")));
         }
         self.used += bytes;
         let length = bytes as usize;
         let words = (length + 2 * GUARD).div_ceil(256) * 16 + 16;
-        let mut allocation =
-            Allocation { bytes: vec![u128::from_le_bytes([FILL; 16]); words], length };
+        let mut made = vec![u128::from_le_bytes([FILL; 16]); words];
         // SAFETY: as many bytes as were made just now.
-        let base = unsafe { allocation.bytes.as_mut_ptr().cast::<u8>().add(GUARD) };
-        // SAFETY: within the allocation.
-        unsafe { base.write_bytes(0, length) };
-        self.memory.insert(base as u64, allocation);
+        let base = unsafe { made.as_mut_ptr().cast::<u8>().add(GUARD) };
+        let written = if self.machine.checked { vec![0; length] } else { Vec::new() };
+        self.memory.insert(base as u64, Allocation { bytes: made, length, what, written });
         Ok(base as u64)
     }
 
     fn write(&mut self, to: u64, bytes: &[u8]) -> Result<(), Error> {
         self.healthy()?;
-        self.holding(to, bytes.len() as u64)?;
+        let (found, at) = self.holding(to, bytes.len() as u64)?;
+        found.mark(at, &vec![1; bytes.len()]);
         // SAFETY: checked just now; nothing else runs.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to as *mut u8, bytes.len()) };
         Ok(())
@@ -236,7 +298,10 @@ impl Driver for Context {
     fn read(&mut self, from: u64, out: &mut [u8]) -> Result<(), Error> {
         self.healthy()?;
         self.guards_hold()?;
-        self.holding(from, out.len() as u64)?;
+        let (found, at) = self.holding(from, out.len() as u64)?;
+        if found.written.get(at..at + out.len()).is_some_and(|flags| flags.contains(&0)) {
+            return Err(Error::Device(format!("read back from {}: nothing wrote it", found.what)));
+        }
         // SAFETY: checked just now; nothing else runs.
         unsafe { std::ptr::copy_nonoverlapping(from as *const u8, out.as_mut_ptr(), out.len()) };
         Ok(())
@@ -244,8 +309,10 @@ impl Driver for Context {
 
     fn copy(&mut self, to: u64, from: u64, bytes: u64) -> Result<(), Error> {
         self.healthy()?;
-        self.holding(to, bytes)?;
-        self.holding(from, bytes)?;
+        let (found, at) = self.holding(from, bytes)?;
+        let flags = found.written.get(at..at + bytes as usize).map(<[u8]>::to_vec);
+        let (found, at) = self.holding(to, bytes)?;
+        found.mark(at, &flags.unwrap_or_default());
         // SAFETY: checked just now; ranges may overlap.
         unsafe { std::ptr::copy(from as *const u8, to as *mut u8, bytes as usize) };
         Ok(())
@@ -274,16 +341,20 @@ impl Driver for Context {
         self.run(launches)?;
         Ok(vec![1; launches.len()])
     }
+
+    fn time_replay(&mut self, graph: Graph) -> Result<u64, Error> {
+        self.replay(graph, 1).map(|()| 1)
+    }
 }
 
 /// Compiled once per process and source, and kept beside the tests for the next.
-fn program(unit: &Unit) -> Result<Arc<Program>, Error> {
-    static LOADED: OnceLock<Mutex<HashMap<Unit, Arc<Program>>>> = OnceLock::new();
+fn program(unit: &Unit, checked: bool) -> Result<Arc<Program>, Error> {
+    static LOADED: OnceLock<Mutex<HashMap<(Unit, bool), Arc<Program>>>> = OnceLock::new();
     let mut loaded = LOADED.get_or_init(Mutex::default).lock().expect("no test panics holding it");
-    if let Some(program) = loaded.get(unit) {
+    if let Some(program) = loaded.get(&(unit.clone(), checked)) {
         return Ok(Arc::clone(program));
     }
-    let library = build(unit)?;
+    let library = build(unit, checked)?;
     // SAFETY: a library that was just compiled from our own sources; both functions are `exports.h`'s.
     let (library, letters, threads) = unsafe {
         let library = Library::new(&library).map_err(|error| Error::Device(error.to_string()))?;
@@ -301,17 +372,18 @@ fn program(unit: &Unit) -> Result<Arc<Program>, Error> {
         threads,
         running: Mutex::default(),
     });
-    loaded.insert(unit.clone(), Arc::clone(&program));
+    loaded.insert((unit.clone(), checked), Arc::clone(&program));
     Ok(program)
 }
 
 /// The shared library of a kernel, named by the hash of its source.
-fn build(unit: &Unit) -> Result<PathBuf, Error> {
-    let shim = include_str!("shim.h");
+fn build(unit: &Unit, checked: bool) -> Result<PathBuf, Error> {
+    let shim = include_str!("shim.h").replace("#include \"checker.h\"", CHECKER_HEAD);
     let exports = include_str!("exports.h");
     let text = format!("{shim}\n#line 1 \"{}.cu\"\n{}\n{exports}", unit.entry, source(unit));
+    let checker = CHECKER.replace("#include \"checker.h\"", CHECKER_HEAD);
     let mut hasher = DefaultHasher::new();
-    (unit, &text).hash(&mut hasher);
+    (unit, checked, &text, &checker).hash(&mut hasher);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated");
     let library = folder.join(format!("{}-{:016x}.so", unit.entry, hasher.finish()));
     if library.exists() {
@@ -321,22 +393,60 @@ fn build(unit: &Unit) -> Result<PathBuf, Error> {
         |error: std::io::Error| Error::Device(format!("emulating {}: {error}", unit.entry));
     std::fs::create_dir_all(&folder).map_err(failed)?;
     // Tests of several programs may build the same at once: each in a file of its own, then renamed.
-    let part = library.with_extension(format!("{}.cpp", std::process::id()));
-    let object = library.with_extension(format!("{}.so", std::process::id()));
+    let own = |kind: &str| library.with_extension(format!("{}.{kind}", std::process::id()));
+    let (part, object, whole) = (own("cpp"), own("o"), own("so"));
     std::fs::write(&part, text).map_err(failed)?;
-    let mut compiler = Command::new("g++");
-    compiler.args(["-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wno-unknown-pragmas"]);
-    compiler.args(["-Wno-unused-function", "-Wno-maybe-uninitialized", "-Wno-unused-variable"]);
-    // What a GPU answers with a fault: addresses that are not aligned, arrays that end.
-    compiler.args(["-fsanitize=alignment,bounds", "-fsanitize-undefined-trap-on-error"]);
-    compiler.args(unit.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
-    compiler.arg(format!("-DENTRY={}", unit.entry)).arg("-o").arg(&object).arg(&part);
-    let output = compiler.output().map_err(failed)?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        return Err(Error::Device(format!("{unit:?} does not compile: {words}")));
+    let mut arguments: Vec<String> = WARNINGS.map(str::to_owned).to_vec();
+    arguments.extend(unit.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
+    arguments.push(format!("-DENTRY={}", unit.entry));
+    if checked {
+        arguments.extend(["-fsanitize=thread", "-DCHECKED"].map(str::to_owned));
     }
-    std::fs::rename(&object, &library).map_err(failed)?;
-    let _ = std::fs::remove_file(&part);
+    compile(&part, &object, &arguments)?;
+    let mut objects = vec![object.clone()];
+    if checked {
+        let (source, object) = (own("checker.cpp"), own("checker.o"));
+        std::fs::write(&source, &checker).map_err(failed)?;
+        compile(&source, &object, &WARNINGS.map(str::to_owned))?;
+        objects.extend([object, source]);
+    }
+    let mut linker = Command::new("g++");
+    let inputs = objects.iter().filter(|path| path.extension().is_some_and(|kind| kind == "o"));
+    linker.arg("-shared").arg("-o").arg(&whole).args(inputs);
+    finished(linker, "linking")?;
+    std::fs::rename(&whole, &library).map_err(failed)?;
+    for path in objects.iter().chain([&part]) {
+        let _ = std::fs::remove_file(path);
+    }
     Ok(library)
+}
+
+const CHECKER_HEAD: &str = include_str!("checker.h");
+const CHECKER: &str = include_str!("checker.cpp");
+
+/// Also what a GPU answers with a fault: addresses that are not aligned, arrays that end.
+const WARNINGS: [&str; 10] = [
+    "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-Wall",
+    "-Wno-unknown-pragmas",
+    "-Wno-unused-function",
+    "-Wno-maybe-uninitialized",
+    "-Wno-unused-variable",
+    "-fsanitize=alignment,bounds",
+    "-fsanitize-undefined-trap-on-error",
+];
+
+fn compile(source: &Path, object: &Path, arguments: &[String]) -> Result<(), Error> {
+    let mut compiler = Command::new("g++");
+    compiler.args(arguments).arg("-c").arg("-o").arg(object).arg(source);
+    finished(compiler, "compiling")
+}
+
+fn finished(mut command: Command, what: &str) -> Result<(), Error> {
+    let output = command.output().map_err(|error| Error::Device(format!("{what}: {error}")))?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    let fine = output.status.success();
+    if fine { Ok(()) } else { Err(Error::Device(format!("{what} {command:?}: {words}"))) }
 }

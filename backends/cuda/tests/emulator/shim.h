@@ -1,19 +1,24 @@
 // The kernels' world on a host: every thread of a block is a coroutine with a stack of its own, barriers and exchanges
 // between lanes yield to the next, and the tensor cores' instructions are computed by their definitions. Blocks run one
-// after the other. What hangs or breaks a GPU is an error here: lanes that end or wait elsewhere while others exchange.
+// after the other, in an order that a seed chooses, as it does for the warps between two barriers and the lanes between two
+// exchanges. Shared memory begins as NaN. What hangs or breaks a GPU is an error here: lanes that end or wait elsewhere while
+// others exchange, threads at different barriers, copies that nobody waits for. With CHECKED, see checker.h too.
 #pragma once
 #define EMULATED 1
+#include "checker.h"
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 #include <vector>
 
 #define __device__
 #define __global__
 #define __forceinline__ inline
-#define SHARED static
+// In a section of its own, so that it is known where it lies.
+#define SHARED static __attribute__((section("emulated_shared")))
 // The launch is checked against the number the kernel was written for.
 #define KERNEL(threads) static const unsigned declared_threads = threads; extern "C" void
 
@@ -27,19 +32,38 @@ static inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
+extern char __start_emulated_shared[] __attribute__((weak, visibility("hidden")));
+extern char __stop_emulated_shared[] __attribute__((weak, visibility("hidden")));
+
 namespace emulated {
 
-const unsigned LANES = 32, STACK = 32 << 10;
+#ifdef CHECKED
+const bool IS_CHECKED = true;
+const unsigned STACK = 64 << 10;
+#else
+const bool IS_CHECKED = false;
+const unsigned STACK = 32 << 10;
+#endif
+const unsigned LANES = 32;
 
 struct Exchange {
     unsigned a[4], b[2];
     const void* pointer;
 };
 
+// Sixteen bytes on their way to shared memory.
+struct Copy {
+    uint4 value;
+    void* to;
+};
+
 struct Lane {
     void* stack_pointer;
     bool done, waiting;
     Three thread;
+    // The line of the barrier it waits at.
+    unsigned line;
+    std::vector<Copy> copies;
 };
 
 struct Warp {
@@ -56,7 +80,7 @@ struct State {
     void* scheduler;
     Lane* self;
     Three block, grid, threads;
-    unsigned long long events;
+    unsigned long long events, seed;
     void (*body)(void*);
     void* arguments;
 };
@@ -115,8 +139,21 @@ static inline void resume(Lane& lane) {
 #error "the emulator switches stacks on x86-64 only"
 #endif
 
-// Gives what this lane has to all lanes of its warp; returns the slots, filled.
-static inline const Exchange* exchange(const Exchange& mine) {
+// The next number of the schedule; 0 always, where its seed is 0.
+static inline unsigned draw() {
+    state.seed ^= state.seed << 13, state.seed ^= state.seed >> 7, state.seed ^= state.seed << 17;
+    return (unsigned)(state.seed >> 32);
+}
+
+// An order of the numbers below count.
+static inline void shuffle(std::vector<unsigned>& order, unsigned count) {
+    order.resize(count);
+    for (unsigned i = 0; i < count; i++) order[i] = i;
+    for (unsigned i = count; state.seed && i > 1; i--) std::swap(order[i - 1], order[draw() % i]);
+}
+
+// Gives what this lane has to all lanes of its warp; returns the slots, filled. Of the exchanges only __syncwarp orders memory.
+static inline const Exchange* exchange(const Exchange& mine, bool orders = false) {
     unsigned id = state.self->thread.x;
     Warp& warp = state.warps[id / LANES];
     unsigned generation = warp.generation;
@@ -126,6 +163,7 @@ static inline const Exchange* exchange(const Exchange& mine) {
     if (++warp.arrived == LANES) {
         warp.arrived = 0;
         warp.generation++;
+        if (IS_CHECKED && orders) checked::warp_barrier(id / LANES);
     } else {
         while (warp.generation == generation) yield();
     }
@@ -149,29 +187,41 @@ static const char* run_block() {
         Lane& lane = state.lanes[i];
         lane.done = lane.waiting = false;
         lane.thread = {i, 0, 0};
+        lane.copies.clear();
         prepare(lane, state.stacks + (size_t)(i + 1) * STACK);
     }
     for (Warp& warp : state.warps) warp.arrived = warp.generation = 0;
+    // A reader of what nobody wrote computes with NaN.
+    memset(__start_emulated_shared, 0xff, __stop_emulated_shared - __start_emulated_shared);
+    std::vector<unsigned> warps;
     for (;;) {
-        for (unsigned w = 0; w < count / LANES; w++) {
+        shuffle(warps, count / LANES);
+        for (unsigned w : warps) {
             Lane* lanes = state.lanes + w * LANES;
+            unsigned turn = draw() % LANES;
             for (;;) {
                 unsigned idle = 0;
                 unsigned long long before = state.events;
                 for (unsigned i = 0; i < LANES; i++) {
-                    if (lanes[i].done || lanes[i].waiting) idle++;
-                    else resume(lanes[i]);
+                    Lane& lane = lanes[i ^ turn];
+                    if (lane.done || lane.waiting) idle++;
+                    else resume(lane);
                 }
                 if (idle == LANES) break;
                 if (state.events == before) return "lanes of a warp exchange while others ended or wait at a barrier";
             }
         }
-        bool any = false;
+        const Lane* first = nullptr;
         for (unsigned i = 0; i < count; i++) {
-            any |= state.lanes[i].waiting;
-            state.lanes[i].waiting = false;
+            Lane& lane = state.lanes[i];
+            if (lane.done && !lane.copies.empty()) return "a thread ends without waiting for its copies";
+            if (!lane.waiting) continue;
+            if (!first) first = &lane;
+            if (lane.line != first->line) return "threads of a block wait at different barriers";
+            lane.waiting = false;
         }
-        if (!any) return nullptr;
+        if (!first) return nullptr;
+        if (IS_CHECKED) checked::barrier();
     }
 }
 
@@ -203,11 +253,15 @@ static const char* letters(void (*)(A...)) {
 #define gridDim (emulated::state.grid)
 #define blockDim (emulated::state.threads)
 
-static inline void __syncthreads() {
-    emulated::state.self->waiting = true;
-    emulated::state.events++;
-    emulated::yield();
+namespace emulated {
+static inline void barrier(unsigned line) {
+    state.self->line = line;
+    state.self->waiting = true;
+    state.events++;
+    yield();
 }
+}  // namespace emulated
+#define __syncthreads() emulated::barrier(__LINE__)
 template <typename T>
 static inline T __shfl_xor_sync(unsigned, T value, unsigned mask) {
     return emulated::from_lane(value, threadIdx.x % 32 ^ mask);
@@ -230,9 +284,11 @@ static inline float over_lanes(float x, Join join) {
 }  // namespace emulated
 static inline float warp_sum(float x) { return emulated::over_lanes(x, [](float a, float b) { return a + b; }); }
 static inline float warp_max(float x) { return emulated::over_lanes(x, [](float a, float b) { return fmaxf(a, b); }); }
-static inline void __syncwarp() { emulated::from_lane(0u, 0); }
-static inline void __threadfence() {}
-static inline unsigned atomicAdd(unsigned* at, unsigned n) { unsigned old = *at; *at += n; return old; }
+static inline void __syncwarp() { emulated::exchange({}, true); }
+static inline void __threadfence() {
+    if (emulated::IS_CHECKED) checked::fence();
+}
+static inline unsigned atomicAdd(unsigned* at, unsigned n) { return checked::atomic_add(at, n); }
 template <typename T> static inline T __ldcg(const T* at) { return *at; }
 static inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
 static inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x; }
@@ -315,5 +371,16 @@ static inline void mma_int8(int d[4], const unsigned a[4], const unsigned b[2]) 
 }
 static inline void load_matrices(unsigned out[4], const void* row) { emulated::matrices(out, row, false); }
 static inline void load_matrices_transposed(unsigned out[4], const void* row) { emulated::matrices(out, row, true); }
-static inline void copy_16(void* shared, const void* global) { *(uint4*)shared = *(const uint4*)global; }
-static inline void copies_done() {}
+// The bytes arrive when they are waited for, no sooner.
+static inline void copy_16(void* shared, const void* global) {
+    emulated::state.self->copies.push_back({*(const uint4*)global, shared});
+#ifdef CHECKED
+    // They may as well arrive at once, and overwrite what others still read.
+    checked::touch_written(shared, 16);
+#endif
+}
+static inline void copies_done() {
+    auto& copies = emulated::state.self->copies;
+    for (const emulated::Copy& copy : copies) *(uint4*)copy.to = copy.value;
+    copies.clear();
+}
