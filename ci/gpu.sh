@@ -12,6 +12,10 @@ source ci/steps.sh
 export YARDSTICK=${YARDSTICK:-${CARGO_TARGET_DIR:-target}/release/yardstick}
 export OUT=${OUT:-gpu-records}
 
+# A run-time compiler that came with Python's packages; the program looks into the system's own folders itself.
+python=$(python3 -c 'import glob, sys; print(*sorted(f for p in sys.path for f in glob.glob(p + "/nvidia/*/lib/libnvrtc.so.1[0-9]")), sep="\n")' 2>/dev/null | tail -n 1 || true)
+[ -z "$python" ] || export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(dirname "$python")
+
 if [ $# -eq 0 ]; then
     for file in ci/gpu/*.sh; do printf '%-14s %s\n' "$(basename "$file" .sh)" "$(sed -n '2s/^# //p' "$file")"; done
     exit 0

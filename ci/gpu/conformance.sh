@@ -4,13 +4,13 @@
 set -euo pipefail
 stage=conformance
 source "$(dirname "$0")/stage.bash"
-device cuda
+device "$backend"
 formats=Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,Q4_K_M,Q5_K_M,Q6_K,F16
-for model in tiny:$formats tiny-qwen2:$formats tiny-gemma3:Q8_0 smollm-135m:Q4_0,Q8_0,Q4_K_M,F16 qwen3-0.6b:Q8_0 llama-3.2-1b:Q4_0; do
+for model in tiny:$formats tiny-qwen2:$formats tiny-gemma3:Q8_0 "$small:Q4_0,Q8_0,Q4_K_M,F16" "$model:Q4_0"; do
     # A device that computes wrongly is why this stage fails.
-    "$YARDSTICK" run --verify-only --devices cuda --model "$model" --html "$OUT/$stage.html"
+    "$YARDSTICK" run --verify-only --devices "$backend" --model "$model" --html "$OUT/$stage.html"
 done
 for kv in f32 q8_0; do
-    "$YARDSTICK" run --verify-only --devices cuda --model smollm-135m:Q8_0 --kv $kv --html "$OUT/$stage.html"
+    "$YARDSTICK" run --verify-only --devices "$backend" --model "$small:Q8_0" --kv $kv --html "$OUT/$stage.html"
 done
 [ -z "${CUDA_TESTS:-}" ] || "$CUDA_TESTS" the_gpus_of_this_machine_conform --exact --nocapture

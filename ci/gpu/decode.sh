@@ -3,9 +3,11 @@
 set -euo pipefail
 stage=decode
 source "$(dirname "$0")/stage.bash"
-device cuda
-"$YARDSTICK" devices --ceilings --device cuda
-measure --devices cuda --launches 2 --test tg128,ttft --ceilings --model llama-3.2-1b:F16,Q8_0,Q4_0,Q4_K_M
-measure --devices cuda --launches 2 --test tg128@d2048 --context 4096 --model llama-3.2-1b:Q8_0,Q4_0
-measure --devices cuda --launches 2 --test tg128 --model smollm-135m:Q8_0,Q4_0 --model qwen2-0.5b:Q4_0
-measure --devices cuda --launches 1 --test tg128 --sequences 4,8 --model llama-3.2-1b:Q4_0
+device "$backend"
+"$YARDSTICK" devices --ceilings --device "$backend" | tee "$OUT/$stage-ceilings.txt"
+# What the issue of the day is held against comes first, in case the stage is ended.
+measure --devices "$backend" --launches 2 --test tg128,ttft --ceilings --model "$model:F16,Q8_0,Q4_0,Q4_K_M"
+profile tg64 "$model:Q4_0"
+measure --devices "$backend" --launches 2 --test tg128@d2048 --context 4096 --model "$model:Q8_0,Q4_0"
+measure --devices "$backend" --launches 2 --test tg128 --model "$small:Q8_0,Q4_0"
+measure --devices "$backend" --launches 1 --test tg128 --sequences 4,8 --model "$model:Q4_0"

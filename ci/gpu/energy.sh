@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Joules per token: windows of at least ten seconds, since the board's counter moves every 100 ms.
+# Joules per token: windows of at least ten seconds (energy.toml), since the board's counter moves every 100 ms.
 set -euo pipefail
 stage=energy
 source "$(dirname "$0")/stage.bash"
-device cuda
-# One chain of thousands of tokens takes seconds on a fast GPU; ten of them fill the window.
-measure --devices cuda --launches 1 --repetitions 12 --test tg2048 --context 4096 --model llama-3.2-1b:Q4_0,Q8_0,F16
-measure --devices cuda --launches 1 --repetitions 300 --test pp2048 --context 4096 --chunk 2048 --model llama-3.2-1b:F16
+device "$backend"
+# Half a minute a row: the one that matters most comes first, in case the stage is ended.
+for quantisation in Q4_0 F16 Q8_0; do
+    measure --suite ci/gpu/energy.toml --devices "$backend" --model "$model:$quantisation"
+done

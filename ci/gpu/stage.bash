@@ -3,6 +3,11 @@ export YARDSTICK_CACHE=${YARDSTICK_CACHE:-$OUT/../gpu-cache}
 export YARDSTICK_STORE=$OUT/$stage.sqlite
 export YARDSTICK_DATA=$OUT
 
+# What is measured; smaller models and another backend try the stages themselves where there is no GPU (ci/nightly/gpu-stages.sh).
+backend=${GPU_BACKEND:-cuda}
+model=${GPU_MODEL:-llama-3.2-1b}
+small=${GPU_SMALL:-smollm-135m}
+
 # device BACKEND: whether one of its devices is usable; says why not.
 device() {
     "$YARDSTICK" devices > "$OUT/$stage-devices.txt"
@@ -15,6 +20,11 @@ device() {
 # measure ARGUMENTS...: a run whose cells may fail one by one; they are in the records.
 measure() {
     "$YARDSTICK" run --html "$OUT/$stage.html" "$@" || [ $? -eq 1 ]
+}
+
+# profile TEST MODEL: where the time goes, by the device's own clock.
+profile() {
+    "$YARDSTICK" profile --device "$backend" --test "$1" --model "$2" | tee -a "$OUT/$stage-profile.txt"
 }
 
 # Keeps what was measured, whatever became of the run.

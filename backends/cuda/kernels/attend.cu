@@ -113,6 +113,8 @@ attend(const float* q, const void* keys, const void* values, const u32* position
             a = expf(a - now), b = expf(b - now);
             float sum = warp_sum(a + b);
             scores[g][lane_id()] = a, scores[g][lane_id() + WARP] = b;
+            // Exchanges of registers order no memory: every lane has read `largest` before one of them writes it.
+            __syncwarp();
             if (lane_id() == 0) {
                 shrink[g] = expf(before - now);
                 total[g] = total[g] * shrink[g] + sum;

@@ -17,7 +17,7 @@ use crate::forward::Engine;
 use crate::machine::{Gpu, Machine};
 use crate::nvidia::Nvidia;
 use crate::repack::Packed;
-use crate::scratch::Sizes;
+use crate::scratch::{MOST_ROWS, Sizes};
 use crate::session::CudaSession;
 use crate::weights::Weights;
 
@@ -67,6 +67,10 @@ impl Backend for Cuda {
         check_model(model, options)?;
         let footprint = footprint(model, options, gpu.processors);
         footprint.fit(&device.memory_bytes)?;
+        if options.sequences > MOST_ROWS {
+            let reason = format!("{} sequences, the kernels hold {MOST_ROWS}", options.sequences);
+            return Err(Unsupported::new(reason, "ask for fewer sequences"));
+        }
         // Beyond this the kernels' 32-bit counts of rows and positions would not do.
         match options.context_of(&model.architecture).max(footprint_rows(model, options)) {
             large if large > 1 << 24 => Err(Unsupported::new(
@@ -106,10 +110,15 @@ impl Backend for Cuda {
             numerics: numerics(model.info(), matrices),
             footprint,
             graphs: HashMap::new(),
+            taken: Known::unavailable("not loaded yet"),
             logits: Vec::new(),
             profile: options.profile.then(Profile::default),
         };
         session.prepare()?;
+        // By the driver: where it runs in a container, the management library does not know this process.
+        let left = session.engine.driver.free_bytes()?;
+        let taken = free.saturating_sub(left);
+        session.taken = Known::Value(format!("{taken} bytes, by what was free before and after"));
         Ok(Box::new(session))
     }
 

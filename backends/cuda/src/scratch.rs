@@ -9,6 +9,8 @@ use crate::machine::Driver;
 
 /// Rows whose logits are computed together.
 pub(crate) const HEAD_ROWS: usize = 16;
+/// Rows of a pass at most: grids are at most 65,535 high.
+pub(crate) const MOST_ROWS: usize = 1 << 15;
 /// Tokens generated between two looks of the host.
 pub(crate) const CHAIN: usize = 16;
 /// Parts of a context that are attended to side by side, at most.
@@ -91,7 +93,7 @@ impl Sizes {
         processors: u32,
     ) -> Sizes {
         let rows = options.chunk.min(context.saturating_mul(options.sequences));
-        let rows = rows.max(options.sequences);
+        let rows = rows.min(MOST_ROWS).max(options.sequences);
         let layers = &architecture.layers;
         let most = |of: &dyn Fn(&yardstick_model::arch::Layer) -> u64| {
             layers.iter().map(of).max().unwrap_or(0)

@@ -20,6 +20,8 @@ pub(crate) struct CudaSession {
     pub(crate) numerics: Numerics,
     pub(crate) footprint: Footprint,
     pub(crate) graphs: HashMap<Recorded, Graph>,
+    /// What the GPU's memory lost while this was loaded.
+    pub(crate) taken: Known<String>,
     /// (rows asked for, vocab) of the last call.
     pub(crate) logits: Vec<f32>,
     /// Times of the last call, where asked for.
@@ -101,7 +103,10 @@ impl CudaSession {
         }
         let launches = match what {
             Recorded::Body(rows) => self.engine.program(rows).body(1)?,
-            Recorded::Chain(rows) => self.engine.program(rows).body(1)?.head(0, rows)?.chain()?,
+            // Every row is a sequence of its own, and a tile.
+            Recorded::Chain(rows) => {
+                self.engine.program(rows).body(rows)?.head(0, rows)?.chain()?
+            }
         };
         let graph = launches.launches();
         let graph = self.engine.driver.record(&graph)?;
@@ -142,10 +147,16 @@ impl CudaSession {
         Ok(())
     }
 
-    /// Replays a chain and reads what it chose, step-major.
+    /// Replays a chain and reads what it chose, step-major. Where operations are timed, they run one by one instead.
     fn link(&mut self, sequences: usize, times: usize) -> Result<Vec<Token>, Error> {
-        let graph = self.graph(Recorded::Chain(sequences))?;
-        self.engine.driver.replay(graph, times)?;
+        if self.profile.is_some() {
+            let program = self.engine.program(sequences).body(sequences)?;
+            let launches = program.head(0, sequences)?.chain()?.launches();
+            (0..times).try_for_each(|_| self.run(&launches))?;
+        } else {
+            let graph = self.graph(Recorded::Chain(sequences))?;
+            self.engine.driver.replay(graph, times)?;
+        }
         let mut bytes = vec![0; 4 * times * sequences];
         self.engine.driver.read(self.engine.scratch.ids, &mut bytes)?;
         let (ids, _) = bytes.as_chunks();
@@ -198,6 +209,7 @@ impl Session for CudaSession {
                 "sequence {sequence} holds {length} positions of {context}, {n} more do not fit"
             )));
         }
+        self.profile.iter_mut().for_each(|profile| profile.operations.clear());
         self.describe(&step)?;
         let zeros = vec![0; 4 * first.len()];
         self.engine.driver.write(self.engine.scratch.steps, &zeros)?;
@@ -260,6 +272,7 @@ impl CudaSession {
         let mut notes = gpu.notes.clone();
         let chain = format!("{CHAIN} tokens a look of the host, each step one recorded graph");
         notes.insert("chained tokens".into(), Known::Value(chain));
+        notes.insert("memory taken by loading".into(), self.taken.clone());
         notes.insert("processors".into(), Known::Value(gpu.processors.to_string()));
         let ignored = self.engine.model.architecture().ignored.iter().enumerate();
         notes.extend(

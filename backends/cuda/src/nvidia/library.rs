@@ -139,6 +139,17 @@ impl Library {
     }
 }
 
+/// A table whose entries end the program when called: for tests that only need one to be there.
+#[cfg(test)]
+pub(super) fn never() -> Library {
+    unsafe extern "C" fn nothing() {
+        std::process::abort();
+    }
+    let entries = [nothing as unsafe extern "C" fn(); size_of::<Library>() / size_of::<usize>()];
+    // SAFETY: a struct of nothing but function pointers, which nobody calls.
+    unsafe { std::mem::transmute::<[unsafe extern "C" fn(); _], Library>(entries) }
+}
+
 #[cfg(test)]
 mod tests {
     use cudarc::driver::sys;
@@ -208,16 +219,5 @@ mod tests {
             cuEventElapsedTime 3 cuEventDestroy_v2 1
         }
         assert_eq!(compared, size_of::<Library>() / size_of::<usize>());
-    }
-
-    /// Every entry points to a function that ends the program: only their types are asked for.
-    fn never() -> Library {
-        unsafe extern "C" fn nothing() {
-            std::process::abort();
-        }
-        let entries =
-            [nothing as unsafe extern "C" fn(); size_of::<Library>() / size_of::<usize>()];
-        // SAFETY: a struct of nothing but function pointers, none of which is called.
-        unsafe { std::mem::transmute::<[unsafe extern "C" fn(); _], Library>(entries) }
     }
 }

@@ -51,6 +51,15 @@ fn wait(
     during: &str,
     ask: impl Fn() -> library::Code,
 ) -> Result<(), Error> {
+    wait_at_most(PATIENCE, library, during, ask)
+}
+
+fn wait_at_most(
+    patience: Duration,
+    library: &library::Library,
+    during: &str,
+    ask: impl Fn() -> library::Code,
+) -> Result<(), Error> {
     let begun = Instant::now();
     loop {
         let code = ask();
@@ -58,14 +67,36 @@ fn wait(
             return error::check(library, during, code);
         }
         let waited = begun.elapsed();
-        if waited > PATIENCE {
-            let seconds = PATIENCE.as_secs();
-            return Err(Error::DeviceLost(format!("no answer from the GPU for {seconds} s")));
+        if waited > patience {
+            let seconds = patience.as_secs();
+            return Err(Error::DeviceLost(format!(
+                "{during}: no answer from the GPU for {seconds} s"
+            )));
         }
         if waited < SPIN {
             std::hint::spin_loop();
         } else {
             std::thread::sleep(Duration::from_micros(50));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_what_is_waited_for_or_by_giving_up() {
+        let (library, asked) = (library::never(), Cell::new(0));
+        let third = || {
+            asked.set(asked.get() + 1);
+            if asked.get() < 3 { error::code::NOT_READY } else { error::code::SUCCESS }
+        };
+        assert!(wait_at_most(PATIENCE, &library, "computing", third).is_ok());
+        let silent = || error::code::NOT_READY;
+        let given_up = wait_at_most(Duration::from_millis(1), &library, "computing", silent);
+        assert!(matches!(given_up, Err(Error::DeviceLost(text)) if text.contains("no answer")));
     }
 }

@@ -2,9 +2,51 @@
 #define CHECKED
 #include "checker.h"
 
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
 namespace checked {
 
-Checker checker;
+const unsigned NOBODY = 0xffffffffu, PAGE = 512;
+
+// Who touched a byte last, in this launch.
+struct Touch {
+    unsigned launch = 0, block = NOBODY, thread = NOBODY, barrier = 0, in_warp = 0, released = 0;
+};
+struct Byte {
+    Touch write, read;
+    // Another thread of the block read it in the same interval.
+    Touch other;
+};
+struct Page {
+    Byte bytes[PAGE];
+};
+
+// What a block knows of others through atomics: up to which release each one's writes are seen.
+struct Block {
+    unsigned barrier = 0, releases = 0, knowledge = 0;
+    std::unordered_map<unsigned, unsigned> known;
+    std::vector<unsigned> fenced, in_warp;
+    std::vector<unsigned char> unfenced;
+};
+
+struct Checker {
+    const Region* regions = nullptr;
+    size_t count = 0, last = 0;
+    uintptr_t shared_begin = 0, shared_end = 0;
+    std::vector<unsigned char> shared_written;
+    std::unordered_map<uintptr_t, std::unique_ptr<Page>> pages;
+    uintptr_t at = ~(uintptr_t)0;
+    Page* page = nullptr;
+    unsigned launch = 0, block = 0;
+    Block mine;
+    std::unordered_map<const void*, std::unordered_map<unsigned, unsigned>> atomics;
+    char wrong[256] = {0};
+};
+static Checker checker;
 
 static void report(const char* what, uintptr_t address, const Touch* before) {
     if (checker.wrong[0]) return;
@@ -63,11 +105,12 @@ static Touch touch(unsigned now) {
 
 static void access(uintptr_t address, unsigned size, bool write) {
     static bool busy = false;
-    if (busy || own(address)) return;
+    if (busy) return;
     struct Busy {
         Busy() { busy = true; }
         ~Busy() { busy = false; }
     } here;
+    if (own(address)) return;
     bool shared = address >= checker.shared_begin && address + size <= checker.shared_end;
     const Region* region = shared ? nullptr : region_of(address, size);
     if (!shared && !region) {
@@ -94,7 +137,9 @@ static void access(uintptr_t address, unsigned size, bool write) {
     }
 }
 
-void begin_launch() {
+void begin_launch(const Region* regions, size_t count, const void* shared_begin, const void* shared_end) {
+    checker.regions = regions, checker.count = count, checker.last = 0;
+    checker.shared_begin = (uintptr_t)shared_begin, checker.shared_end = (uintptr_t)shared_end;
     checker.launch++;
     checker.atomics.clear();
     checker.wrong[0] = 0;
@@ -113,6 +158,7 @@ void begin_block(unsigned index, unsigned threads) {
     checker.shared_written.assign(checker.shared_end - checker.shared_begin, 0);
 }
 
+const char* wrong() { return checker.wrong[0] ? checker.wrong : nullptr; }
 void barrier() { checker.mine.barrier++; }
 void warp_barrier(unsigned warp) { checker.mine.in_warp[warp]++; }
 

@@ -8,23 +8,21 @@ extern char _end[] __attribute__((visibility("hidden")));
 namespace checked {
 __attribute__((no_sanitize("thread"))) bool own(uintptr_t address) {
     const auto& state = emulated::state;
+    // Between two threads the emulator itself runs.
+    if (!state.self) return true;
     auto in = [&](const void* begin, size_t bytes) { return address - (uintptr_t)begin < bytes; };
-    bool shared = address >= checker.shared_begin && address < checker.shared_end;
-    if (!shared && in(__ehdr_start, _end - __ehdr_start)) return true;
+    if (in(__start_emulated_shared, __stop_emulated_shared - __start_emulated_shared)) return false;
+    if (in(__ehdr_start, _end - __ehdr_start)) return true;
     if (in(state.stacks, state.stack_bytes) || in(state.lanes, state.all_lanes.size() * sizeof(emulated::Lane))) return true;
-    if (in(state.warps.data(), state.warps.size() * sizeof(emulated::Warp))) return true;
-    const auto& copies = state.self->copies;
-    return in(copies.data(), copies.capacity() * sizeof(emulated::Copy));
+    return in(state.warps.data(), state.warps.size() * sizeof(emulated::Warp));
 }
 __attribute__((no_sanitize("thread"))) unsigned thread() { return emulated::state.self->thread.x; }
 }  // namespace checked
 
 // The buffers that there are, for the next run.
-extern "C" void emulated_regions(const checked::Region* regions, size_t count) {
-    checked::checker.regions = regions, checked::checker.count = count, checked::checker.last = 0;
-    checked::checker.shared_begin = (uintptr_t)__start_emulated_shared;
-    checked::checker.shared_end = (uintptr_t)__stop_emulated_shared;
-}
+static const checked::Region* regions;
+static size_t region_count;
+extern "C" void emulated_regions(const checked::Region* now, size_t count) { regions = now, region_count = count; }
 #endif
 
 // Runs a grid in an order of the seed's; null, or what is wrong.
@@ -51,7 +49,7 @@ extern "C" const char* emulated_run(unsigned x, unsigned y, unsigned z, unsigned
     state.seed = seed;
     state.body = [](void* arguments) { emulated::call(ENTRY, (void**)arguments); };
 #ifdef CHECKED
-    checked::begin_launch();
+    checked::begin_launch(regions, region_count, __start_emulated_shared, __stop_emulated_shared);
 #endif
     std::vector<unsigned> blocks;
     emulated::shuffle(blocks, x * y * z);
@@ -63,7 +61,7 @@ extern "C" const char* emulated_run(unsigned x, unsigned y, unsigned z, unsigned
         const char* wrong = emulated::run_block();
         if (wrong) return wrong;
 #ifdef CHECKED
-        if (checked::checker.wrong[0]) return checked::checker.wrong;
+        if (const char* wrong = checked::wrong()) return wrong;
 #endif
     }
     return nullptr;

@@ -349,7 +349,8 @@ impl Driver for Context {
 
 /// Compiled once per process and source, and kept beside the tests for the next.
 fn program(unit: &Unit, checked: bool) -> Result<Arc<Program>, Error> {
-    static LOADED: OnceLock<Mutex<HashMap<(Unit, bool), Arc<Program>>>> = OnceLock::new();
+    type Loaded = HashMap<(Unit, bool), Arc<Program>>;
+    static LOADED: OnceLock<Mutex<Loaded>> = OnceLock::new();
     let mut loaded = LOADED.get_or_init(Mutex::default).lock().expect("no test panics holding it");
     if let Some(program) = loaded.get(&(unit.clone(), checked)) {
         return Ok(Arc::clone(program));
@@ -380,10 +381,12 @@ fn program(unit: &Unit, checked: bool) -> Result<Arc<Program>, Error> {
 fn build(unit: &Unit, checked: bool) -> Result<PathBuf, Error> {
     let shim = include_str!("shim.h").replace("#include \"checker.h\"", CHECKER_HEAD);
     let exports = include_str!("exports.h");
-    let text = format!("{shim}\n#line 1 \"{}.cu\"\n{}\n{exports}", unit.entry, source(unit));
-    let checker = CHECKER.replace("#include \"checker.h\"", CHECKER_HEAD);
+    // Kernels with a fault, which the emulator itself is tested with.
+    let faults = if unit.entry == "fault" { include_str!("faults.cu") } else { "" };
+    let (entry, source) = (unit.entry, source(unit));
+    let text = format!("{shim}\n#line 1 \"{entry}.cu\"\n{source}{faults}\n{exports}");
     let mut hasher = DefaultHasher::new();
-    (unit, checked, &text, &checker).hash(&mut hasher);
+    (unit, checked, &text, CHECKER).hash(&mut hasher);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated");
     let library = folder.join(format!("{}-{:016x}.so", unit.entry, hasher.finish()));
     if library.exists() {
@@ -400,25 +403,41 @@ fn build(unit: &Unit, checked: bool) -> Result<PathBuf, Error> {
     arguments.extend(unit.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
     arguments.push(format!("-DENTRY={}", unit.entry));
     if checked {
-        arguments.extend(["-fsanitize=thread", "-DCHECKED"].map(str::to_owned));
+        // Compiled sooner, and it is the checks that take time.
+        arguments.extend(["-O1", "-fsanitize=thread", "-DCHECKED"].map(str::to_owned));
     }
     compile(&part, &object, &arguments)?;
-    let mut objects = vec![object.clone()];
+    let mut inputs = vec![object.clone()];
     if checked {
-        let (source, object) = (own("checker.cpp"), own("checker.o"));
-        std::fs::write(&source, &checker).map_err(failed)?;
-        compile(&source, &object, &WARNINGS.map(str::to_owned))?;
-        objects.extend([object, source]);
+        inputs.push(checker_object(&folder)?);
     }
     let mut linker = Command::new("g++");
-    let inputs = objects.iter().filter(|path| path.extension().is_some_and(|kind| kind == "o"));
     linker.arg("-shared").arg("-o").arg(&whole).args(inputs);
     finished(linker, "linking")?;
     std::fs::rename(&whole, &library).map_err(failed)?;
-    for path in objects.iter().chain([&part]) {
+    for path in [&object, &part] {
         let _ = std::fs::remove_file(path);
     }
     Ok(library)
+}
+
+/// `checker.cpp` compiled, once for all kernels.
+fn checker_object(folder: &Path) -> Result<PathBuf, Error> {
+    let text = CHECKER.replace("#include \"checker.h\"", CHECKER_HEAD);
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let object = folder.join(format!("checker-{:016x}.o", hasher.finish()));
+    if object.exists() {
+        return Ok(object);
+    }
+    let failed = |error: std::io::Error| Error::Device(format!("the checker: {error}"));
+    let own = |kind: &str| object.with_extension(format!("{}.{kind}", std::process::id()));
+    let (part, whole) = (own("cpp"), own("o"));
+    std::fs::write(&part, text).map_err(failed)?;
+    compile(&part, &whole, &WARNINGS.map(str::to_owned))?;
+    std::fs::rename(&whole, &object).map_err(failed)?;
+    let _ = std::fs::remove_file(&part);
+    Ok(object)
 }
 
 const CHECKER_HEAD: &str = include_str!("checker.h");

@@ -63,7 +63,8 @@ struct Lane {
     Three thread;
     // The line of the barrier it waits at.
     unsigned line;
-    std::vector<Copy> copies;
+    Copy copies[16];
+    unsigned copied;
 };
 
 struct Warp {
@@ -134,6 +135,7 @@ static void prepare(Lane& lane, char* top) {
 static inline void resume(Lane& lane) {
     state.self = &lane;
     emulated_switch(&state.scheduler, lane.stack_pointer);
+    state.self = nullptr;
 }
 #else
 #error "the emulator switches stacks on x86-64 only"
@@ -187,7 +189,7 @@ static const char* run_block() {
         Lane& lane = state.lanes[i];
         lane.done = lane.waiting = false;
         lane.thread = {i, 0, 0};
-        lane.copies.clear();
+        lane.copied = 0;
         prepare(lane, state.stacks + (size_t)(i + 1) * STACK);
     }
     for (Warp& warp : state.warps) warp.arrived = warp.generation = 0;
@@ -214,7 +216,7 @@ static const char* run_block() {
         const Lane* first = nullptr;
         for (unsigned i = 0; i < count; i++) {
             Lane& lane = state.lanes[i];
-            if (lane.done && !lane.copies.empty()) return "a thread ends without waiting for its copies";
+            if (lane.done && lane.copied) return "a thread ends without waiting for its copies";
             if (!lane.waiting) continue;
             if (!first) first = &lane;
             if (lane.line != first->line) return "threads of a block wait at different barriers";
@@ -373,14 +375,16 @@ static inline void load_matrices(unsigned out[4], const void* row) { emulated::m
 static inline void load_matrices_transposed(unsigned out[4], const void* row) { emulated::matrices(out, row, true); }
 // The bytes arrive when they are waited for, no sooner.
 static inline void copy_16(void* shared, const void* global) {
-    emulated::state.self->copies.push_back({*(const uint4*)global, shared});
+    emulated::Lane& lane = *emulated::state.self;
+    if (lane.copied == 16) abort();
+    lane.copies[lane.copied++] = {*(const uint4*)global, shared};
 #ifdef CHECKED
     // They may as well arrive at once, and overwrite what others still read.
     checked::touch_written(shared, 16);
 #endif
 }
 static inline void copies_done() {
-    auto& copies = emulated::state.self->copies;
-    for (const emulated::Copy& copy : copies) *(uint4*)copy.to = copy.value;
-    copies.clear();
+    emulated::Lane& lane = *emulated::state.self;
+    for (unsigned i = 0; i < lane.copied; i++) *(uint4*)lane.copies[i].to = lane.copies[i].value;
+    lane.copied = 0;
 }

@@ -8,7 +8,7 @@ use super::super::counter::{Counter, Kind};
 use super::super::gauge::{Course, Gauge};
 use super::super::hwmon::celsius;
 use super::super::sensor::About;
-use super::Driver;
+use super::{Driver, Throttled};
 use crate::probe::Learnt;
 
 pub(super) const ENERGY: &str = "NVML total energy, refreshed about every 100 ms";
@@ -26,8 +26,9 @@ pub(super) struct Board {
     processors: Gauge,
     memory_clock: Gauge,
     busy: Gauge,
-    /// 1 while it is slowed down, else 0.
-    throttled: Gauge,
+    power_limit: Gauge,
+    /// 1 while it is slowed down, else 0: by anything, by its power limit, by heat, by its hardware.
+    throttled: [Gauge; 4],
     memory: Gauge,
 }
 
@@ -47,7 +48,8 @@ impl Board {
             processors: Gauge::new(MHZ),
             memory_clock: Gauge::new(MHZ),
             busy: Gauge::new(0.0..=100.0),
-            throttled: Gauge::new(0.0..=1.0),
+            power_limit: Gauge::new(0.0..=MOST_WATTS),
+            throttled: std::array::from_fn(|_| Gauge::new(0.0..=1.0)),
             memory: Gauge::new(0.0..=1e15),
         }
     }
@@ -65,7 +67,13 @@ impl Board {
         self.processors.take(at, clocks.clone().map(|(processors, _)| processors));
         self.memory_clock.take(at, clocks.map(|(_, memory)| memory));
         self.busy.take(at, driver.busy(board));
-        self.throttled.take(at, driver.throttled(board).map(|is| f64::from(u8::from(is))));
+        self.power_limit.take(at, driver.power_limit(board).map(|mw| mw / 1000.0));
+        let reasons: [fn(Throttled) -> bool; 4] =
+            [Throttled::any, |t| t.power, |t| t.heat, |t| t.brake];
+        let throttled = driver.throttled(board);
+        for (gauge, is) in self.throttled.iter_mut().zip(reasons) {
+            gauge.take(at, throttled.clone().map(|now| f64::from(u8::from(is(now)))));
+        }
         self.memory.take(at, driver.memory(board, pid));
     }
 
@@ -78,8 +86,25 @@ impl Board {
         let power = about("W", "NVML power usage, a mean of up to 1 s", LESS);
         let processors = about("MHz", "NVML SM clock", None);
         let busy = about("%", "NVML utilization", None);
-        let throttled =
-            about("%", "NVML throttle reasons: share of the time with any of heat or power", LESS);
+        let [any, power_limited, hot, braked] = [
+            (
+                "throttled_percent",
+                "NVML throttle reasons: share of the time with any of those below",
+            ),
+            (
+                "throttled_by_power_percent",
+                "NVML throttle reasons: share of the time at the power limit",
+            ),
+            ("throttled_by_heat_percent", "NVML throttle reasons: share of the time too hot"),
+            (
+                "throttled_by_brake_percent",
+                "NVML throttle reasons: share of the time slowed by the hardware's brake",
+            ),
+        ]
+        .map(|(suffix, source)| (suffix, about("%", source, LESS)));
+        let throttled = |(suffix, about): (&str, About), gauge: &Gauge| {
+            about.reading(name(suffix), of(gauge, |c| c.mean * 100.0))
+        };
         let memory =
             About { scope: "worker", ..about("bytes", "NVML process memory, at its most", LESS) };
         vec![
@@ -94,7 +119,12 @@ impl Board {
             about("MHz", "NVML memory clock", None)
                 .reading(name("memory_clock_mean_mhz"), of(&self.memory_clock, |c| c.mean)),
             busy.reading(name("busy_percent"), of(&self.busy, |c| c.mean)),
-            throttled.reading(name("throttled_percent"), of(&self.throttled, |c| c.mean * 100.0)),
+            about("W", "NVML enforced power limit", None)
+                .reading(name("power_limit_watts"), positive(of(&self.power_limit, |c| c.least))),
+            throttled(any, &self.throttled[0]),
+            throttled(power_limited, &self.throttled[1]),
+            throttled(hot, &self.throttled[2]),
+            throttled(braked, &self.throttled[3]),
             memory.reading(name("worker_memory_max_bytes"), of(&self.memory, |c| c.most)),
         ]
     }

@@ -7,7 +7,7 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 
 use super::super::sensor::Missing;
-use super::Driver;
+use super::{Driver, Throttled};
 use crate::probe::Learnt;
 use crate::root::clean;
 
@@ -93,14 +93,19 @@ impl Driver for Library {
         self.ask(board, |device| device.utilization_rates()).map(|rates| f64::from(rates.gpu))
     }
 
-    fn throttled(&self, board: u32) -> Learnt<bool> {
-        let slow = ThrottleReasons::SW_POWER_CAP
-            | ThrottleReasons::HW_SLOWDOWN
-            | ThrottleReasons::SW_THERMAL_SLOWDOWN
-            | ThrottleReasons::HW_THERMAL_SLOWDOWN
-            | ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN;
-        self.ask(board, |device| device.current_throttle_reasons())
-            .map(|reasons| reasons.intersects(slow))
+    fn power_limit(&self, board: u32) -> Learnt<f64> {
+        self.ask(board, |device| device.enforced_power_limit()).map(f64::from)
+    }
+
+    fn throttled(&self, board: u32) -> Learnt<Throttled> {
+        let heat = ThrottleReasons::SW_THERMAL_SLOWDOWN | ThrottleReasons::HW_THERMAL_SLOWDOWN;
+        let brake = ThrottleReasons::HW_SLOWDOWN | ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN;
+        self.ask(board, |device| device.current_throttle_reasons()).map(|reasons| Throttled {
+            power: reasons.intersects(ThrottleReasons::SW_POWER_CAP),
+            heat: reasons.intersects(heat),
+            // `HW_SLOWDOWN` is set beside the hardware's heat too.
+            brake: reasons.intersects(brake) && !reasons.intersects(heat),
+        })
     }
 
     fn memory(&self, board: u32, pid: u32) -> Learnt<f64> {

@@ -53,10 +53,29 @@ pub(super) trait Driver: Send {
     fn clocks(&self, board: u32) -> Learnt<(f64, f64)>;
     /// Percent of the time in which a kernel ran.
     fn busy(&self, board: u32) -> Learnt<f64>;
-    /// Whether heat or power slows it down now.
-    fn throttled(&self, board: u32) -> Learnt<bool>;
+    /// mW it may draw.
+    fn power_limit(&self, board: u32) -> Learnt<f64>;
+    /// What slows it down now.
+    fn throttled(&self, board: u32) -> Learnt<Throttled>;
     /// Bytes that a process holds.
     fn memory(&self, board: u32, pid: u32) -> Learnt<f64>;
+}
+
+/// What slows a board down, as the driver sorts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Throttled {
+    /// It would draw more than its power limit.
+    power: bool,
+    /// It or its memory is too hot.
+    heat: bool,
+    /// Its hardware halved the clocks: power that sags, or a brake from outside.
+    brake: bool,
+}
+
+impl Throttled {
+    fn any(self) -> bool {
+        self.power || self.heat || self.brake
+    }
 }
 
 /// See the file's head.

@@ -10,7 +10,7 @@ use yardstick_record::Reading;
 
 use super::super::sensor::{Missing, Sensor};
 use super::super::tests::{reason, value, write};
-use super::{Driver, Nvml, library, without_board};
+use super::{Driver, Nvml, Throttled, library, without_board};
 use crate::Root;
 use crate::probe::Learnt;
 
@@ -19,7 +19,7 @@ use crate::probe::Learnt;
 struct State {
     energy: Learnt<u64>,
     power: Learnt<f64>,
-    throttled: bool,
+    throttled: Throttled,
     memory: Learnt<f64>,
 }
 
@@ -53,7 +53,10 @@ impl Driver for Fake {
     fn busy(&self, _board: u32) -> Learnt<f64> {
         Ok(97.0)
     }
-    fn throttled(&self, _board: u32) -> Learnt<bool> {
+    fn power_limit(&self, _board: u32) -> Learnt<f64> {
+        Ok(700_000.0)
+    }
+    fn throttled(&self, _board: u32) -> Learnt<Throttled> {
         Ok(self.state().throttled)
     }
     fn memory(&self, _board: u32, pid: u32) -> Learnt<f64> {
@@ -63,7 +66,12 @@ impl Driver for Fake {
 }
 
 fn start() -> State {
-    State { energy: Ok(5_000), power: Ok(300_000.0), throttled: false, memory: Ok(1e9) }
+    State {
+        energy: Ok(5_000),
+        power: Ok(300_000.0),
+        throttled: Throttled::default(),
+        memory: Ok(1e9),
+    }
 }
 
 /// The board's readings where it is in these states, 0.5 s each.
@@ -85,7 +93,8 @@ fn steady(n: u64) -> Vec<State> {
 #[test]
 fn a_boards_course_is_read() {
     let mut states = steady(9);
-    states[4].throttled = true;
+    states[4].throttled = Throttled { power: true, ..Throttled::default() };
+    states[5].throttled = Throttled { heat: true, brake: true, ..Throttled::default() };
     states[5].memory = Ok(3e9);
     states[6].power = Ok(340_000.0);
     let readings = over(&states);
@@ -98,7 +107,11 @@ fn a_boards_course_is_read() {
         ("sm_clock_min_mhz", 1980.0),
         ("memory_clock_mean_mhz", 2619.0),
         ("busy_percent", 97.0),
-        ("throttled_percent", 12.5),
+        ("power_limit_watts", 700.0),
+        ("throttled_percent", 25.0),
+        ("throttled_by_power_percent", 12.5),
+        ("throttled_by_heat_percent", 12.5),
+        ("throttled_by_brake_percent", 12.5),
         ("worker_memory_max_bytes", 3e9),
     ] {
         let got = value(&readings, &format!("nvml_0_{name}"));
