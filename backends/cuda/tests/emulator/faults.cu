@@ -55,9 +55,6 @@ fault(const float* data, u32* counter, float* out) {
     __syncthreads();
     sum += (float)arrived;
 #elif FAULT == 11
-    // An address that is not a multiple of its size.
-    sum += ((const float4*)(data + at))->x;
-#elif FAULT == 12
     // A barrier that a copy still in flight crosses.
     __syncthreads();
     if (i < 4) copy_16(&room[4 * i], &data[4 * i]);
