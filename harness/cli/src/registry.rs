@@ -29,7 +29,7 @@ pub(crate) struct Given {
 
 /// Every backend this build carries.
 pub(crate) fn backends(given: &Given) -> Vec<Box<dyn Backend>> {
-    #[cfg(any(feature = "cpu", feature = "cuda"))]
+    #[cfg(any(feature = "cpu", feature = "cuda", feature = "wgpu"))]
     let cache = given.cache.as_deref();
     let mut backends: Vec<Box<dyn Backend>> = vec![
         #[cfg(feature = "cpu")]
@@ -47,7 +47,7 @@ pub(crate) fn backends(given: &Given) -> Vec<Box<dyn Backend>> {
         #[cfg(not(feature = "ort"))]
         Box::new(crate::absent::Absent { backend: "ort", device: "ort:cpu" }),
         #[cfg(feature = "wgpu")]
-        Box::new(yardstick_wgpu::Wgpu),
+        Box::new(yardstick_wgpu::Wgpu::keeping(cache.map(|cache| cache.join("adapters")))),
         #[cfg(not(feature = "wgpu"))]
         Box::new(crate::absent::Absent { backend: "wgpu", device: "wgpu:0" }),
         Box::new(yardstick_reference::Reference),

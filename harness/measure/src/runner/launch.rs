@@ -23,6 +23,7 @@ use crate::child::{CallError, Child, Loss};
 use crate::plan::Launch;
 use crate::protocol::{Answer, Call, FaultKind, Load};
 use ceiling::Ceilings;
+use cell::Cell;
 pub(super) use cell::mark;
 
 /// Workers a launch may lose before its remaining cells are given up.
@@ -80,6 +81,8 @@ struct Measuring<'r, 'o, 's> {
     ceilings: Ceilings,
     /// A worker of this launch was verified.
     proven: bool,
+    /// The device was lost once: the next time it is left alone for the rest of the run.
+    device_lost: bool,
     /// With whom, where it is one of several.
     taking_turns: Option<TakingTurns<'r>>,
     probes: &'o mut [Box<dyn Probe>],
@@ -158,6 +161,7 @@ impl<'r, 'o, 's> Measuring<'r, 'o, 's> {
             remaining,
             ceilings: Ceilings::new(),
             proven: false,
+            device_lost: false,
             taking_turns,
             probes,
             output,
@@ -169,12 +173,16 @@ impl Measuring<'_, '_, '_> {
     fn go(mut self) -> Result<Ended, RunError> {
         let mut losses = 0;
         while !self.remaining.is_empty() {
-            let halt = match self.open_or_tell().and_then(|child| self.cells(child)) {
+            let halt = match self.attempt() {
                 Ok(None) => break,
                 Ok(Some(loss)) => {
                     losses += 1;
                     if losses < MOST_LOSSES {
-                        self.output.event(Event::Note("the worker was lost; the next one goes on"));
+                        let note = "the worker was lost; the next one goes on";
+                        // What becomes of a lost device was told already.
+                        if loss.kind != FailureKind::DeviceLost {
+                            self.output.event(Event::Note(note));
+                        }
                         continue;
                     }
                     Halt::All(too_many(losses, loss))
@@ -182,12 +190,43 @@ impl Measuring<'_, '_, '_> {
                 Err(halt) => halt,
             };
             return match halt {
-                Halt::All(outcome) => self.give_up(&outcome),
+                Halt::All(outcome) => {
+                    self.quarantine(&outcome);
+                    self.give_up(&outcome)
+                }
                 Halt::Interrupted => Ok(Ended::Interrupted),
                 Halt::Stop(error) => Err(error),
             };
         }
         Ok(Ended::Done)
+    }
+
+    /// A worker from its start to its end; how it was lost, if it was. The first loss of the device is one of a worker,
+    /// wherever it happens.
+    fn attempt(&mut self) -> Result<Option<Loss>, Halt> {
+        let child = match self.open() {
+            Err(Halt::All(Outcome::Failed { kind: FailureKind::DeviceLost, message }))
+                if !self.device_lost =>
+            {
+                return Ok(Some(self.note_device_loss(message)));
+            }
+            opened => self.tell(opened)?,
+        };
+        self.cells(child)
+    }
+
+    fn note_device_loss(&mut self, message: String) -> Loss {
+        self.device_lost = true;
+        let note = format!("{}: {message}; once more in a fresh worker", self.launch.device.id);
+        self.output.event(Event::Note(&note));
+        Loss { kind: FailureKind::DeviceLost, message }
+    }
+
+    /// A device that was lost twice in a launch is not used again in this run.
+    fn quarantine(&self, outcome: &Outcome) {
+        if let Outcome::Failed { kind: FailureKind::DeviceLost, message } = outcome {
+            self.output.quarantine(self.launch, message);
+        }
     }
 
     /// Records the remaining cells as ended so.
@@ -212,6 +251,10 @@ impl Measuring<'_, '_, '_> {
     /// Starts a worker, loads, verifies; tells why it could not.
     fn open_or_tell(&mut self) -> Result<Child, Halt> {
         let opened = self.open();
+        self.tell(opened)
+    }
+
+    fn tell(&mut self, opened: Result<Child, Halt>) -> Result<Child, Halt> {
         if let Err(Halt::All(outcome)) = &opened {
             let skipped = matches!(outcome, Outcome::Skipped { .. });
             self.output.count(|summary| summary.unverified += usize::from(!skipped));
@@ -312,13 +355,16 @@ impl Measuring<'_, '_, '_> {
             if self.run.cancelled() {
                 return Err(Halt::Interrupted);
             }
-            let loss = self.cell(&mut child, test)?;
+            let loss = match self.cell(&mut child, test)? {
+                Cell::Recorded(loss) => loss,
+                Cell::Again(loss) => return Ok(Some(self.note_device_loss(loss.message))),
+            };
             self.remaining.remove(0);
-            if loss.is_some() && !self.remaining.is_empty() {
-                return Ok(loss);
-            }
-            if loss.is_some() {
-                return Ok(None);
+            if let Some(loss) = loss {
+                if loss.kind == FailureKind::DeviceLost {
+                    self.output.quarantine(self.launch, &loss.message);
+                }
+                return Ok((!self.remaining.is_empty()).then_some(loss));
             }
         }
         child.stop();

@@ -1,6 +1,7 @@
 //! Records as they are made: the parts that are the same for a run or a launch, and the way out.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
@@ -9,7 +10,7 @@ use yardstick_record::{
 };
 
 use super::{Event, Run, RunError, Sink, Summary};
-use crate::plan::ModelRequest;
+use crate::plan::{Launch, ModelRequest};
 
 /// What is known of a launch so far; goes into each of its records.
 pub(super) struct Context<'r> {
@@ -66,11 +67,30 @@ pub(super) struct Output<'s> {
 struct Ends<'s> {
     sink: &'s mut dyn Sink,
     summary: Summary,
+    /// Devices lost again in a fresh worker, by program and id, and the last loss.
+    quarantined: HashMap<(usize, String), String>,
 }
 
 impl<'s> Output<'s> {
     pub(super) fn new(sink: &'s mut dyn Sink) -> Output<'s> {
-        Output { ends: RefCell::new(Ends { sink, summary: Summary::default() }) }
+        let (summary, quarantined) = (Summary::default(), HashMap::new());
+        Output { ends: RefCell::new(Ends { sink, summary, quarantined }) }
+    }
+
+    /// Leaves a launch's device alone from now on.
+    pub(super) fn quarantine(&self, launch: &Launch, message: &str) {
+        let key = (launch.worker, launch.device.id.clone());
+        self.ends.borrow_mut().quarantined.insert(key, message.to_owned());
+    }
+
+    /// Why a launch's device is left alone.
+    pub(super) fn quarantined(&self, launch: &Launch) -> Option<Outcome> {
+        let key = (launch.worker, launch.device.id.clone());
+        let ends = self.ends.borrow();
+        let message = ends.quarantined.get(&key)?;
+        let reason = format!("quarantined: lost again in a fresh worker ({message})");
+        let fix = "look for its driver's message in the system log, and run again".to_owned();
+        Some(Outcome::Skipped { reason, fix: Some(fix) })
     }
 
     pub(super) fn event(&self, event: Event<'_>) {

@@ -57,7 +57,9 @@ fn together(
     let mut able = Vec::new();
     for (launch, asked) in bunch.iter().zip(asked) {
         let ready = &models[launch.model];
-        let refusal = asked.refusal.as_ref().or_else(|| ready.as_ref().err());
+        let quarantined = output.quarantined(launch);
+        let refusal = quarantined.as_ref().or(asked.refusal.as_ref());
+        let refusal = refusal.or_else(|| ready.as_ref().err());
         match (refusal, ready) {
             (None, Ok(model)) => able.push((launch, asked.footprint, model)),
             (refusal, _) => {

@@ -20,6 +20,7 @@ const TESTS: &[(&str, fn())] = &[
     ("every_misbehaviour_is_classified_and_the_run_goes_on", misbehaviour::classified),
     ("a_hanging_worker_is_killed_at_its_deadline", misbehaviour::hanging),
     ("late_misbehaviour_costs_only_its_cells", misbehaviour::late),
+    ("a_device_lost_twice_is_quarantined", misbehaviour::lost_twice),
     ("workers_that_break_the_protocol_are_found_out", liar::found_out),
     ("a_worker_that_does_not_start_is_an_error", liar::no_worker),
     ("wrong_answers_are_never_measured", verification::wrong),

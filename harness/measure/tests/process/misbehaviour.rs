@@ -102,3 +102,30 @@ pub(crate) fn late() {
     assert_eq!(phase(kept.failure(devices[1], "tg4@d64").0), Some(Phase::Prepare));
     assert_eq!(kept.failure(devices[2], "tg4@d64").0, &FailureKind::Backend);
 }
+
+/// A lost device gets one more try in a fresh worker; lost again, it is left alone for the rest of the run.
+pub(crate) fn lost_twice() {
+    let mut bench = Bench::new(&["null:lost-late", "null:ok"], &["tg4", "tg4@d64", "pp8"], true);
+    bench.overrides.launches = Some(2);
+    let (summary, kept) = bench.run();
+    assert_eq!(kept.records.len(), 12, "every cell of both launches has a record");
+    assert_eq!((summary.ok, summary.failed, summary.skipped), (7, 2, 3));
+    let retries = kept.notes.iter().filter(|note| note.contains("once more in a fresh worker"));
+    assert_eq!(retries.count(), 1, "{:?}", kept.notes);
+    let lost: Vec<&Record> =
+        kept.records.iter().filter(|record| record.cell.device == "null:lost-late").collect();
+    let (first, second) = lost.split_at(3);
+    assert_eq!(first[0].outcome, Outcome::Ok, "before it was lost");
+    for record in &first[1..] {
+        let device_lost = |outcome: &Outcome| {
+            matches!(outcome, Outcome::Failed { kind: FailureKind::DeviceLost, .. })
+        };
+        assert!(device_lost(&record.outcome), "{:?}", record.outcome);
+    }
+    for record in second {
+        let Outcome::Skipped { reason, fix } = &record.outcome else {
+            panic!("{:?}", record.outcome)
+        };
+        assert!(reason.contains("quarantined") && fix.is_some(), "{reason}");
+    }
+}

@@ -31,12 +31,40 @@ pub(super) enum End {
     Flaw(String),
 }
 
+/// What became of a cell.
+pub(super) enum Cell {
+    /// It has its record; the worker may have been lost with it.
+    Recorded(Option<Loss>),
+    /// Its device was lost for the first time: it is tried again in a fresh worker.
+    Again(Loss),
+}
+
+impl End {
+    /// The device was lost, told by the worker or seen by its end.
+    fn device_loss(&self) -> Option<Loss> {
+        match self {
+            End::Error(CallError::Fault { kind: FaultKind::DeviceLost, message, .. }) => {
+                Some(Loss { kind: FailureKind::DeviceLost, message: message.clone() })
+            }
+            End::Error(CallError::Lost(loss)) if loss.kind == FailureKind::DeviceLost => {
+                Some(loss.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Measuring<'_, '_, '_> {
-    /// Measures and records one cell. Tells how the worker was lost, if it was.
-    pub(super) fn cell(&mut self, child: &mut Child, test: Test) -> Result<Option<Loss>, Halt> {
+    /// Measures and records one cell, or leaves it to be tried once more. Tells how the worker was lost, if it was.
+    pub(super) fn cell(&mut self, child: &mut Child, test: Test) -> Result<Cell, Halt> {
         let mut measured = self.begun(test);
         let end = self.calls(child, test, &mut measured);
-        self.conclude(child, test, measured, end)
+        if !self.device_lost
+            && let Some(loss) = end.device_loss()
+        {
+            return Ok(Cell::Again(loss));
+        }
+        self.conclude(child, test, measured, end).map(Cell::Recorded)
     }
 
     /// Nothing yet, from now on.
