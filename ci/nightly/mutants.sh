@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Whether verification catches a broken forward pass: every mutant of the cpu backend on presets × formats, as a table.
+# Whether verification catches a broken forward pass: every mutant of a backend on presets × formats, as a table.
 # usage: ci/nightly/mutants.sh [MODEL...]   a model is preset:format[,format]; default: the list below
-# environment: MUTANTS_TABLE, the file written (backends/cpu/MUTANTS.md)
+# environment: MUTANTS_BACKEND, cpu (the default) or wgpu; MUTANTS_TABLE, the file written (backends/BACKEND/MUTANTS.md)
 # exit: 0 every mutant caught and every real device passed, 1 not
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -10,8 +10,18 @@ small=Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,Q4_K_M,Q5_K_M,Q6_K,F16
 large=Q4_0,Q8_0,Q4_K_M
 default=(tiny:$small tiny-qwen2:$small smollm-135m:$small smollm-360m:$large qwen2-0.5b:$large
     tinyllama-1.1b:$large llama-3.2-1b:$large qwen2-1.5b:Q4_0 llama-3.2-3b:Q4_0)
+backend=${MUTANTS_BACKEND:-cpu}
+case $backend in
+    cpu) limits='3e-3 with 8-bit activations, 1e-4 for F16 files' ;;
+    wgpu)
+        limits='1e-4, that of an f16 cache'
+        # A software adapter is a hundred times slower than the processor it runs on.
+        default=(tiny:Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,Q4_K_M,Q5_K_M,Q6_K tiny-qwen2:Q4_0,Q8_0,Q4_K_M smollm-135m:Q4_0,Q8_0,Q4_K_M)
+        ;;
+    *) echo "no mutants of $backend"; exit 1 ;;
+esac
 [ $# -gt 0 ] || set -- "${default[@]}"
-table=${MUTANTS_TABLE:-backends/cpu/MUTANTS.md}
+table=${MUTANTS_TABLE:-backends/$backend/MUTANTS.md}
 target=${CARGO_TARGET_DIR:-target}
 
 cargo build --locked --release -p yardstick --features mutants --target-dir "$target/mutants"
@@ -19,15 +29,15 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for model in "$@"; do
     # Exit code 1 is what is hoped for: wrong answers were found.
-    "$target/mutants/release/yardstick" run --verify-only --seed 1 --devices 'cpu:*' --model "$model" 2>&1 >/dev/null \
+    "$target/mutants/release/yardstick" run --verify-only --seed 1 --devices "$backend:*" --model "$model" 2>&1 >/dev/null \
         | tee -a "$log" || [ "${PIPESTATUS[0]}" = 1 ]
 done
 
 commit=$(git rev-parse --short HEAD)
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-awk -v commit="$commit" -v processor="$processor" '
+awk -v commit="$commit" -v processor="$processor" -v backend="$backend" -v limits="$limits" '
     # cpu:mutant-rotary tiny:Q4_0: WRONG ANSWERS, step 4.45e-1 (limit 3e-3)
-    /^cpu:/ && (/: verified/ || /: WRONG ANSWERS/) {
+    index($0, backend ":") == 1 && (/: verified/ || /: WRONG ANSWERS/) {
         device = $1; model = $2; sub(/:$/, "", model)
         wrong = /: WRONG ANSWERS/
         match($0, /(verified|WRONG ANSWERS), .*/)
@@ -45,14 +55,14 @@ awk -v commit="$commit" -v processor="$processor" '
         # Columns in the order of their names: launches are shuffled.
         for (i = 1; i <= m; i++) for (j = i + 1; j <= m; j++)
             if (columns[j] < columns[i]) { t = columns[i]; columns[i] = columns[j]; columns[j] = t }
-        print "# Mutants of the cpu forward pass"
+        print "# Mutants of the " backend " forward pass"
         print ""
         print "Which faults verification catches: each cell is the check nearest its limit, or farthest over it, and its value"
-        print "(limit of the NMSE: 3e-3 with 8-bit activations, 1e-4 for F16 files; three times that for a single row; of a generated token'\''s shortfall: 8 times its root)."
+        print "(limit of the NMSE: " limits "; three times that for a single row; of a generated token'\''s shortfall: 8 times its root)."
         print "Bold: a mutant that passed or a device that did not. Written by `ci/nightly/mutants.sh` at commit " commit " on " processor "."
         print ""
         printf "**%d of %d mutants caught, %d of %d real devices passed.**\n\n", caught, mutants, passed, real
-        printf "| model |"; for (i = 1; i <= m; i++) { name = columns[i]; sub(/^cpu:/, "", name); printf " %s |", name }
+        printf "| model |"; for (i = 1; i <= m; i++) { name = columns[i]; sub(/^[a-z]*:/, "", name); printf " %s |", name }
         printf "\n| --- |"; for (i = 1; i <= m; i++) printf " --- |"; print ""
         for (r = 1; r <= n; r++) {
             printf "| %s |", rows[r]

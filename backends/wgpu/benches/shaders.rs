@@ -15,7 +15,7 @@ use yardstick_wgpu::bench::{Shader, adapter, shaders};
 fn main() {
     let number = std::env::var("YARDSTICK_ADAPTER").ok().and_then(|number| number.parse().ok());
     let Some(device) = adapter(number) else {
-        return println!("skipped: {:?}", Wgpu.devices());
+        return println!("skipped: {:?}", Wgpu::default().devices());
     };
     let shaders = match model().map(|model| shaders(&device, &model)) {
         Ok(Ok(shaders)) => shaders,
@@ -43,7 +43,7 @@ fn model() -> Result<Arc<Model>, yardstick_model::Error> {
 /// What everything below is held against.
 fn ceilings(device: &Device) {
     for limit in [Limit::Read { bytes: 64 << 20 }, Limit::F32, Limit::F16, Limit::Int8] {
-        match Wgpu.ceiling(device, limit, None) {
+        match Wgpu::default().ceiling(device, limit, None) {
             Known::Value(reached) => {
                 println!("{limit}: {:.3e} {} ({})", reached.value, limit.unit(), reached.how);
             }

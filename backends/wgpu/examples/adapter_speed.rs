@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = args.first().ok_or("which file?")?;
     let (threads, prompt, generate) = (number(2, 2)?, number(3, 512)?, number(4, 64)?);
     let (repeats, depth) = (number(5, 5)?, number(6, 0)?);
-    let devices = Wgpu.devices();
+    let wgpu = Wgpu::default();
+    let devices = wgpu.devices();
     let wanted = |status: &&DeviceStatus| match (status, args.get(1)) {
         (DeviceStatus::Ready(device), None) => device.preferred,
         (status, Some(id)) => status.id() == id,
@@ -32,13 +33,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = Arc::new(Model::open(Path::new(file))?);
     let context = Some(depth + prompt.max(generate) + 1);
     let options = Options { context, ..Options::default() };
-    let mut session = Wgpu.load(device, &model, &options)?;
+    let mut session = wgpu.load(device, &model, &options)?;
     let vocab = model.architecture().vocab as u64;
     let tokens: Vec<Token> =
         (0..depth + prompt).map(|i| (i as u64 * 7919 % vocab) as Token).collect();
     let first = Sequence(0);
     let read = Limit::Read { bytes: model.info().streamed_bytes };
-    let ceiling = Wgpu.ceiling(device, read, Some(threads)).map(|reached| reached.value);
+    let ceiling = wgpu.ceiling(device, read, Some(threads)).map(|reached| reached.value);
     println!(
         "{} on {}, read {ceiling:?}, {:?}",
         model.info().name,

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use wgpu::{Backends, DeviceType, InstanceDescriptor};
 use yardstick_api::{Device, DeviceClass, DeviceKind, DeviceStatus, Known, Numerics};
 
+use crate::mutants::{self, Mutation};
+
 /// One adapter with what it says of itself.
 pub(crate) struct Found {
     pub(crate) adapter: wgpu::Adapter,
@@ -43,17 +45,22 @@ fn describe(adapter: wgpu::Adapter) -> Found {
     let (info, limits) = (adapter.get_info(), adapter.limits());
     let capable =
         adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS);
-    let lacks = if !capable {
+    let lacks = lacks(capable, &limits);
+    Found { adapter, info, limits, lacks }
+}
+
+/// What an adapter of these limits lacks to run anything here.
+fn lacks(has_compute: bool, limits: &wgpu::Limits) -> Option<String> {
+    let buffers = limits.max_storage_buffers_per_shader_stage;
+    if !has_compute {
         Some("it has no compute shaders".to_owned())
-    } else if limits.max_storage_buffers_per_shader_stage < STORAGE_BUFFERS {
-        let has = limits.max_storage_buffers_per_shader_stage;
-        Some(format!("it binds {has} storage buffers at once, {STORAGE_BUFFERS} are needed"))
+    } else if buffers < STORAGE_BUFFERS {
+        Some(format!("it binds {buffers} storage buffers at once, {STORAGE_BUFFERS} are needed"))
     } else if limits.max_compute_invocations_per_workgroup < 64 {
         Some("its workgroups are smaller than 64".to_owned())
     } else {
         None
-    };
-    Found { adapter, info, limits, lacks }
+    }
 }
 
 fn rank(kind: DeviceType) -> u8 {
@@ -102,7 +109,12 @@ pub(crate) fn devices() -> Vec<DeviceStatus> {
             None => DeviceStatus::Ready(ready(id, found, best == Some(i))),
         }
     };
-    all.iter().enumerate().map(status).collect()
+    let mutants = mutants::DEVICES.iter().zip(std::iter::repeat(&all[0]));
+    let mutants = mutants.map(|((name, _), found)| {
+        let device = ready(format!("wgpu:{name}"), found, false);
+        DeviceStatus::Ready(Device { class: DeviceClass::Software, ..device })
+    });
+    all.iter().enumerate().map(status).chain(mutants).collect()
 }
 
 fn ready(id: String, found: &Found, preferred: bool) -> Device {
@@ -112,7 +124,7 @@ fn ready(id: String, found: &Found, preferred: bool) -> Device {
         name: found.name(),
         kind: if software { DeviceKind::Cpu } else { DeviceKind::Gpu },
         class: if software { DeviceClass::Software } else { DeviceClass::Hardware },
-        numerics: vec![Numerics::F32],
+        numerics: vec![Numerics::F32, Numerics::A8],
         memory_bytes: memory(found),
         preferred,
     }
@@ -126,8 +138,41 @@ fn memory(found: &Found) -> Known<u64> {
     Known::unavailable("wgpu does not tell an adapter's memory")
 }
 
-/// The adapter of a device id.
-pub(crate) fn find(id: &str) -> Option<&'static Found> {
-    let number: usize = id.strip_prefix("wgpu:")?.parse().ok()?;
-    all().get(number).filter(|found| found.lacks.is_none())
+/// The adapter of a device id, and the fault it has on purpose.
+pub(crate) fn find(id: &str) -> Option<(&'static Found, Mutation)> {
+    let name = id.strip_prefix("wgpu:")?;
+    let mutant = mutants::DEVICES.iter().find(|(mutant, _)| *mutant == name);
+    let (number, mutation) = match mutant {
+        Some((_, mutation)) => (0, *mutation),
+        None => (name.parse::<usize>().ok()?, Mutation::default()),
+    };
+    let found = all().get(number).filter(|found| found.lacks.is_none())?;
+    Some((found, mutation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_adapter_lacks_is_named_and_what_a_browser_promises_is_enough() {
+        let least = wgpu::Limits::default();
+        assert_eq!(lacks(true, &least), None);
+        assert!(lacks(false, &least).is_some_and(|lack| lack.contains("compute")));
+        let few = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..least.clone() };
+        assert!(lacks(true, &few).is_some_and(|lack| lack.contains("binds 4")));
+        let small = wgpu::Limits { max_compute_invocations_per_workgroup: 32, ..least };
+        assert!(lacks(true, &small).is_some_and(|lack| lack.contains("64")));
+    }
+
+    #[test]
+    fn adapters_are_told_apart_by_number_and_other_names_are_nobodys() {
+        for id in ["wgpu:", "wgpu:-1", "wgpu:999", "wgpu:x", "cuda:0", ""] {
+            assert!(find(id).is_none(), "{id:?}");
+        }
+        let ids: Vec<String> = devices().iter().map(|status| status.id().to_owned()).collect();
+        let mut apart = ids.clone();
+        apart.dedup();
+        assert_eq!(ids, apart, "adapters of one name have ids of their own");
+    }
 }

@@ -1,5 +1,6 @@
 //! The backend: adapters as devices, plans and loading.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use yardstick_api::{
@@ -12,8 +13,17 @@ use crate::session::WgpuSession;
 use crate::{adapters, ceiling, plan, weights};
 
 /// Every adapter of this machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wgpu;
+#[derive(Clone, Debug, Default)]
+pub struct Wgpu {
+    folder: Option<PathBuf>,
+}
+
+impl Wgpu {
+    /// The same, keeping compiled pipelines and what tuning chose in a folder between processes.
+    pub fn keeping(folder: Option<PathBuf>) -> Wgpu {
+        Wgpu { folder }
+    }
+}
 
 impl Backend for Wgpu {
     fn name(&self) -> &str {
@@ -42,11 +52,11 @@ impl Backend for Wgpu {
         self.plan(device, model.info(), options)?;
         check_pairs(model)?;
         model.check_unchanged()?;
-        Ok(Box::new(WgpuSession::new(&device.id, model, options)?))
+        Ok(Box::new(WgpuSession::new(&device.id, model, options, self.folder.as_deref())?))
     }
 
     fn ceiling(&self, device: &Device, limit: Limit, _: Option<usize>) -> Known<Reached> {
-        ceiling::measure(&device.id, limit)
+        ceiling::measure(&device.id, limit, self.folder.as_deref())
     }
 }
 

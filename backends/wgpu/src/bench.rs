@@ -52,14 +52,14 @@ pub fn adapter(number: Option<usize>) -> Option<Device> {
     };
     let id = number.map(|number| format!("wgpu:{number}"));
     let wanted = |device: &Device| id.as_ref().map_or(device.preferred, |id| *id == device.id);
-    Wgpu.devices().into_iter().filter_map(ready).find(wanted)
+    Wgpu::default().devices().into_iter().filter_map(ready).find(wanted)
 }
 
 /// Every shader a model uses, once for each name: of one token and of many.
 pub fn shaders(device: &Device, model: &Arc<Model>) -> Result<Vec<Shader>, Error> {
     let options = Options { context: Some(1024), ..Options::default() };
-    Wgpu.plan(device, model.info(), &options)?;
-    let session = Arc::new(WgpuSession::new(&device.id, model, &options)?);
+    Wgpu::default().plan(device, model.info(), &options)?;
+    let session = Arc::new(WgpuSession::new(&device.id, model, &options, None)?);
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for single in [true, false] {
         let (program, rows) = (session.program(single), if single { 1 } else { ROWS });

@@ -4,6 +4,7 @@
 mod experts;
 mod layer;
 mod product;
+mod trial;
 
 use yardstick_api::Error;
 use yardstick_model::Architecture;
@@ -13,26 +14,14 @@ use crate::buffers::{Buffers, Numbers, all};
 use crate::gpu::{Gpu, Key, Part};
 use crate::matrix::Matrix;
 use crate::program::{Grid, Program, Step};
-use crate::shaders::Operation;
+use crate::shaders::{Operation, Variant};
 use crate::sizes::Sizes;
+use crate::tune::Tunings;
 use crate::weights::Network;
 use product::{After, Call};
 
 /// Marks an absent offset in a shader's numbers.
 pub(crate) const NONE: u32 = u32::MAX;
-
-/// How this adapter is best used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tuning {
-    /// Activations through uniform bindings.
-    pub(crate) uniform: bool,
-    /// Invocations that share a row of a single token's product.
-    pub(crate) splits: u32,
-    /// Pairs of panels a workgroup computes.
-    pub(crate) pairs: u32,
-    /// Codes of weights in textures.
-    pub(crate) texels: bool,
-}
 
 /// What programs are built from.
 pub(crate) struct Builder<'a> {
@@ -41,44 +30,53 @@ pub(crate) struct Builder<'a> {
     pub(crate) network: &'a Network,
     pub(crate) buffers: &'a Buffers,
     pub(crate) sizes: &'a Sizes,
-    pub(crate) tuning: Tuning,
+    pub(crate) tunings: &'a Tunings,
     pub(crate) numbers: &'a mut Numbers,
     /// One token; else tiles.
     pub(crate) single: bool,
+    /// Sums of squares that the last adding product leaves, one a workgroup.
+    left: u32,
     steps: Vec<Step>,
 }
 
-/// Both programs.
-pub(crate) fn programs(
-    gpu: &Gpu,
-    architecture: &Architecture,
-    network: &Network,
-    buffers: &Buffers,
-    sizes: &Sizes,
-    tuning: Tuning,
-    numbers: &mut Numbers,
-) -> Result<[Program; 2], Error> {
-    let mut builder = Builder {
-        gpu,
-        architecture,
-        network,
-        buffers,
-        sizes,
-        tuning,
-        numbers,
-        single: true,
-        steps: Vec::new(),
-    };
-    let single = builder.program()?;
-    builder.single = false;
-    Ok([single, builder.program()?])
+impl<'a> Builder<'a> {
+    pub(crate) fn new(
+        gpu: &'a Gpu,
+        architecture: &'a Architecture,
+        (network, buffers, sizes): (&'a Network, &'a Buffers, &'a Sizes),
+        tunings: &'a Tunings,
+        numbers: &'a mut Numbers,
+    ) -> Builder<'a> {
+        let (single, left, steps) = (true, 0, Vec::new());
+        Builder {
+            gpu,
+            architecture,
+            network,
+            buffers,
+            sizes,
+            tunings,
+            numbers,
+            single,
+            left,
+            steps,
+        }
+    }
+
+    /// Both programs.
+    pub(crate) fn programs(mut self) -> Result<[Program; 2], Error> {
+        let single = self.program()?;
+        self.single = false;
+        Ok([single, self.program()?])
+    }
 }
 
 impl Builder<'_> {
     fn program(&mut self) -> Result<Program, Error> {
         self.embed()?;
         for layer in 0..self.architecture.layers.len() {
-            self.layer(layer)?;
+            if !self.skips(layer) {
+                self.layer(layer)?;
+            }
         }
         let body = std::mem::take(&mut self.steps);
         self.head()?;
@@ -94,12 +92,8 @@ impl Builder<'_> {
             && self.architecture.norm.kind == NormKind::Rms
             && self.architecture.layers.iter().all(|layer| plain(layer.post_norms, layer.parallel))
             && layer::foldable(self.network)
-            && self.sums() + 4 <= crate::sizes::SUMS as u32
-    }
-
-    /// Sums of squares an adding product leaves: one a workgroup.
-    fn sums(&self) -> u32 {
-        (self.sizes.embedding as u32).div_ceil(16).div_ceil(self.tuning.pairs)
+            // At most one a pair of panels.
+            && self.sizes.embedding.div_ceil(16) + 4 <= crate::sizes::SUMS
     }
 
     fn embed(&mut self) -> Result<(), Error> {
@@ -142,8 +136,9 @@ impl Builder<'_> {
         parts: &[Part<'_>],
         grid: Grid,
     ) -> Result<(), Error> {
-        let texels = self.tuning.texels && key.format.is_some();
-        let pipeline = self.gpu.pipeline(Key { texels, ..key })?;
+        let texels = self.gpu.texels && key.format.is_some();
+        let variant = Variant { texels, subgroups: self.gpu.subgroups };
+        let pipeline = self.gpu.pipeline(Key { variant, ..key })?;
         let at = self.numbers.put(self.gpu, words)?;
         let mut bound = vec![self.numbers.bind(&at)];
         bound.extend_from_slice(parts);
@@ -255,5 +250,5 @@ fn key(
     format: Option<yardstick_model::Format>,
     constants: &[(&'static str, u32)],
 ) -> Key {
-    Key { operation, format, texels: false, constants: constants.to_vec() }
+    Key { operation, format, variant: Variant::default(), constants: constants.to_vec() }
 }

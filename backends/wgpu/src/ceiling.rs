@@ -1,12 +1,13 @@
 //! Ceilings: what this adapter reaches when a shader does nothing else. Measured from submission to completion, as
 //! everything here is.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use yardstick_api::{Error, Known, Limit, Reached, Round};
 
 use crate::gpu::{self, Gpu, Key, part, whole};
-use crate::shaders::Operation;
+use crate::shaders::{Operation, Variant};
 
 /// Time for the rounds that count, of each way.
 const BUDGET: Duration = Duration::from_millis(100);
@@ -20,8 +21,8 @@ const OPERATIONS: u64 = 128;
 const GROUP: u32 = 64;
 
 /// What the adapter of a device reaches at a limit.
-pub(crate) fn measure(id: &str, limit: Limit) -> Known<Reached> {
-    let measured = gpu::open(id).and_then(|gpu| match limit {
+pub(crate) fn measure(id: &str, limit: Limit, folder: Option<&Path>) -> Known<Reached> {
+    let measured = gpu::open(id, folder).and_then(|gpu| match limit {
         Limit::Read { bytes } => read(&gpu, bytes),
         Limit::F32 => arithmetic(&gpu, Operation::PeakF32, "f32"),
         Limit::Int8 => arithmetic(&gpu, Operation::PeakInt8, "int8 dot product"),
@@ -181,5 +182,5 @@ fn send(gpu: &Gpu, numbers: &wgpu::Buffer, slot: u64, words: &[u32]) {
 }
 
 fn key(operation: Operation) -> Key {
-    Key { operation, format: None, texels: false, constants: Vec::new() }
+    Key { operation, format: None, variant: Variant::default(), constants: Vec::new() }
 }

@@ -1,6 +1,7 @@
 //! An open device: its queue, its pipelines (made when first used, kept while the process lives), and waiting for it.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -9,7 +10,10 @@ use yardstick_model::Format;
 
 use crate::adapters::{self, Found};
 use crate::fault::Fault;
-use crate::shaders::{Kind, Operation};
+use crate::kept::Kept;
+use crate::mutants::Mutation;
+use crate::pipelines::Pipelines;
+use crate::shaders::{Input, Kind, Operation, Variant};
 use crate::wait::block;
 
 /// A device that does not answer for so long is lost. Submissions are far shorter.
@@ -24,6 +28,14 @@ pub(crate) struct Gpu {
     pub(crate) fault: Arc<Fault>,
     /// Codes of weights go into textures.
     pub(crate) texels: bool,
+    /// Sums over a workgroup go through subgroups.
+    pub(crate) subgroups: bool,
+    /// The eight lanes of a panel are a subgroup, and loads cost as much a lane.
+    pub(crate) lanes: bool,
+    /// What it computes wrongly on purpose.
+    pub(crate) mutation: Mutation,
+    pub(crate) kept: Kept,
+    pub(crate) pipelines: Pipelines,
     made: Mutex<HashMap<Key, Arc<Pipeline>>>,
 }
 
@@ -32,8 +44,7 @@ pub(crate) struct Gpu {
 pub(crate) struct Key {
     pub(crate) operation: Operation,
     pub(crate) format: Option<Format>,
-    /// The codes of its weights are in a texture.
-    pub(crate) texels: bool,
+    pub(crate) variant: Variant,
     /// Values of the shader's overrides.
     pub(crate) constants: Vec<(&'static str, u32)>,
 }
@@ -48,8 +59,11 @@ pub(crate) struct Pipeline {
 const TIMESTAMPS: wgpu::Features =
     wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
 
-/// Taken where there: times of steps, and the peak of f16. No answer depends on them.
-const OPTIONAL: wgpu::Features = TIMESTAMPS.union(wgpu::Features::SHADER_F16);
+/// Taken where there: times of steps, the peak of f16, sums over subgroups, compiled pipelines. No answer depends on them.
+const OPTIONAL: wgpu::Features = TIMESTAMPS
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::PIPELINE_CACHE);
 
 /// Timestamps can be written between dispatches.
 pub(crate) fn has_timestamps(found: &Found) -> bool {
@@ -60,22 +74,25 @@ pub(crate) fn has_timestamps(found: &Found) -> bool {
 pub(crate) type Part<'a> = wgpu::BindingResource<'a>;
 
 /// The device of an adapter, opened once a process, so that its pipelines are made once; a lost one is opened anew.
-pub(crate) fn open(id: &str) -> Result<Arc<Gpu>, Error> {
+/// `folder` is where what can be made again is kept.
+pub(crate) fn open(id: &str, folder: Option<&Path>) -> Result<Arc<Gpu>, Error> {
     static OPEN: Mutex<Vec<(String, Arc<Gpu>)>> = Mutex::new(Vec::new());
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.retain(|(_, gpu)| !gpu.fault.is_lost());
     if let Some((_, gpu)) = open.iter().find(|(known, _)| known == id) {
         return Ok(Arc::clone(gpu));
     }
-    let found =
+    let (found, mutation) =
         adapters::find(id).ok_or_else(|| Error::Device(format!("no device {id} any more")))?;
-    let gpu = Arc::new(Gpu::new(found)?);
+    let mut gpu = Gpu::new(found, mutation, folder)?;
+    gpu.lanes = gpu.subgroups && found.is_software() && gpu.lanes_are_subgroups()?;
+    let gpu = Arc::new(gpu);
     open.push((id.to_owned(), Arc::clone(&gpu)));
     Ok(gpu)
 }
 
 impl Gpu {
-    fn new(found: &'static Found) -> Result<Gpu, Error> {
+    fn new(found: &'static Found, mutation: Mutation, folder: Option<&Path>) -> Result<Gpu, Error> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("yardstick"),
             required_features: found.adapter.features() & OPTIONAL,
@@ -90,7 +107,58 @@ impl Gpu {
         // A software adapter takes buffers apart lane by lane and fetches texels whole.
         let side = u64::from(limits.max_texture_dimension_2d);
         let texels = found.is_software() && side >= TEXELS;
-        Ok(Gpu { device, queue, limits, found, fault, texels, made: Mutex::default() })
+        let subgroups = device.features().contains(wgpu::Features::SUBGROUP);
+        let kept = Kept::new(folder, &found.info);
+        let pipelines = Pipelines::new(&device, kept.clone());
+        let made = Mutex::default();
+        Ok(Gpu {
+            device,
+            queue,
+            limits,
+            found,
+            fault,
+            texels,
+            subgroups,
+            lanes: false,
+            mutation,
+            kept,
+            pipelines,
+            made,
+        })
+    }
+
+    /// Tries it (shaders/lanes.wgsl): nothing else says which invocations make a subgroup.
+    fn lanes_are_subgroups(&self) -> Result<bool, Error> {
+        let key = Key {
+            operation: Operation::Lanes,
+            format: None,
+            variant: Variant::default(),
+            constants: Vec::new(),
+        };
+        let pipeline = self.pipeline(key)?;
+        let right = self.storage("right", 64)?;
+        let staging = self.buffer("right", 64, wgpu::BufferUsages::MAP_READ)?;
+        let group = self.bind(&pipeline, &[whole(&right)]);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline.pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(1, 1, 1);
+        }
+        encoder.copy_buffer_to_buffer(&right, 0, &staging, 0, 64);
+        let index = self.queue.submit([encoder.finish()]);
+        let read = self.read(&staging, 64, Some(index))?;
+        Ok(read.chunks_exact(4).all(|count| count == 8u32.to_le_bytes()))
+    }
+
+    /// How products read activations that are in a uniform binding or not.
+    pub(crate) fn input(&self, uniform: bool) -> Input {
+        match (uniform, self.lanes) {
+            (true, true) => Input::Lanes,
+            (true, false) => Input::Uniform,
+            (false, _) => Input::Storage,
+        }
     }
 
     /// Shaders may compute in f16.
@@ -146,12 +214,13 @@ impl Gpu {
     fn make(&self, key: &Key) -> Result<Pipeline, Error> {
         let name = key.operation.name();
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let text = key.operation.text(key.format, key.variant);
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(name),
-            source: wgpu::ShaderSource::Wgsl(key.operation.text(key.format, key.texels).into()),
+            source: wgpu::ShaderSource::Wgsl(self.mutation.text(key.operation, text).into()),
         });
         let mut kinds = key.operation.bindings().to_vec();
-        if key.texels {
+        if key.variant.texels {
             kinds[1] = Kind::Texels;
         }
         let layout = self.layout(&kinds);
@@ -172,7 +241,7 @@ impl Gpu {
                 // Every buffer is zero from the start, and workgroup memory is written before it is read.
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.pipelines.cache.as_ref(),
         });
         if let Some(error) = block(scope.pop()) {
             return Err(Error::Device(format!("shader {name} of {:?}: {error}", key.format)));

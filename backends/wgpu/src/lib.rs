@@ -1,6 +1,6 @@
 //! The transformer as compute shaders, on Vulkan, Metal and DX12: every operation a `.wgsl` file under shaders/.
 //! What the layouts, programs and variants are and why is said in README.md.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod adapters;
 mod backend;
@@ -10,13 +10,17 @@ mod build;
 mod ceiling;
 mod fault;
 mod gpu;
+mod kept;
 mod matrix;
+mod mutants;
+mod pipelines;
 mod plan;
 mod planes;
 mod program;
 mod session;
 mod shaders;
 mod sizes;
+mod tune;
 mod wait;
 mod weights;
 

@@ -4,6 +4,7 @@ use yardstick_api::Error;
 use yardstick_model::{Format, Tensor};
 
 use crate::gpu::{Gpu, Part, part};
+use crate::mutants::Mutant;
 use crate::planes::{self, PANEL, Shape};
 
 /// Bytes re-laid and sent at once, so that the host never holds a second copy of a model.
@@ -112,7 +113,7 @@ impl Matrix {
             let mut stored = Stored::new(gpu, name, shape, units, to - from)?;
             stored.first = first as u32;
             stored.rows = (rows - first).min((to - from) * of_pair) as u32;
-            stored.send(gpu, format, shape, first_cols(&order), &order, from..to)?;
+            stored.send(gpu, name, format, shape, first_cols(&order), &order, from..to)?;
             parts.push(stored);
         }
         Ok(Matrix { format, units: units as u32, rows, parts })
@@ -166,9 +167,11 @@ impl Stored {
     }
 
     /// Re-lays pairs of panels batch by batch.
+    #[allow(clippy::too_many_arguments, reason = "each is one thing, and there is one caller")]
     fn send(
         &mut self,
         gpu: &Gpu,
+        name: &str,
         format: Format,
         shape: Shape,
         cols: usize,
@@ -187,7 +190,10 @@ impl Stored {
             let to = pairs.end.min(from + step);
             let range = from * 2 * PANEL..to * 2 * PANEL;
             let rows: Vec<Option<&[u8]>> = range.map(|i| order.row(i)).collect();
-            let planes = planes::relay(format, shape, cols, &rows);
+            let mut planes = planes::relay(format, shape, cols, &rows);
+            if gpu.mutation.is(Mutant::Subscale) && name.starts_with("ffn_down") {
+                planes.drop_subscale(shape);
+            }
             let lanes = ((from - pairs.start) * 2 * units * PANEL) as u64;
             let write = |plane: usize, behind: u64, bytes: &[u8], each: usize| {
                 let at = self.planes[plane].0 + behind + lanes * each as u64;

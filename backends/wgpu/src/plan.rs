@@ -58,7 +58,7 @@ pub(crate) fn plan(
     model: &ModelInfo,
     options: &Options,
 ) -> Result<Footprint, Unsupported> {
-    let Some(found) = adapters::find(&device.id) else {
+    let Some((found, _)) = adapters::find(&device.id) else {
         return refuse(format!("no device {}", device.id), "list them: yardstick devices");
     };
     check_options(options)?;
@@ -82,8 +82,8 @@ pub(crate) fn plan(
 }
 
 fn check_options(options: &Options) -> Result<(), Unsupported> {
-    if let Some(other) = options.numerics.filter(|&numerics| numerics != Numerics::F32) {
-        return refuse(format!("numerics {other:?} asked of f32 shaders"), "ask for f32");
+    if let Some(other @ (Numerics::F16 | Numerics::Bf16)) = options.numerics {
+        return refuse(format!("there is no shader for numerics {other:?}"), "ask for f32 or a8");
     }
     if !options.repack {
         return refuse("shaders read weights re-laid into planes only".into(), "allow repacking");

@@ -62,6 +62,18 @@ pub(crate) struct Planes {
     pub(crate) supers: Vec<u8>,
 }
 
+impl Planes {
+    /// Gives the second of every eight groups of 32 weights the scale of the first: a fault, made on purpose.
+    pub(crate) fn drop_subscale(&mut self, shape: Shape) {
+        let lanes = self.scales.chunks_exact_mut(shape.scales.max(1));
+        // Lanes of a unit lie side by side; a unit is two groups.
+        for (_, lane) in lanes.enumerate().filter(|(i, _)| i / PANEL % 4 == 0) {
+            let (first, second) = lane.split_at_mut(lane.len() / 2);
+            second.copy_from_slice(&first[..second.len()]);
+        }
+    }
+}
+
 /// Re-lays panels: `rows` are as many whole panels, `None` a row of zeros.
 pub(crate) fn relay(format: Format, shape: Shape, cols: usize, rows: &[Option<&[u8]>]) -> Planes {
     let (panels, units) = (rows.len() / PANEL, units(cols));

@@ -4,19 +4,24 @@ mod batch;
 mod chain;
 mod facts;
 mod submit;
+#[cfg(test)]
+mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use yardstick_api::{
-    Batch, Emit, Error, Facts, KvType, Logits, Options, Profile, Sequence, Session, Token,
+    Batch, Emit, Error, Facts, KvType, Logits, Numerics, Options, Profile, Sequence, Session, Token,
 };
 use yardstick_model::Model;
 
 use crate::buffers::{Buffers, Numbers};
-use crate::build::{self, Tuning};
+use crate::build::Builder;
 use crate::gpu::{self, Gpu};
+use crate::mutants::Mutant;
 use crate::program::Program;
 use crate::sizes::Sizes;
+use crate::tune::Tunings;
 use crate::weights::Network;
 use batch::Row;
 use submit::{Pace, Profiler, submit};
@@ -28,7 +33,7 @@ pub(crate) struct WgpuSession {
     network: Network,
     buffers: Buffers,
     sizes: Sizes,
-    tuning: Tuning,
+    tunings: Tunings,
     single: Program,
     many: Program,
     /// The numbers programs read; kept as long as they are.
@@ -49,8 +54,9 @@ impl WgpuSession {
         device: &str,
         model: &Arc<Model>,
         options: &Options,
+        folder: Option<&Path>,
     ) -> Result<WgpuSession, Error> {
-        let gpu = gpu::open(device)?;
+        let gpu = gpu::open(device, folder)?;
         let architecture = model.architecture();
         let binding = gpu.limits.max_storage_buffer_binding_size;
         let sizes = Sizes::new(architecture, options, binding);
@@ -58,12 +64,15 @@ impl WgpuSession {
         let chosen_by = options.rotary_context.unwrap_or(sizes.context);
         let buffers =
             Buffers::new(&gpu, &sizes, &architecture.layers, &architecture.rotary, chosen_by)?;
-        let tuning = tuning(&gpu);
+        let int8 = options.numerics == Some(Numerics::A8);
+        let parts = (&network, &buffers, &sizes);
+        let tunings = Tunings::measure(&gpu, architecture, parts, int8)?;
         let mut numbers = Numbers::new();
-        let [single, many] =
-            build::programs(&gpu, architecture, &network, &buffers, &sizes, tuning, &mut numbers)?;
+        let builder = Builder::new(&gpu, architecture, parts, &tunings, &mut numbers);
+        let [single, many] = builder.programs()?;
         gpu.queue.submit([]);
         gpu.wait(None)?;
+        gpu.pipelines.keep();
         let profiler = options.profile.then(|| Profiler::new(&gpu)).transpose()?;
         Ok(WgpuSession {
             pace: Pace::new(gpu.found.is_software()),
@@ -75,7 +84,7 @@ impl WgpuSession {
             network,
             buffers,
             sizes,
-            tuning,
+            tunings,
             single,
             many,
             _numbers: numbers,
@@ -105,6 +114,9 @@ impl WgpuSession {
 
     /// Runs rows, at most a chunk of them, and leaves the logits of the wanted ones to be read.
     fn run(&mut self, rows: &[Row]) -> Result<(), Error> {
+        if rows.len() == 1 && self.gpu.mutation.is(Mutant::Lost) {
+            self.gpu.device.destroy();
+        }
         self.send_rows(rows);
         let single = rows.len() == 1;
         self.run_part(single, false, rows.len() as u32)?;
@@ -158,15 +170,6 @@ impl WgpuSession {
         self.gpu.queue.submit([encoder.finish()]);
         self.gpu.read(&self.buffers.staging, bytes, None)
     }
-}
-
-/// What suits an adapter before anything was measured.
-fn tuning(gpu: &Gpu) -> Tuning {
-    if gpu.found.is_software() {
-        // Lanes are a vector's elements: one load of a uniform serves them all, and barriers cost.
-        return Tuning { uniform: true, splits: 1, pairs: 4, texels: gpu.texels };
-    }
-    Tuning { uniform: false, splits: 16, pairs: 1, texels: gpu.texels }
 }
 
 impl Session for WgpuSession {

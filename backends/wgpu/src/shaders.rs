@@ -3,6 +3,12 @@
 
 use yardstick_model::Format;
 
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!("shaders/", $name, ".wgsl"))
+    };
+}
+
 /// How a buffer is bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -18,18 +24,47 @@ pub(crate) enum Kind {
     Write,
 }
 
+/// How a product reads its activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Input {
+    Storage,
+    Uniform,
+    /// Uniform, and handed from lane to lane.
+    Lanes,
+}
+
+impl Input {
+    fn text(self) -> &'static str {
+        match self {
+            Input::Storage => text!("input_storage"),
+            Input::Uniform => text!("input_uniform"),
+            Input::Lanes => text!("input_lanes"),
+        }
+    }
+}
+
+/// Which of several ways to do the same an adapter's shaders take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Variant {
+    /// The codes of weights are in a texture.
+    pub(crate) texels: bool,
+    /// Sums over a workgroup go through subgroups.
+    pub(crate) subgroups: bool,
+}
+
 /// An operation. Those over weights exist once a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Operation {
     Embed,
     Norm,
-    /// One token, activations through a uniform binding or a storage binding.
+    /// One token, by f32 or 8-bit arithmetic.
     Product {
-        uniform: bool,
+        input: Input,
+        int8: bool,
     },
-    /// Tiles of tokens, likewise.
+    /// Tiles of tokens.
     ProductTile {
-        uniform: bool,
+        input: Input,
     },
     /// Rows one by one, each through an expert that the router chose or the only one.
     ProductEach,
@@ -39,6 +74,8 @@ pub(crate) enum Operation {
     Attend,
     Best,
     Choose,
+    /// Whether lanes are a subgroup.
+    Lanes,
     /// Ceilings: reading, and arithmetic of three kinds.
     PeakRead,
     PeakTexels,
@@ -48,12 +85,6 @@ pub(crate) enum Operation {
 }
 
 use Kind::{Read as R, Uniform as U, Window as D, Write as W};
-
-macro_rules! text {
-    ($name:literal) => {
-        include_str!(concat!("shaders/", $name, ".wgsl"))
-    };
-}
 
 impl Operation {
     /// What a profile calls it where its user gives no name.
@@ -70,6 +101,7 @@ impl Operation {
             Operation::Attend => "attend",
             Operation::Best => "best",
             Operation::Choose => "choose",
+            Operation::Lanes => "lanes",
             Operation::PeakRead => "peak_read",
             Operation::PeakTexels => "peak_texels",
             Operation::PeakF32 => "peak_f32",
@@ -83,10 +115,10 @@ impl Operation {
         match self {
             Operation::Embed => &[U, R, R, R, R, W],
             Operation::Norm => &[U, R, W, R, R],
-            Operation::Product { uniform: true } => &[U, R, R, R, U, W, R, W],
-            Operation::Product { uniform: false } => &[U, R, R, R, R, W, R, W],
-            Operation::ProductTile { uniform: true } => &[U, R, R, R, D, W, R, D],
-            Operation::ProductTile { uniform: false } => &[U, R, R, R, R, W, R, D],
+            Operation::Product { input: Input::Storage, .. } => &[U, R, R, R, R, W, R, W],
+            Operation::Product { .. } => &[U, R, R, R, U, W, R, W],
+            Operation::ProductTile { input: Input::Storage } => &[U, R, R, R, R, W, R, D],
+            Operation::ProductTile { .. } => &[U, R, R, R, D, W, R, D],
             Operation::ProductEach => &[U, R, R, R, R, W, R],
             Operation::Route => &[U, R, W],
             Operation::Combine => &[U, R, R, R, W],
@@ -94,17 +126,18 @@ impl Operation {
             Operation::Attend => &[U, R, R, R, R, W],
             Operation::Best => &[U, R, W],
             Operation::Choose => &[U, R, W, W],
+            Operation::Lanes => &[W],
             Operation::PeakRead => &[U, R, W],
             Operation::PeakTexels => &[U, Kind::Texels, W],
             Operation::PeakF32 | Operation::PeakF16 | Operation::PeakInt8 => &[U, W],
         }
     }
 
-    /// Its text; `format` is that of its weights, where it has any, and `texels` whether their codes are in a texture.
-    pub(crate) fn text(self, format: Option<Format>, texels: bool) -> String {
+    /// Its text; `format` is that of its weights, where it has any.
+    pub(crate) fn text(self, format: Option<Format>, variant: Variant) -> String {
         let mut parts = Vec::new();
         if format.is_some() {
-            parts.push(if texels { text!("codes_texture") } else { text!("codes_buffer") });
+            parts.push(if variant.texels { text!("codes_texture") } else { text!("codes_buffer") });
         }
         if let Some(weights) = format.and_then(weights_text) {
             parts.extend([text!("scales"), weights]);
@@ -113,15 +146,24 @@ impl Operation {
             }
         }
         match self {
-            Operation::Product { uniform } | Operation::ProductTile { uniform } => {
-                parts.push(if uniform { text!("input_uniform") } else { text!("input_storage") });
-                parts.push(text!("epilogue"));
+            Operation::Product { input, .. } | Operation::ProductTile { input } => {
+                parts.extend([input.text(), text!("epilogue")]);
             }
             Operation::ProductEach => parts.push(text!("input_storage")),
             Operation::Norm | Operation::Place | Operation::Attend | Operation::Route => {
-                parts.push(text!("reduce"));
+                parts.push(match variant.subgroups {
+                    true => text!("reduce_subgroups"),
+                    false => text!("reduce"),
+                });
             }
             _ => {}
+        }
+        if let Operation::Product { int8, .. } = self {
+            parts.push(match format {
+                Some(format) if is_float(format) => text!("dot_floats"),
+                _ if int8 => text!("dot_int8"),
+                _ => text!("dot_codes"),
+            });
         }
         parts.push(match self {
             Operation::Embed => text!("embed"),
@@ -135,6 +177,7 @@ impl Operation {
             Operation::Attend => text!("attend"),
             Operation::Best => text!("best"),
             Operation::Choose => text!("choose"),
+            Operation::Lanes => text!("lanes"),
             Operation::PeakRead => text!("peak_read"),
             Operation::PeakTexels => text!("peak_texels"),
             Operation::PeakF32 => text!("peak_f32"),
@@ -178,10 +221,12 @@ mod tests {
     const ALL: &[Operation] = &[
         Operation::Embed,
         Operation::Norm,
-        Operation::Product { uniform: true },
-        Operation::Product { uniform: false },
-        Operation::ProductTile { uniform: true },
-        Operation::ProductTile { uniform: false },
+        Operation::Product { input: Input::Uniform, int8: false },
+        Operation::Product { input: Input::Storage, int8: false },
+        Operation::Product { input: Input::Uniform, int8: true },
+        Operation::Product { input: Input::Storage, int8: true },
+        Operation::ProductTile { input: Input::Uniform },
+        Operation::ProductTile { input: Input::Storage },
         Operation::ProductEach,
         Operation::Route,
         Operation::Combine,
@@ -200,12 +245,12 @@ mod tests {
         matches!(operation, Embed | Product { .. } | ProductEach | ProductTile { .. })
     }
 
-    /// What a browser has too: no f16, no subgroups, nothing native.
-    fn check(name: &str, text: &str) {
+    /// What a browser has too, no f16, no subgroups, nothing native, besides what `more` allows.
+    fn check(name: &str, text: &str, more: Capabilities) {
         let module = naga::front::wgsl::parse_str(text)
             .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
         let mut validator =
-            Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32);
+            Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32 | more);
         validator
             .validate(&module)
             .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
@@ -225,12 +270,33 @@ mod tests {
             };
             for format in formats {
                 for texels in [false, true] {
-                    check(&format!("{operation:?} {format:?}"), &operation.text(format, texels));
+                    let text = operation.text(format, Variant { texels, subgroups: false });
+                    check(&format!("{operation:?} {format:?}"), &text, Capabilities::empty());
                     checked += usize::from(format.is_some() || !texels);
                 }
             }
         }
-        assert_eq!(checked, 2 * 6 * 11 + 11);
+        assert_eq!(checked, 2 * 8 * 11 + 11);
+    }
+
+    #[test]
+    fn sums_through_subgroups_are_valid_where_there_are_some() {
+        let subgroups = Variant { texels: false, subgroups: true };
+        for operation in [Operation::Norm, Operation::Place, Operation::Attend, Operation::Route] {
+            let text = operation.text(None, subgroups);
+            assert_ne!(text, operation.text(None, Variant::default()), "{operation:?}");
+            check(&format!("{operation:?}"), &text, Capabilities::SUBGROUP);
+        }
+        check("lanes", &Operation::Lanes.text(None, subgroups), Capabilities::SUBGROUP);
+        for format in Format::ALL.into_iter().filter(|&format| weights_text(format).is_some()) {
+            let input = Input::Lanes;
+            for operation in
+                [Operation::Product { input, int8: false }, Operation::ProductTile { input }]
+            {
+                let text = operation.text(Some(format), subgroups);
+                check(&format!("{operation:?} {format:?}"), &text, Capabilities::SUBGROUP);
+            }
+        }
     }
 
     #[test]

@@ -153,6 +153,20 @@ impl Network {
         qkv.sum::<u64>() + rest.sum::<u64>()
     }
 
+    /// The largest matrix of each format that single tokens are multiplied with, experts left out.
+    pub(crate) fn largest(&self) -> Vec<&Matrix> {
+        let mut all: Vec<&Matrix> = self.layers.iter().flat_map(Blocks::dense).collect();
+        all.push(self.head());
+        all.sort_by_key(|matrix| std::cmp::Reverse(matrix.bytes()));
+        let mut found: Vec<&Matrix> = Vec::new();
+        for matrix in all {
+            if !found.iter().any(|other| other.format == matrix.format) {
+                found.push(matrix);
+            }
+        }
+        found
+    }
+
     /// Bytes on the device.
     pub(crate) fn bytes(&self) -> u64 {
         let outer = [Some(&self.embedding), self.positions.as_ref(), self.head.as_ref()];
@@ -212,6 +226,17 @@ fn halves(tensor: Tensor<'_>) -> (Tensor<'_>, Tensor<'_>) {
 }
 
 impl Blocks {
+    /// Its matrices, experts left out.
+    fn dense(&self) -> Vec<&Matrix> {
+        let ffn = match &self.ffn {
+            Block::Gated { both, down } => vec![both, down],
+            Block::Plain { up, down } => vec![up, down],
+            Block::Mixture(_) => Vec::new(),
+        };
+        let qkv = self.qkv.iter().map(|product| &product.matrix);
+        qkv.chain([&self.output]).chain(ffn).collect()
+    }
+
     fn new(gpu: &Gpu, model: &Model, layer: usize, shape: &Layer) -> Result<Blocks, Error> {
         let find = |part: &str| of_layer(model, layer, part);
         let names: &[&str] = match shape.fused_qkv {

@@ -6,7 +6,7 @@ use yardstick_wgpu::Wgpu;
 
 /// Whether there is an adapter, said where there is none.
 fn present() -> bool {
-    let devices = Wgpu.devices();
+    let devices = Wgpu::default().devices();
     let ready = devices.iter().any(|status| matches!(status, DeviceStatus::Ready(_)));
     if !ready {
         println!("skipped: {devices:?}");
@@ -18,7 +18,7 @@ fn present() -> bool {
 fn conforms_on_the_golden_models() {
     if present() {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
-        support::run_covered(&Wgpu, support::golden_cases(root.as_ref()));
+        support::run_covered(&Wgpu::default(), support::golden_cases(root.as_ref()));
     }
 }
 
@@ -26,7 +26,7 @@ fn conforms_on_the_golden_models() {
 fn conforms_on_made_up_models_of_every_family() {
     if present() {
         let cases = yardstick_api::conformance::synthetic::cases(&Reference);
-        support::run_covered(&Wgpu, cases.expect("made-up models run"));
+        support::run_covered(&Wgpu::default(), cases.expect("made-up models run"));
     }
 }
 

@@ -106,7 +106,7 @@ impl Builder<'_> {
     }
 
     fn each(&mut self, layer: usize, each: &Each<'_>) -> Result<(), Error> {
-        let (matrix, pairs) = (each.matrix, self.tuning.pairs);
+        let (matrix, pairs) = (each.matrix, self.tunings.of(each.matrix.format).pairs);
         let of_pair = if each.gated { 8 } else { 16 };
         let rows = matrix.rows / each.stacked;
         let of_expert = rows.div_ceil(of_pair) as u32;

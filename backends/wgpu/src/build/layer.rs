@@ -1,11 +1,12 @@
 //! The steps of one layer.
 
 use yardstick_api::Error;
-use yardstick_model::arch::{Activation, Layer, NormKind, QkNorm, RotaryStyle};
+use yardstick_model::arch::{Activation, Layer, NormKind, QkNorm, Rotary, RotaryStyle};
 
 use super::product::{After, Call};
 use super::{Builder, NONE, key};
 use crate::buffers::{all, words};
+use crate::mutants::Mutant;
 use crate::planes::{UNIT, units};
 use crate::program::Grid;
 use crate::shaders::Operation;
@@ -114,14 +115,16 @@ impl Builder<'_> {
             self.vector(layer, "attn_q_norm.weight").unwrap_or(NONE),
             self.vector(layer, "attn_k_norm.weight").unwrap_or(NONE),
             rotary.map_or(0, |(rotary, _)| rotary.dims as u32),
-            rotary.map_or(0, |(rotary, _)| u32::from(rotary.style == RotaryStyle::Halves)),
-            rotary.map_or(0, |(_, first)| first),
+            rotary.map_or(0, |(rotary, _)| u32::from(self.halves(rotary))),
+            rotary.map_or(0, |(rotary, first)| first + self.further(rotary)),
             growth.map_or(0, |growth| growth.length.clamp(1, 1 << 31) as u32),
             growth.map_or(0.0, |growth| growth.scale).to_bits(),
             architecture.norm.eps.to_bits(),
             packed,
         ];
         let [keys, values] = &buffers.cache[layer];
+        let nowhere = self.stale(layer).then(|| self.gpu.storage("nowhere", 16)).transpose()?;
+        let keys = nowhere.as_ref().unwrap_or(keys);
         let vectors = &self.network.vectors.buffer;
         let queries = &buffers.queries;
         let parts =
@@ -234,12 +237,34 @@ impl Builder<'_> {
         let after = After { bias, bias_up, activation, folded: folds, ..After::default() };
         self.product(call, after, tile)?;
         let bias = self.vector(layer, "ffn_down.bias");
-        let next = match layer + 1 < self.architecture.layers.len() {
-            true => self.vector(layer + 1, "attn_norm.weight"),
-            false => network.vectors.find("output_norm.weight"),
+        let next = match (layer + 1..self.architecture.layers.len()).find(|&i| !self.skips(i)) {
+            Some(next) => self.vector(next, "attn_norm.weight"),
+            None => network.vectors.find("output_norm.weight"),
         };
         let gain = next.filter(|_| folds);
         self.back(layer, ["ffn_down", "post_ffw_norm"], down, bias, gain, inner_tile)
+    }
+}
+
+/// Where faults are made on purpose.
+impl Builder<'_> {
+    pub(super) fn skips(&self, layer: usize) -> bool {
+        self.gpu.mutation.is(Mutant::SkipLayer) && layer == self.architecture.layers.len() / 2
+    }
+
+    fn halves(&self, rotary: &Rotary) -> bool {
+        (rotary.style == RotaryStyle::Halves) != self.gpu.mutation.is(Mutant::Rotary)
+    }
+
+    /// Pairs of angles between where they are and where they are read.
+    fn further(&self, rotary: &Rotary) -> u32 {
+        let further = self.gpu.mutation.is(Mutant::Position) && self.single;
+        if further { (rotary.dims / 2) as u32 } else { 0 }
+    }
+
+    fn stale(&self, layer: usize) -> bool {
+        let middle = layer == self.architecture.layers.len() / 2;
+        self.gpu.mutation.is(Mutant::StaleKv) && self.single && middle
     }
 }
 

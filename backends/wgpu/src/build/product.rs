@@ -8,6 +8,7 @@ use crate::matrix::Matrix;
 use crate::planes::UNIT;
 use crate::program::Grid;
 use crate::shaders::Operation;
+use crate::tune::Tuning;
 use crate::weights::Offset;
 
 /// A product to be made.
@@ -101,7 +102,7 @@ impl Builder<'_> {
             u32::from(after.add),
             after.scale.to_bits(),
             after.cap.to_bits(),
-            if after.folded { self.sums().div_ceil(4) } else { 0 },
+            if after.folded { self.left.div_ceil(4) } else { 0 },
             (embedding as f32).to_bits(),
             self.architecture.norm.eps.to_bits(),
             after.gain.unwrap_or(NONE),
@@ -112,10 +113,13 @@ impl Builder<'_> {
     }
 
     fn of_one(&mut self, call: Call<'_>, after: After, part: usize) -> Result<(), Error> {
-        let (tuning, buffers, vectors) = (self.tuning, self.buffers, &self.network.vectors.buffer);
-        let stored = &call.matrix.parts[part];
-        let in_sight = u64::from(call.matrix.units) * 256 + 4 * crate::sizes::SUMS as u64;
+        let (buffers, vectors) = (self.buffers, &self.network.vectors.buffer);
+        let tuning = self.tunings.of(call.matrix.format);
+        let (units, stored) = (call.matrix.units, &call.matrix.parts[part]);
+        let in_sight = u64::from(units) * 256 + 4 * crate::sizes::SUMS as u64;
         let uniform = tuning.uniform && in_sight <= WINDOW;
+        let kind = self.gpu.input(uniform);
+        let int8 = self.tunings.int8 && self.fits_int8(call.matrix, tuning);
         let mut words = self.words(call, after, part, [0, call.matrix.units, 0]);
         if after.gain.is_some() {
             // Where the sums of squares go: behind the columns of the normed stream.
@@ -126,15 +130,33 @@ impl Builder<'_> {
         // Nothing but an adding product writes the last binding, and no such product reads the normed stream.
         let next = if after.gain.is_some() { &buffers.normed } else { &buffers.candidates };
         let parts = [codes, high, scales, input, all(call.output), all(vectors), all(next)];
-        let constants =
-            [("SPLITS", tuning.splits), ("PAIRS", tuning.pairs), ("GATED", u32::from(call.gated))];
-        let operation = Operation::Product { uniform };
+        let mut constants = vec![
+            ("SPLITS", tuning.splits),
+            ("PAIRS", tuning.pairs),
+            ("GATED", u32::from(call.gated)),
+        ];
+        if int8 {
+            constants.extend([("WORDS", units * 16), ("BLOCKS", units * 2)]);
+        }
+        let operation = Operation::Product { input: kind, int8 };
         let key = key(operation, Some(call.matrix.format), &constants);
         let groups = stored.pairs.div_ceil(tuning.pairs);
+        if after.gain.is_some() {
+            self.left = groups;
+        }
         self.step(call.name, call.layer, key, &words, &parts, Grid::One(groups))?;
-        let work = u64::from(stored.pairs) * 16 * u64::from(call.matrix.units) * 64;
+        let work = u64::from(stored.pairs) * 16 * u64::from(units) * 64;
         self.work(work, stored.bytes());
         Ok(())
+    }
+
+    /// A row of activations in 8 bits fits workgroup memory, and the weights are integers.
+    fn fits_int8(&self, matrix: &Matrix, tuning: Tuning) -> bool {
+        let columns = u64::from(matrix.units) * UNIT as u64;
+        let team = u64::from(8 * tuning.pairs * (2 * tuning.splits + 1));
+        let bytes = columns + columns / 2 + 4 * team;
+        let most = u64::from(self.gpu.limits.max_compute_workgroup_storage_size);
+        !crate::shaders::is_float(matrix.format) && bytes <= most
     }
 
     fn of_tiles(
@@ -144,13 +166,14 @@ impl Builder<'_> {
         tile: u32,
         part: usize,
     ) -> Result<(), Error> {
-        let (tuning, buffers, vectors) = (self.tuning, self.buffers, &self.network.vectors.buffer);
+        let (buffers, vectors) = (self.buffers, &self.network.vectors.buffer);
+        let tuning = self.tunings.of(call.matrix.format);
         let (units, stored) = (call.matrix.units, &call.matrix.parts[part]);
         // Units of a window.
         let most = WINDOW as u32 / (UNIT as u32 * 4 * tile);
         let linear = !call.gated && after.activation == 0 && after.cap == 0.0;
         let uniform = tuning.uniform && (linear || units <= most);
-        let operation = Operation::ProductTile { uniform };
+        let operation = Operation::ProductTile { input: self.gpu.input(uniform) };
         let constants = [("TILE", tile), ("PAIRS", tuning.pairs), ("GATED", u32::from(call.gated))];
         let step = if uniform { most } else { units };
         let x = stored.pairs.div_ceil(tuning.pairs);

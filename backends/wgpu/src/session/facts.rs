@@ -6,20 +6,31 @@ use yardstick_api::{Facts, Known, Numerics};
 
 use super::WgpuSession;
 use crate::program::dispatches;
+use crate::shaders::Input;
 use crate::sizes::CHAIN;
+use crate::tune::Tuning;
 
 impl WgpuSession {
     pub(super) fn describe(&self) -> Facts {
-        let (found, tuning) = (self.gpu.found, self.tuning);
-        let input = if tuning.uniform { "uniform" } else { "storage" };
-        let codes = if tuning.texels { "textures" } else { "buffers" };
-        let variant = format!(
-            "f32, activations through {input} bindings, codes in {codes}, {} splits, {} pairs of panels",
-            tuning.splits, tuning.pairs
-        );
+        let found = self.gpu.found;
+        let arithmetic =
+            if self.tunings.int8 { "int8 dot products for single tokens, f32" } else { "f32" };
+        let codes = if self.gpu.texels { "textures" } else { "buffers" };
+        let sums = if self.gpu.subgroups { "subgroups" } else { "workgroup memory" };
+        let variant = format!("{arithmetic}, codes in {codes}, sums through {sums}");
         let formats = self.model.info().formats.iter();
         let kernel = |&(format, _): &(yardstick_model::Format, u64)| {
-            (format.name().to_owned(), format!("planes of 8 rows; {variant}"))
+            let tuning = self.tunings.of(format);
+            let input = match self.gpu.input(tuning.uniform) {
+                Input::Storage => "storage bindings",
+                Input::Uniform => "uniform bindings",
+                Input::Lanes => "uniform bindings handed from lane to lane",
+            };
+            let Tuning { splits, pairs, .. } = tuning;
+            let text = format!(
+                "planes of 8 rows; activations in {input}, {splits} splits, {pairs} pairs of panels"
+            );
+            (format.name().to_owned(), text)
         };
         Facts {
             device: self.device.clone(),
@@ -31,7 +42,7 @@ impl WgpuSession {
             sequences: self.sizes.sequences,
             chunk: self.sizes.chunk,
             kv: self.kv,
-            numerics: Numerics::F32.with_kv(self.kv),
+            numerics: if self.tunings.int8 { Numerics::A8 } else { Numerics::F32 }.with_kv(self.kv),
             mapped_bytes: 0,
             copied_bytes: self.network.bytes(),
             kv_bytes: self.buffers.cache_bytes(),
@@ -39,6 +50,23 @@ impl WgpuSession {
             streamed_bytes: self.network.streamed_bytes(),
             kernels: formats.map(kernel).collect(),
             notes: self.notes(),
+        }
+    }
+
+    fn tuning_note(&self) -> String {
+        match self.tunings.measured {
+            0 => "the usual choice of its kind of adapter, not measured".to_owned(),
+            n => format!("measured for {n} formats on this adapter and driver"),
+        }
+    }
+
+    fn pipelines_note(&self) -> String {
+        match (&self.gpu.pipelines.cache, self.gpu.pipelines.found) {
+            (None, _) => {
+                "compiled anew: the driver hands none out, or nowhere to keep them".to_owned()
+            }
+            (Some(_), 0) => "compiled anew, and kept".to_owned(),
+            (Some(_), bytes) => format!("{bytes} bytes kept by an earlier process"),
         }
     }
 
@@ -59,13 +87,16 @@ impl WgpuSession {
             body + head + dispatches(&steps.choice, 1)
         );
         let encoding = format!(
-            "{} submissions so far, {:.1} ms to record and submit them",
+            "{} submissions so far, {:.1} ms to record them, {:.1} ms in the driver's submit",
             self.pace.submissions,
-            self.pace.encoding.as_secs_f64() * 1e3
+            self.pace.encoding.as_secs_f64() * 1e3,
+            self.pace.submitting.as_secs_f64() * 1e3
         );
         let notes = [
             ("dispatches", dispatches),
             ("encoding", encoding),
+            ("tuning", self.tuning_note()),
+            ("pipelines", self.pipelines_note()),
             ("interface", format!("{:?}", info.backend)),
             ("adapter type", format!("{:?}", info.device_type)),
             ("weights", shared.to_owned()),

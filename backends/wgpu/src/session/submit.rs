@@ -22,14 +22,17 @@ pub(super) struct Pace {
     since: Option<Instant>,
     /// Submissions since the last report.
     pub(super) submissions: u64,
-    /// Time spent recording and submitting.
+    /// Time spent recording commands.
     pub(super) encoding: Duration,
+    /// Time spent in the driver's submission, where software adapters compute.
+    pub(super) submitting: Duration,
 }
 
 impl Pace {
     pub(super) fn new(software: bool) -> Pace {
         let budget = if software { 100_000_000 } else { 20_000_000_000 };
-        Pace { budget, sent: 0, since: None, submissions: 0, encoding: Duration::ZERO }
+        let (encoding, submitting) = (Duration::ZERO, Duration::ZERO);
+        Pace { budget, sent: 0, since: None, submissions: 0, encoding, submitting }
     }
 
     fn note_sent(&mut self, work: u64) {
@@ -57,12 +60,12 @@ pub(super) type Stage<'a> = (&'a [Step], u32);
 
 /// Records and submits stages.
 pub(super) fn submit(gpu: &Gpu, pace: &mut Pace, stages: &[Stage<'_>]) -> Result<(), Error> {
-    let begun = Instant::now();
     let mut steps = stages
         .iter()
         .flat_map(|&(steps, rows)| steps.iter().map(move |step| (step, rows)))
         .peekable();
     while steps.peek().is_some() {
+        let begun = Instant::now();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let mut work = 0;
         {
@@ -74,10 +77,13 @@ pub(super) fn submit(gpu: &Gpu, pace: &mut Pace, stages: &[Stage<'_>]) -> Result
                 work += step.work * u64::from(rows);
             }
         }
-        gpu.queue.submit([encoder.finish()]);
+        let commands = encoder.finish();
+        let recorded = Instant::now();
+        pace.encoding += recorded - begun;
+        gpu.queue.submit([commands]);
+        pace.submitting += recorded.elapsed();
         pace.note_sent(work);
     }
-    pace.encoding += begun.elapsed();
     gpu.fault.check()
 }
 

@@ -64,7 +64,8 @@ fn value(cell: u32, i: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
+    let lane = team.lane;
     let head = group.x;
     let token = group.y;
     let entry = rows[token];
@@ -91,12 +92,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (position < end) {
             s = score((base + position) * p.kv_heads + kv_head);
         }
-        let high = max(largest, max64(s, lane));
+        let high = max(largest, max64(s, team));
         let kept = exp(largest - high);
         largest = high;
         let share = select(0.0, exp(s - high), position < end);
         shares[lane] = share;
-        total = total * kept + sum64(share, lane);
+        total = total * kept + sum64(share, team);
         let count = min(64u, end - first);
         for (var i = lane; i < p.value_dim; i += 64u) {
             var v = sums[i] * kept;

@@ -29,7 +29,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> picks: array<u32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
+    let lane = team.lane;
     let token = group.x;
     var row = token;
     if (p.picked == 1u) {
@@ -43,14 +44,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var i = lane; i < p.width; i += 64u) {
             sum += x[from_ + i];
         }
-        mean = sum64(sum, lane) / count;
+        mean = sum64(sum, team) / count;
     }
     var squares = 0.0;
     for (var i = lane; i < p.width; i += 64u) {
         let v = x[from_ + i] - mean;
         squares = fma(v, v, squares);
     }
-    let factor = 1.0 / sqrt(sum64(squares, lane) / count + p.eps);
+    let factor = 1.0 / sqrt(sum64(squares, team) / count + p.eps);
     let base = (token / p.tile) * p.tile * p.stride + token % p.tile;
     for (var i = lane; i < p.width; i += 64u) {
         var v = (x[from_ + i] - mean) * factor * vectors[p.weight + i];

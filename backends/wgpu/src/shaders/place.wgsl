@@ -47,21 +47,22 @@ struct Params {
 var<workgroup> head_values: array<f32, WIDEST>;
 
 // Mean (layer norms only) and factor of the norm over `count` elements.
-fn statistics(at: u32, count: u32, lane: u32) -> vec2<f32> {
+fn statistics(at: u32, count: u32, team: Team) -> vec2<f32> {
+    let lane = team.lane;
     var mean = 0.0;
     if (p.kind == 1u) {
         var sum = 0.0;
         for (var i = lane; i < count; i += 64u) {
             sum += qkv[at + i];
         }
-        mean = sum64(sum, lane) / f32(count);
+        mean = sum64(sum, team) / f32(count);
     }
     var squares = 0.0;
     for (var i = lane; i < count; i += 64u) {
         let v = qkv[at + i] - mean;
         squares = fma(v, v, squares);
     }
-    return vec2(mean, 1.0 / sqrt(sum64(squares, lane) / f32(count) + p.eps));
+    return vec2(mean, 1.0 / sqrt(sum64(squares, team) / f32(count) + p.eps));
 }
 
 // Element i of the head, turned.
@@ -93,7 +94,8 @@ fn word(a: f32, b: f32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
+    let lane = team.lane;
     let token = group.y;
     let entry = rows[token];
     let position = entry.y;
@@ -104,9 +106,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     var stats = vec2(0.0, 1.0);
     if (p.span == 3u) {
-        stats = statistics(all, p.key_dim * select(p.kv_heads, p.heads, is_query), lane);
+        stats = statistics(all, p.key_dim * select(p.kv_heads, p.heads, is_query), team);
     } else if (p.span != 0u) {
-        stats = statistics(at, p.key_dim, lane);
+        stats = statistics(at, p.key_dim, team);
     }
     var weight = select(p.k_weight, p.q_weight, is_query);
     if (p.span >= 2u) {

@@ -1,4 +1,5 @@
 // y = W x for one token: (rows), (rows, 64 units), (64 units). Behind it the epilogue: bias, activation, residual.
+// Before it one of dot_*.wgsl: what a unit of 64 columns adds to a row, in which arithmetic.
 //
 // A lane owns a row of each of the two panels of a pair, SPLITS invocations share its units, PAIRS pairs share a
 // workgroup: (8, SPLITS, PAIRS) invocations, ceil(pairs / PAIRS) workgroups.
@@ -28,38 +29,6 @@ fn folded_norm() -> f32 {
     return 1.0 / sqrt((sum.x + sum.y + sum.z + sum.w) / p.width + p.eps);
 }
 
-fn half_unit(a: ptr<function, vec4<f32>>, b: ptr<function, vec4<f32>>, sa: Scales, sb: Scales, slot: u32, far: u32, lane: u32, unit: u32, half: u32) {
-    let wa = block(sa, slot, lane, half);
-    let wb = block(sb, far, lane, half);
-    let at = unit * 16u + half * 8u;
-    let x0 = x[at];
-    let x1 = x[at + 1u];
-    let x2 = x[at + 2u];
-    let x3 = x[at + 3u];
-    let x4 = x[at + 4u];
-    let x5 = x[at + 5u];
-    let x6 = x[at + 6u];
-    let x7 = x[at + 7u];
-    var s = *a;
-    s = fma(wa[0], x0, s);
-    s = fma(wa[1], x1, s);
-    s = fma(wa[2], x2, s);
-    s = fma(wa[3], x3, s);
-    s = fma(wa[4], x4, s);
-    s = fma(wa[5], x5, s);
-    s = fma(wa[6], x6, s);
-    *a = fma(wa[7], x7, s);
-    s = *b;
-    s = fma(wb[0], x0, s);
-    s = fma(wb[1], x1, s);
-    s = fma(wb[2], x2, s);
-    s = fma(wb[3], x3, s);
-    s = fma(wb[4], x4, s);
-    s = fma(wb[5], x5, s);
-    s = fma(wb[6], x6, s);
-    *b = fma(wb[7], x7, s);
-}
-
 // Stores one row of y and returns what the next norm sums.
 fn store(row: u32, value: f32) -> f32 {
     let n = p.first + row;
@@ -84,18 +53,21 @@ fn main(
     let pair = group.x * PAIRS + id.z;
     // Spare invocations repeat the last pair, so that all meet at the barriers; they store nothing.
     let panel = 2u * min(pair, p.pairs - 1u);
-    var a = vec4(0.0);
-    var b = vec4(0.0);
-    for (var unit = id.y; unit < p.units; unit += SPLITS) {
+    prepare((id.z * SPLITS + id.y) * 8u + lane, 8u * SPLITS * PAIRS);
+    var sums = vec2(0.0);
+    // With one split the same unit for every invocation in the compiler's eyes too: what x holds is then loaded once for all.
+    for (var first = 0u; first < p.units; first += SPLITS) {
+        var unit = first;
+        if (SPLITS > 1u) {
+            unit += id.y;
+            if (unit >= p.units) {
+                break;
+            }
+        }
         let slot = panel * p.units + unit;
-        let far = slot + p.units;
-        let sa = scales(slot, lane);
-        let sb = scales(far, lane);
-        half_unit(&a, &b, sa, sb, slot, far, lane, unit, 0u);
-        half_unit(&a, &b, sa, sb, slot, far, lane, unit, 1u);
+        sums += of_unit(slot, slot + p.units, lane, unit);
     }
-    let norm = folded_norm();
-    var sums = norm * vec2(a.x + a.y + a.z + a.w, b.x + b.y + b.z + b.w);
+    sums *= folded_norm();
     let home = id.z * 8u + lane;
     if (SPLITS > 1u) {
         partials[id.y * 8u * PAIRS + home] = sums;

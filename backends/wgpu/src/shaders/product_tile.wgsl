@@ -20,46 +20,61 @@ struct Sums {
     d: vec4<f32>,
 }
 
-// Adds one column: w times the tile's tokens.
-fn column(s: ptr<function, Sums>, t: ptr<function, Sums>, w: f32, v: f32, at: u32) {
-    let x0 = x[at];
+// Adds one column: w and v times the tile's tokens, four a vec4.
+fn add_four(s: ptr<function, Sums>, t: ptr<function, Sums>, w: f32, v: f32, x0: vec4<f32>) {
     (*s).a = fma(vec4(w), x0, (*s).a);
     (*t).a = fma(vec4(v), x0, (*t).a);
-    if (TILE > 4u) {
-        let x1 = x[at + 1u];
-        (*s).b = fma(vec4(w), x1, (*s).b);
-        (*t).b = fma(vec4(v), x1, (*t).b);
-    }
-    if (TILE > 8u) {
-        let x2 = x[at + 2u];
-        let x3 = x[at + 3u];
-        (*s).c = fma(vec4(w), x2, (*s).c);
-        (*t).c = fma(vec4(v), x2, (*t).c);
-        (*s).d = fma(vec4(w), x3, (*s).d);
-        (*t).d = fma(vec4(v), x3, (*t).d);
-    }
 }
 
-fn columns(s: ptr<function, Sums>, t: ptr<function, Sums>, w: vec4<f32>, v: vec4<f32>, at: u32) {
-    let fours = TILE / 4u;
-    column(s, t, w.x, v.x, at);
-    column(s, t, w.y, v.y, at + fours);
-    column(s, t, w.z, v.z, at + 2u * fours);
-    column(s, t, w.w, v.w, at + 3u * fours);
+fn add_eight(s: ptr<function, Sums>, t: ptr<function, Sums>, w: f32, v: f32, x0: vec4<f32>, x1: vec4<f32>) {
+    add_four(s, t, w, v, x0);
+    (*s).b = fma(vec4(w), x1, (*s).b);
+    (*t).b = fma(vec4(v), x1, (*t).b);
+}
+
+fn add_sixteen(s: ptr<function, Sums>, t: ptr<function, Sums>, w: f32, v: f32, x0: vec4<f32>, x1: vec4<f32>, x2: vec4<f32>, x3: vec4<f32>) {
+    add_eight(s, t, w, v, x0, x1);
+    (*s).c = fma(vec4(w), x2, (*s).c);
+    (*t).c = fma(vec4(v), x2, (*t).c);
+    (*s).d = fma(vec4(w), x3, (*s).d);
+    (*t).d = fma(vec4(v), x3, (*t).d);
+}
+
+// Four columns: TILE vec4s from `at` on.
+fn columns(s: ptr<function, Sums>, t: ptr<function, Sums>, w: vec4<f32>, v: vec4<f32>, at: u32, lane: u32) {
+    let h = hold(at, lane);
+    if (TILE == 4u) {
+        add_four(s, t, w.x, v.x, held0(h, at));
+        add_four(s, t, w.y, v.y, held1(h, at));
+        add_four(s, t, w.z, v.z, held2(h, at));
+        add_four(s, t, w.w, v.w, held3(h, at));
+    } else if (TILE == 8u) {
+        add_eight(s, t, w.x, v.x, held0(h, at), held1(h, at));
+        add_eight(s, t, w.y, v.y, held2(h, at), held3(h, at));
+        add_eight(s, t, w.z, v.z, held4(h, at), held5(h, at));
+        add_eight(s, t, w.w, v.w, held6(h, at), held7(h, at));
+    } else {
+        add_sixteen(s, t, w.x, v.x, held0(h, at), held1(h, at), held2(h, at), held3(h, at));
+        add_sixteen(s, t, w.y, v.y, held4(h, at), held5(h, at), held6(h, at), held7(h, at));
+        let g = hold(at + 8u, lane);
+        let far = at + 8u;
+        add_sixteen(s, t, w.z, v.z, held0(g, far), held1(g, far), held2(g, far), held3(g, far));
+        add_sixteen(s, t, w.w, v.w, held4(g, far), held5(g, far), held6(g, far), held7(g, far));
+    }
 }
 
 fn half_unit(s: ptr<function, Sums>, t: ptr<function, Sums>, sa: Scales, sb: Scales, slot: u32, far: u32, lane: u32, half: u32, base: u32) {
     let wa = block(sa, slot, lane, half);
     let wb = block(sb, far, lane, half);
     let at = base + half * 8u * TILE;
-    columns(s, t, wa[0], wb[0], at);
-    columns(s, t, wa[1], wb[1], at + TILE);
-    columns(s, t, wa[2], wb[2], at + 2u * TILE);
-    columns(s, t, wa[3], wb[3], at + 3u * TILE);
-    columns(s, t, wa[4], wb[4], at + 4u * TILE);
-    columns(s, t, wa[5], wb[5], at + 5u * TILE);
-    columns(s, t, wa[6], wb[6], at + 6u * TILE);
-    columns(s, t, wa[7], wb[7], at + 7u * TILE);
+    columns(s, t, wa[0], wb[0], at, lane);
+    columns(s, t, wa[1], wb[1], at + TILE, lane);
+    columns(s, t, wa[2], wb[2], at + 2u * TILE, lane);
+    columns(s, t, wa[3], wb[3], at + 3u * TILE, lane);
+    columns(s, t, wa[4], wb[4], at + 4u * TILE, lane);
+    columns(s, t, wa[5], wb[5], at + 5u * TILE, lane);
+    columns(s, t, wa[6], wb[6], at + 6u * TILE, lane);
+    columns(s, t, wa[7], wb[7], at + 7u * TILE, lane);
 }
 
 fn place(token: u32, n: u32) -> u32 {

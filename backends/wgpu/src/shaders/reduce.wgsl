@@ -1,7 +1,12 @@
 // Sum and maximum over the 64 invocations of a workgroup, through workgroup memory. Every invocation gets the result.
+struct Team {
+    @builtin(local_invocation_index) lane: u32,
+}
+
 var<workgroup> reduced: array<f32, 64>;
 
-fn sum64(value: f32, lane: u32) -> f32 {
+fn sum64(value: f32, team: Team) -> f32 {
+    let lane = team.lane;
     reduced[lane] = value;
     workgroupBarrier();
     for (var step = 32u; step > 0u; step /= 2u) {
@@ -14,7 +19,8 @@ fn sum64(value: f32, lane: u32) -> f32 {
     return all;
 }
 
-fn max64(value: f32, lane: u32) -> f32 {
+fn max64(value: f32, team: Team) -> f32 {
+    let lane = team.lane;
     reduced[lane] = value;
     workgroupBarrier();
     for (var step = 32u; step > 0u; step /= 2u) {

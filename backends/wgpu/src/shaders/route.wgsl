@@ -17,20 +17,21 @@ struct Params {
 var<workgroup> shares: array<f32, MOST>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
+    let lane = team.lane;
     let token = group.x;
     var high = -3.0e38;
     for (var i = lane; i < p.count; i += 64u) {
         high = max(high, scores[token * p.count + i]);
     }
-    let largest = max64(high, lane);
+    let largest = max64(high, team);
     var own = 0.0;
     for (var i = lane; i < p.count; i += 64u) {
         let e = exp(scores[token * p.count + i] - largest);
         shares[i] = e;
         own += e;
     }
-    let total = sum64(own, lane);
+    let total = sum64(own, team);
     // The choice itself is short: one invocation makes it.
     if (lane != 0u) {
         return;

@@ -1,0 +1,86 @@
+//! Sessions on whatever adapter there is: a lost device, kept tunings and pipelines.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use yardstick_api::{
+    Backend, Batch, Device, DeviceStatus, Error, Known, Numerics, Options, Rows, Sequence, Session,
+    Span,
+};
+use yardstick_model::Model;
+
+use super::WgpuSession;
+use crate::Wgpu;
+
+/// The best adapter's device, or a word that there is none.
+fn device() -> Option<Device> {
+    let devices = Wgpu::default().devices();
+    let ready = |status: &DeviceStatus| match status {
+        DeviceStatus::Ready(device) if device.preferred => Some(device.clone()),
+        _ => None,
+    };
+    let found = devices.iter().find_map(ready);
+    if found.is_none() {
+        println!("skipped: {devices:?}");
+    }
+    found
+}
+
+fn model() -> Arc<Model> {
+    let mut models = yardstick_api::conformance::synthetic::models().expect("made-up models");
+    models.swap_remove(1).1
+}
+
+fn open(device: &Device, folder: Option<&Path>, numerics: Option<Numerics>) -> WgpuSession {
+    let options = Options { context: Some(64), numerics, ..Options::default() };
+    WgpuSession::new(&device.id, &model(), &options, folder).expect("it loads")
+}
+
+fn forward(session: &mut WgpuSession) -> Result<Vec<f32>, Error> {
+    let spans = [Span { sequence: Sequence(0), tokens: &[1, 2, 3] }];
+    session.forward(&Batch { spans: &spans, rows: Rows::Last })?;
+    Ok(session.logits()?.values.to_vec())
+}
+
+/// One test, because all share the process's one device, which this loses.
+#[test]
+fn a_lost_device_is_told_for_ever_and_the_next_session_opens_it_anew() {
+    let Some(device) = device() else { return };
+    let mut session = open(&device, None, None);
+    let before = forward(&mut session).expect("it computes");
+    session.gpu.device.destroy();
+    for _ in 0..2 {
+        let lost = forward(&mut session);
+        assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+        let lost = session
+            .generate(&[(Sequence(0), 1)], 4, &mut |_, _| std::ops::ControlFlow::Continue(()));
+        assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+    }
+    assert!(matches!(session.synchronize(), Err(Error::DeviceLost(_))));
+    let after = forward(&mut open(&device, None, None)).expect("a new device");
+    assert_eq!(before, after);
+    what_is_kept_is_found_again(&device, &after);
+}
+
+fn what_is_kept_is_found_again(device: &Device, expected: &[f32]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for numerics in [Some(Numerics::F32), Some(Numerics::A8)] {
+        // An open device keeps its folder, so each is opened anew.
+        let fresh = || {
+            open(device, None, None).gpu.fault.lose("closed by a test".into());
+            open(device, Some(folder.path()), numerics)
+        };
+        let first = fresh();
+        let second = fresh();
+        assert_eq!(first.tunings, second.tunings, "measured once, then read");
+        let note = |session: &WgpuSession| match session.facts().notes.get("tuning") {
+            Some(Known::Value(text)) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(note(&first), note(&second));
+        let mut second = second;
+        let found = forward(&mut second).expect("it computes");
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 0.05 * b.abs().max(1.0);
+        assert!(found.iter().zip(expected).all(close), "{numerics:?}");
+    }
+}
