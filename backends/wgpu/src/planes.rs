@@ -67,7 +67,7 @@ impl Planes {
     pub(crate) fn drop_subscale(&mut self, shape: Shape) {
         let lanes = self.scales.chunks_exact_mut(shape.scales.max(1));
         // Lanes of a unit lie side by side; a unit is two groups.
-        for (_, lane) in lanes.enumerate().filter(|(i, _)| i / PANEL % 4 == 0) {
+        for (_, lane) in lanes.enumerate().filter(|(i, _)| (i / PANEL).is_multiple_of(4)) {
             let (first, second) = lane.split_at_mut(lane.len() / 2);
             second.copy_from_slice(&first[..second.len()]);
         }

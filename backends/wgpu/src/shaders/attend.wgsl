@@ -36,14 +36,14 @@ var<workgroup> query: array<f32, WIDEST>;
 var<workgroup> sums: array<f32, WIDEST>;
 var<workgroup> shares: array<f32, 64>;
 
-fn score(cell: u32) -> f32 {
+fn score(cell: u32, words: u32) -> f32 {
     var dot = 0.0;
     if (p.packed == 1u) {
-        for (var w = 0u; w < p.key_words; w++) {
+        for (var w = 0u; w < words; w++) {
             dot = fma(query[w], bitcast<f32>(keys[cell * p.key_words + w]), dot);
         }
     } else {
-        for (var w = 0u; w < p.key_words; w++) {
+        for (var w = 0u; w < words; w++) {
             let k = unpack2x16float(keys[cell * p.key_words + w]);
             dot = fma(query[2u * w], k.x, fma(query[2u * w + 1u], k.y, dot));
         }
@@ -82,6 +82,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
     let end = entry.y + 1u;
     let begin = end - min(end, p.window);
     let base = entry.z * p.context;
+    // Lanes are fewer than 2^16: why this is added is said in epilogue.wgsl.
+    let words = p.key_words + (lane >> 16u);
     var largest = LOWEST;
     var total = 0.0;
     let tiles = workgroup_tiles(begin, end);
@@ -90,7 +92,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
         let position = first + lane;
         var s = LOWEST;
         if (position < end) {
-            s = score((base + position) * p.kv_heads + kv_head);
+            s = score((base + position) * p.kv_heads + kv_head, words);
         }
         let high = max(largest, max64(s, team));
         let kept = exp(largest - high);

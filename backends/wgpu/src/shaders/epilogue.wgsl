@@ -40,11 +40,16 @@ struct Params {
     resume: u32,
 }
 
+// 0, which no compiler knows: main sets it to lane >> 16. Added to every condition that is a uniform and nothing else: for those
+// Mesa's software driver clones and compiles the shader anew with every dispatch, as long as that changes enough of it.
+var<private> zero: u32;
+
 fn activate(v: f32) -> f32 {
-    if (p.activation == 1u) {
+    let activation = p.activation + zero;
+    if (activation == 1u) {
         return v / (1.0 + exp(-v));
     }
-    if (p.activation == 2u) {
+    if (activation == 2u) {
         let t = 0.7978845608 * v * (1.0 + 0.044715 * v * v);
         return 0.5 * v * (1.0 + tanh(clamp(t, -15.0, 15.0)));
     }
@@ -52,14 +57,14 @@ fn activate(v: f32) -> f32 {
 }
 
 fn biased(v: f32, offset: u32, row: u32) -> f32 {
-    if (offset == NONE) {
+    if (offset + zero == NONE) {
         return v;
     }
     return v + vectors[offset + row];
 }
 
 fn capped(v: f32) -> f32 {
-    if (p.cap == 0.0) {
+    if (p.cap + f32(zero) == 0.0) {
         return v;
     }
     return p.cap * tanh(clamp(v / p.cap, -15.0, 15.0));

@@ -19,11 +19,12 @@ var<workgroup> squares: array<f32, 8u * PAIRS>;
 
 // The factor of an RMS norm whose weight is in x already.
 fn folded_norm() -> f32 {
-    if (p.fours == 0u) {
+    let fours = p.fours + zero;
+    if (fours == 0u) {
         return 1.0;
     }
     var sum = vec4(0.0);
-    for (var i = 0u; i < p.fours; i++) {
+    for (var i = 0u; i < fours; i++) {
         sum += x[p.units * 16u + i];
     }
     return 1.0 / sqrt((sum.x + sum.y + sum.z + sum.w) / p.width + p.eps);
@@ -33,11 +34,11 @@ fn folded_norm() -> f32 {
 fn store(row: u32, value: f32) -> f32 {
     let n = p.first + row;
     var v = capped(p.scale * activate(biased(value, p.bias, n)));
-    if (p.add == 1u) {
+    if (p.add + zero == 1u) {
         v += y[n];
     }
     y[n] = v;
-    if (p.gain != NONE) {
+    if (p.gain + zero != NONE) {
         next[n] = v * vectors[p.gain + n];
     }
     return v * v;
@@ -50,20 +51,14 @@ fn main(
     @builtin(local_invocation_id) id: vec3<u32>,
 ) {
     let lane = id.x;
+    zero = lane >> 16u;
     let pair = group.x * PAIRS + id.z;
     // Spare invocations repeat the last pair, so that all meet at the barriers; they store nothing.
     let panel = 2u * min(pair, p.pairs - 1u);
     prepare((id.z * SPLITS + id.y) * 8u + lane, 8u * SPLITS * PAIRS);
     var sums = vec2(0.0);
-    // With one split the same unit for every invocation in the compiler's eyes too: what x holds is then loaded once for all.
-    for (var first = 0u; first < p.units; first += SPLITS) {
-        var unit = first;
-        if (SPLITS > 1u) {
-            unit += id.y;
-            if (unit >= p.units) {
-                break;
-            }
-        }
+    let units = p.units + zero;
+    for (var unit = id.y; unit < units; unit += SPLITS) {
         let slot = panel * p.units + unit;
         sums += of_unit(slot, slot + p.units, lane, unit);
     }
@@ -95,23 +90,21 @@ fn main(
             }
         }
     }
-    if (p.gain != NONE) {
-        if (id.y == 0u) {
-            squares[home] = square;
+    if (id.y == 0u) {
+        squares[home] = square;
+    }
+    workgroupBarrier();
+    if (id.y == 0u && home == 0u && p.gain + zero != NONE) {
+        var sum = 0.0;
+        for (var i = 0u; i < 8u * PAIRS; i++) {
+            sum += squares[i];
         }
-        workgroupBarrier();
-        if (id.y == 0u && home == 0u) {
-            var sum = 0.0;
-            for (var i = 0u; i < 8u * PAIRS; i++) {
-                sum += squares[i];
-            }
-            next[p.stride + group.x] = sum;
-            if (group.x == groups.x - 1u) {
-                // The sums are read in fours.
-                next[p.stride + groups.x] = 0.0;
-                next[p.stride + groups.x + 1u] = 0.0;
-                next[p.stride + groups.x + 2u] = 0.0;
-            }
+        next[p.stride + group.x] = sum;
+        if (group.x == groups.x - 1u) {
+            // The sums are read in fours.
+            next[p.stride + groups.x] = 0.0;
+            next[p.stride + groups.x + 1u] = 0.0;
+            next[p.stride + groups.x + 2u] = 0.0;
         }
     }
 }

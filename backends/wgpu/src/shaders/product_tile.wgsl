@@ -78,7 +78,7 @@ fn half_unit(s: ptr<function, Sums>, t: ptr<function, Sums>, sa: Scales, sb: Sca
 }
 
 fn place(token: u32, n: u32) -> u32 {
-    if (p.tile == 0u) {
+    if (p.tile + zero == 0u) {
         return token * p.stride + n;
     }
     return (token / p.tile) * p.tile * p.stride + n * p.tile + token % p.tile;
@@ -91,11 +91,11 @@ fn store(token: u32, row: u32, value: f32) {
     let n = p.first + row;
     let at = place(token, n);
     var v = value;
-    if (p.to_unit == p.units) {
+    if (p.to_unit + zero == p.units) {
         v = activate(biased(v, p.bias, n));
     }
     v = capped(p.scale * v);
-    if (p.add == 1u || p.resume == 1u) {
+    if (p.add + zero == 1u || p.resume + zero == 1u) {
         v += y[at];
     }
     y[at] = v;
@@ -124,13 +124,15 @@ fn finish_four(token: u32, pair: u32, lane: u32, a: vec4<f32>, b: vec4<f32>) {
 @compute @workgroup_size(8, 1, PAIRS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>) {
     let lane = id.x;
+    zero = lane >> 16u;
     let pair = group.x * PAIRS + id.z;
     let panel = 2u * min(pair, p.pairs - 1u);
     var s = Sums(vec4(0.0), vec4(0.0), vec4(0.0), vec4(0.0));
     var t = s;
     // Where the tile's columns begin in x: a window begins at its own first column.
     let window = group.y * p.units * 16u * TILE;
-    for (var unit = p.from_unit; unit < p.to_unit; unit++) {
+    let to_unit = p.to_unit + zero;
+    for (var unit = p.from_unit; unit < to_unit; unit++) {
         let slot = panel * p.units + unit;
         let far = slot + p.units;
         let sa = scales(slot, lane);
