@@ -104,6 +104,9 @@ pub enum Numerics {
     Bf16,
     /// Activations quantised to 8 bits, as llama.cpp does.
     A8,
+    /// Weights requantised to 8 bits under coarser scales on their way into products of many columns, and activations in
+    /// 8 bits. Held to the limit of `a8` against the file's own weights, so that what requantising costs counts too.
+    Requantised,
 }
 
 impl Numerics {
@@ -113,7 +116,7 @@ impl Numerics {
             Numerics::F32 => 1e-6,
             Numerics::F16 => 1e-4,
             Numerics::Bf16 => 1e-3,
-            Numerics::A8 => 3e-3,
+            Numerics::A8 | Numerics::Requantised => 3e-3,
         }
     }
 
@@ -122,6 +125,7 @@ impl Numerics {
     pub fn with_kv(self, kv: KvType) -> Numerics {
         match (self, kv) {
             (Numerics::F32, KvType::F16) => Numerics::F16,
+            (Numerics::Requantised, _) => Numerics::Requantised,
             (_, KvType::Q8_0) => Numerics::A8,
             _ => self,
         }

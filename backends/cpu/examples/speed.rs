@@ -1,7 +1,7 @@
 //! A developer's stopwatch for kernels: prints prefill and decode speed of a GGUF file. It proves nothing and records
 //! nothing; measurements are the harness's business.
 //!
-//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [REPACK] [FOLDER] [SEQUENCES] [PROFILE]`
+//! `cargo run --release -p yardstick-cpu --example speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [REPACK] [FOLDER] [SEQUENCES] [PROFILE] [NUMERICS]`
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use yardstick_api::{
-    Backend, Batch, DeviceStatus, Limit, Options, Rows, Sequence, Session, Span, Token,
+    Backend, Batch, DeviceStatus, Limit, Numerics, Options, Rows, Sequence, Session, Span, Token,
 };
 use yardstick_cpu::Cpu;
 use yardstick_model::Model;
@@ -35,16 +35,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let context = Some(depth + prompt.max(generate) + 1);
     let repack = number(7, 1)? != 0;
     let (sequences, profile) = (number(9, 1)?, number(10, 0)? != 0);
+    let numerics = match args.get(11).map(String::as_str) {
+        None => None,
+        Some("f32") => Some(Numerics::F32),
+        Some("bf16") => Some(Numerics::Bf16),
+        Some("requantised") => Some(Numerics::Requantised),
+        Some(other) => return Err(format!("no numerics {other}").into()),
+    };
     let options = Options {
         threads: Some(threads),
         context,
         repack,
         sequences,
         profile,
+        numerics,
         ..Options::default()
     };
     let start = Instant::now();
-    let backend = Cpu.keeping(args.get(8).map(Into::into));
+    let folder = args.get(8).filter(|folder| !folder.is_empty());
+    let backend = Cpu.keeping(folder.map(Into::into));
     let mut session = backend.load(device, &model, &options)?;
     println!(
         "loaded in {:.2} s, {:?}",

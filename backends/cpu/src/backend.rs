@@ -85,17 +85,18 @@ impl Backend for Cpu {
             fix: None,
         };
         let own = all.iter().map(|(name, isa)| match isa {
-            Ok(isa) => ready(name, DeviceClass::Hardware, *isa == best),
+            Ok(isa) => ready(name, *isa, DeviceClass::Hardware, *isa == best),
             Err(features) => missing(name, features),
         });
         let amx = match tiles() {
             // Not preferred before some processor has shown that it should be.
-            Ok(_) => ready(AMX, DeviceClass::Hardware, false),
+            Ok(_) => ready(AMX, best, DeviceClass::Hardware, false),
             Err(reason) => DeviceStatus::Missing { id: format!("cpu:{AMX}"), reason, fix: None },
         };
         let own = own.chain([amx]);
         let mutants = mutants::DEVICES.iter();
-        own.chain(mutants.map(|(name, _)| ready(name, DeviceClass::Software, false))).collect()
+        own.chain(mutants.map(|(name, _)| ready(name, best, DeviceClass::Software, false)))
+            .collect()
     }
 
     fn plan(
@@ -105,7 +106,7 @@ impl Backend for Cpu {
         options: &Options,
     ) -> Result<Footprint, Unsupported> {
         let (isa, _) = find(device)?;
-        check(&model.architecture, options)?;
+        check(isa, &model.architecture, options)?;
         let mut footprint = footprint(model, options, isa);
         if is_amx(device) {
             let rows = options.rows_of(&model.architecture);
@@ -170,7 +171,7 @@ fn open(
     if options.repack {
         network.pack(folder, &mut pool, footprint.total());
     }
-    let numerics = if network.forms().int8 { Numerics::A8 } else { Numerics::F32 };
+    let numerics = network.numerics();
     let cache = (options.sequences, context, options.kv);
     let rows = options.rows_of(architecture);
     let chosen_by = options.rotary_context.unwrap_or(context);
@@ -198,7 +199,7 @@ fn best() -> Isa {
     Isa::all().into_iter().rev().find_map(|(_, isa)| isa.ok()).unwrap_or(Isa::Scalar)
 }
 
-fn ready(name: &str, class: DeviceClass, preferred: bool) -> DeviceStatus {
+fn ready(name: &str, isa: Isa, class: DeviceClass, preferred: bool) -> DeviceStatus {
     let processor = host::processor();
     let processor = processor.value().map_or("processor", String::as_str);
     DeviceStatus::Ready(Device {
@@ -206,10 +207,16 @@ fn ready(name: &str, class: DeviceClass, preferred: bool) -> DeviceStatus {
         name: format!("{processor}, {name}"),
         kind: DeviceKind::Cpu,
         class,
-        numerics: vec![Numerics::A8, Numerics::F32],
+        numerics: classes(isa),
         memory_bytes: host::available_memory(),
         preferred,
     })
+}
+
+/// The default first.
+fn classes(isa: Isa) -> Vec<Numerics> {
+    let brain = isa.bf16().map(|_| Numerics::Bf16);
+    [Numerics::A8, Numerics::F32, Numerics::Requantised].into_iter().chain(brain).collect()
 }
 
 fn find(device: &Device) -> Result<(Isa, Mutation), Unsupported> {
@@ -238,10 +245,10 @@ fn find(device: &Device) -> Result<(Isa, Mutation), Unsupported> {
 }
 
 /// What this backend cannot do beyond what no backend can.
-fn check(architecture: &Architecture, options: &Options) -> Result<(), Unsupported> {
-    if let Some(other @ (Numerics::F16 | Numerics::Bf16)) = options.numerics {
-        let reason = format!("numerics {other:?} asked of the processor");
-        return Err(Unsupported::new(reason, "ask for a8 or f32"));
+fn check(isa: Isa, architecture: &Architecture, options: &Options) -> Result<(), Unsupported> {
+    if let Some(other) = options.numerics.filter(|asked| !classes(isa).contains(asked)) {
+        let reason = format!("numerics {other:?} asked of cpu:{}", isa.name());
+        return Err(Unsupported::new(reason, "ask for a8, f32 or requantised"));
     }
     options.check(architecture)?;
     match unfit_heads(architecture, options.kv) {

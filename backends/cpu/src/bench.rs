@@ -61,6 +61,7 @@ pub fn arithmetic(isa: &str, format: Format) -> Result<Limit, Error> {
 pub fn product(
     isa: &str,
     format: Format,
+    numerics: Numerics,
     [rows, cols, columns]: [usize; 3],
     bytes: Vec<u8>,
 ) -> Result<Run, Error> {
@@ -68,7 +69,7 @@ pub fn product(
     if bytes.len() != rows * format.row_bytes(cols) {
         return Err(Error::Invalid(format!("{} bytes for {rows} x {cols}", bytes.len())));
     }
-    let kernel = Kernel::choose(format, isa, Numerics::A8);
+    let kernel = Kernel::choose(format, isa, numerics);
     // What a session reads: packed where there is a packed layout, on lines of their own.
     let packed = kernel.packer();
     let row_bytes = format.row_bytes(cols);
@@ -78,7 +79,8 @@ pub fn product(
         None => weights.all_mut()[..bytes.len()].copy_from_slice(&bytes),
     }
     let forms = kernel.forms();
-    let mut panel = Panel::new(cols, forms.int8, forms.float || isa == Isa::Scalar)?;
+    let mut panel =
+        Panel::new(cols, forms.bytes(), forms.float || forms.brain || isa == Isa::Scalar)?;
     let out = Buffer::zeroed(rows * columns)?;
     let x = ramp(cols * TILE);
     let mut few = Rows::new(columns.min(FEW), cols)?;
@@ -133,7 +135,7 @@ pub fn attention(isa: &str, kv: KvType, [rows, dim, positions]: [usize; 3]) -> R
 pub fn elementwise(isa: &str, operation: Elementwise, width: usize) -> Result<Run, Error> {
     let isa = find(isa)?;
     let x = ramp(width);
-    let int8 = Forms { int8: true, float: false };
+    let int8 = Forms { int8: true, ..Forms::default() };
     Ok(match operation {
         Elementwise::RmsNorm => {
             let (weight, mut out) = (vec![1.0; width], vec![0.0; width]);

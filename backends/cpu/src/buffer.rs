@@ -16,6 +16,7 @@ const LARGE: usize = 2 << 20;
 pub(crate) trait Plain: Copy + Send + Sync + 'static {}
 impl Plain for f32 {}
 impl Plain for i32 {}
+impl Plain for u32 {}
 impl Plain for i8 {}
 impl Plain for u8 {}
 impl Plain for u16 {}

@@ -82,7 +82,11 @@ impl Sizes {
             .saturating_mul((widths + mixture) as u64 * 4)
             .saturating_add((self.rows.max(self.pairs) as u64).saturating_mul(slots));
         let own = Rows::bytes(self.pairs.max(FEW), self.cols)
-            + Panel::bytes(self.cols, forms.int8, forms.float || isa == Isa::Scalar)
+            + Panel::bytes(
+                self.cols,
+                forms.bytes(),
+                forms.float || forms.brain || isa == Isa::Scalar,
+            )
             + attention::Scratch::bytes(self.key_dim, self.value_dim)
             + (most_parts(1) * self.partials() * 4) as u64
             + (TILE * self.cols * 4) as u64;
@@ -159,7 +163,11 @@ impl Engine {
         let scratch = (0..threads).map(|_| {
             Ok(Mutex::new(Scratch {
                 rows: Rows::new(sizes.pairs.max(FEW), sizes.cols)?,
-                panel: Panel::new(sizes.cols, forms.int8, forms.float || isa == Isa::Scalar)?,
+                panel: Panel::new(
+                    sizes.cols,
+                    forms.bytes(),
+                    forms.float || forms.brain || isa == Isa::Scalar,
+                )?,
                 attention: attention::Scratch::new(sizes.key_dim, sizes.value_dim),
                 lines: vec![0.0; TILE * sizes.cols],
             }))

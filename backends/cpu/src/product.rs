@@ -72,7 +72,7 @@ impl<'a> Pass<'a> {
             }
             // SAFETY: the tile is this task's.
             unsafe { tiles.fill(isa, tile, &lines[..columns * cols], cols, forms) };
-            if let Some(amx) = self.engine.amx.as_ref().filter(|_| forms.int8) {
+            if let Some(amx) = self.engine.amx.as_ref().filter(|_| forms.bytes()) {
                 for (i, line) in lines.chunks_exact(cols).take(columns).enumerate() {
                     // SAFETY: the rows are this task's.
                     unsafe { amx.activations.put(tile * TILE + i, line) };
@@ -173,7 +173,7 @@ impl<'a> Pass<'a> {
         let out = unsafe { Out::new(job.to, job.offset, job.stride) };
         let by_tiles = match (&self.engine.amx, input) {
             (Some(amx), Input::Tiles(_, count)) => {
-                amx.multiply(&weights, rows.clone(), count, &out, panel)
+                amx.multiply(self.engine.isa, &weights, rows.clone(), count, &out, panel)
             }
             _ => false,
         };

@@ -243,6 +243,16 @@ impl Network {
         self.matrices().fold(Forms::default(), |forms, matrix| forms.and(matrix.forms()))
     }
 
+    /// The class of the arithmetic.
+    pub(crate) fn numerics(&self) -> Numerics {
+        match self.forms() {
+            _ if self.matrices().any(|matrix| matrix.kernel.requantises()) => Numerics::Requantised,
+            forms if forms.bytes() => Numerics::A8,
+            forms if forms.brain => Numerics::Bf16,
+            _ => Numerics::F32,
+        }
+    }
+
     /// Kernel of each format, for the facts.
     pub(crate) fn kernels(&self, isa: Isa) -> BTreeMap<String, String> {
         let name = |matrix: &Matrix| matrix.tensor.format.name().to_owned();

@@ -4,18 +4,24 @@ use std::sync::Arc;
 
 use yardstick_api::conformance::{Golden, golden};
 use yardstick_api::verify::{Check, compare, expect, observe, reference_options};
-use yardstick_api::{Backend, Device, DeviceStatus, KvType, Options};
+use yardstick_api::{Backend, Device, DeviceStatus, KvType, Numerics, Options};
 use yardstick_cpu::Cpu;
 use yardstick_model::Model;
 use yardstick_reference::Reference;
 
-/// Verification of a device on a model.
-fn verify(device: &Device, model: &Arc<Model>, kv: KvType) -> Vec<Check> {
+/// Verification of a device on a model, in a numerics class or the default.
+fn verify(
+    device: &Device,
+    model: &Arc<Model>,
+    kv: KvType,
+    numerics: Option<Numerics>,
+) -> Vec<Check> {
     let vocab = model.architecture().vocab;
     let options = Options {
         context: Some(yardstick_api::verify::CONTEXT),
         sequences: 2,
         kv,
+        numerics,
         ..Options::default()
     };
     let mut session = Cpu.load(device, model, &options).expect("a golden model loads");
@@ -63,7 +69,7 @@ fn verification_passes_the_devices_and_catches_every_mutant() {
         let DeviceStatus::Ready(device) = &status else { continue };
         let mutant = device.id.starts_with("cpu:mutant");
         for case in &cases {
-            let checks = verify(device, &case.model, KvType::F16);
+            let checks = verify(device, &case.model, KvType::F16, None);
             let failed: Vec<String> = checks
                 .iter()
                 .filter(|check| !check.passed())
@@ -88,11 +94,38 @@ fn verification_passes_a_cache_in_8_bits() {
     for status in Cpu.devices() {
         let DeviceStatus::Ready(device) = &status else { continue };
         for (name, model) in models.iter().filter(|(_, model)| fits(model)) {
-            for check in verify(device, model, KvType::Q8_0) {
+            for check in verify(device, model, KvType::Q8_0, None) {
                 assert!(check.passed(), "{} {name}: {check:?}", device.id);
             }
             verified += 1;
         }
     }
     assert!(verified > 5, "only {verified}");
+}
+
+#[test]
+#[cfg_attr(feature = "mutants", ignore = "mutants fail, and are meant to")]
+fn verification_passes_every_class_a_device_can_be_asked_for() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
+    let Golden::Cases(cases) = golden(root.as_ref()) else {
+        return println!("skipped: no golden answers at {root}");
+    };
+    let mut wrong = Vec::new();
+    for status in Cpu.devices() {
+        let DeviceStatus::Ready(device) = &status else { continue };
+        for &numerics in device.numerics.iter().filter(|&&class| class != Numerics::A8) {
+            let mut worst: f64 = 0.0;
+            for case in &cases {
+                for check in verify(device, &case.model, KvType::F16, Some(numerics)) {
+                    let share = check.value.value().map_or(f64::NAN, |value| value / check.limit);
+                    worst = worst.max(share);
+                    if !check.passed() {
+                        wrong.push(format!("{} {numerics:?} {}: {check:?}", device.id, case.name));
+                    }
+                }
+            }
+            println!("{} {numerics:?}: at most {worst:.2} of the limit", device.id);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -135,7 +135,7 @@ pub(crate) struct Run {
     /// Tokens computed together in prefill
     #[arg(long, value_name = "LIST")]
     pub(crate) chunk: Option<String>,
-    /// Numerics class: f32, f16, bf16, a8
+    /// Numerics class: f32, f16, bf16, a8, requantised
     #[arg(long, value_name = "LIST")]
     pub(crate) numerics: Option<String>,
     /// Fresh processes per device, model and options

@@ -80,7 +80,7 @@ fn bench(
     let mut group = criterion.benchmark_group(&group_name);
     group.throughput(Throughput::BytesDecimal(work.bytes)).sample_size(20);
     group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    if name.operation == Operation::MatMat {
+    if matches!(name.operation, Operation::MatMat | Operation::Requantised) {
         group.sampling_mode(SamplingMode::Flat).sample_size(10);
     }
     group.bench_function(&function, |bencher| {

@@ -58,6 +58,9 @@ pub fn of_isa(isa: &str) -> Vec<Name> {
             product(Operation::Batch, BATCH);
             if rows < HEAD_ROWS {
                 product(Operation::MatMat, CHUNK);
+                if format.block_len() > 1 {
+                    product(Operation::Requantised, CHUNK);
+                }
             }
         }
     }

@@ -24,6 +24,7 @@ pub enum Operation {
     MatVec,
     Batch,
     MatMat,
+    Requantised,
     Attend,
     RmsNorm,
     SiluTimes,
@@ -70,6 +71,7 @@ const OPERATIONS: &[(Operation, &str)] = &[
     (Operation::MatVec, "matvec"),
     (Operation::Batch, "batch"),
     (Operation::MatMat, "matmat"),
+    (Operation::Requantised, "matmat-requantised"),
     (Operation::Attend, "attend"),
     (Operation::RmsNorm, "rms-norm"),
     (Operation::SiluTimes, "silu-times"),
@@ -127,11 +129,13 @@ fn parse_shape(operation: Operation, text: &str) -> Option<Shape> {
         text.split('x').map(|n| n.parse().ok().filter(|&n| n > 0)).collect::<Option<Vec<usize>>>()
     };
     let shape = match operation {
-        Operation::MatVec | Operation::Batch | Operation::MatMat => match numbers(text)?[..] {
-            [rows, cols] => Shape::Product { rows, cols, columns: 1 },
-            [rows, cols, columns] => Shape::Product { rows, cols, columns },
-            _ => return None,
-        },
+        Operation::MatVec | Operation::Batch | Operation::MatMat | Operation::Requantised => {
+            match numbers(text)?[..] {
+                [rows, cols] => Shape::Product { rows, cols, columns: 1 },
+                [rows, cols, columns] => Shape::Product { rows, cols, columns },
+                _ => return None,
+            }
+        }
         Operation::Attend => {
             let (heads, positions) = text.split_once('@')?;
             let [queries, dim] = numbers(heads)?[..] else { return None };

@@ -1,6 +1,6 @@
 //! What a bench does and reads, declared; and the kernel on made-up data.
 
-use yardstick_api::{Error, KvType, Limit};
+use yardstick_api::{Error, KvType, Limit, Numerics};
 use yardstick_cpu::bench::{self, Elementwise, Run};
 use yardstick_model::Format;
 
@@ -60,7 +60,11 @@ pub fn build(name: &Name, tried: bool) -> Result<Run, Error> {
             let format = format(name)?;
             let rows = if tried { rows.min(TRIED_ROWS) } else { rows };
             let bytes = weights(rows * format.row_bytes(cols));
-            bench::product(&name.isa, format, [rows, cols, columns], bytes)
+            let numerics = match name.operation {
+                Operation::Requantised => Numerics::Requantised,
+                _ => Numerics::A8,
+            };
+            bench::product(&name.isa, format, numerics, [rows, cols, columns], bytes)
         }
         Shape::Attention { queries, dim, positions } => {
             bench::attention(&name.isa, kv(name)?, [queries, dim, positions])

@@ -1,5 +1,5 @@
-//! Sixteen rows of weights times many columns on tiles: registers 0 to 3 are sums (two tiles of columns, two planes), 4 and 5
-//! columns, 6 and 7 the planes.
+//! Two planes of weights times many columns on tiles: registers 0 to 3 are sums (two tiles of columns, two planes), 4 and 5
+//! columns, 6 and 7 the planes. The planes are the high and low parts of sixteen rows, or two panels of requantised rows.
 
 use std::ops::Range;
 
@@ -13,7 +13,10 @@ const TILE: usize = ROWS * ROW_BYTES;
 
 /// What is multiplied.
 pub(super) struct Work<'a> {
-    pub(super) planes: &'a Planes,
+    /// Whole tiles of the weights `deep`.
+    pub(super) planes: [&'a [i8]; 2],
+    /// Of each plane, (deep / 256, 16).
+    pub(super) scales: [&'a [[f32; ROWS]]; 2],
     pub(super) activations: &'a Activations,
     /// Length of the rows of which `deep` are multiplied; its start is a multiple of 256.
     pub(super) cols: usize,
@@ -27,36 +30,74 @@ pub(super) struct Work<'a> {
 #[derive(Clone, Copy)]
 struct Sums([[i32; ROWS]; ROWS]);
 
-/// Gives `emit` each column's products with the sixteen rows.
+/// Gives `emit` each column's products with the sixteen rows whose high and low parts the planes are.
 ///
 /// # Safety
 /// The unit is there and granted; nobody writes the activations meanwhile.
-pub(super) unsafe fn run<U: Unit>(
+pub(super) unsafe fn folded<U: Unit>(
     unit: &mut U,
     work: &Work<'_>,
     mut emit: impl FnMut(usize, &[f32; ROWS]),
 ) {
     // SAFETY: the caller's.
+    unsafe {
+        run(
+            unit,
+            work,
+            |high, low| 64 * high + low,
+            |_, low| low,
+            |column, products| {
+                emit(column, products[0]);
+            },
+        );
+    }
+}
+
+/// Gives `emit` each column's products with the rows of the two panels that the planes are.
+///
+/// # Safety
+/// As [`folded`].
+pub(super) unsafe fn paired<U: Unit>(
+    unit: &mut U,
+    work: &Work<'_>,
+    emit: impl FnMut(usize, [&[f32; ROWS]; 2]),
+) {
+    // SAFETY: the caller's.
+    unsafe { run(unit, work, |first, _| first, |_, second| second, emit) };
+}
+
+/// Makes two results of the sums of the planes.
+///
+/// # Safety
+/// As [`folded`].
+unsafe fn run<U: Unit>(
+    unit: &mut U,
+    work: &Work<'_>,
+    first: impl Fn(i32, i32) -> i32,
+    second: impl Fn(i32, i32) -> i32,
+    mut emit: impl FnMut(usize, [&[f32; ROWS]; 2]),
+) {
+    // SAFETY: the caller's.
     unsafe { unit.configure(&Configuration::WHOLE) };
-    for first in (0..work.count).step_by(2 * ROWS) {
-        let mut products = [[0.0_f32; ROWS]; 2 * ROWS];
+    for column in (0..work.count).step_by(2 * ROWS) {
+        let mut products = [[[0.0_f32; ROWS]; 2]; 2 * ROWS];
         for start in work.deep.clone().step_by(BLOCK) {
             let block = start..(start + BLOCK).min(work.deep.end);
             // SAFETY: the caller's; the unit is configured.
-            let sums = unsafe { block_sums(unit, work, first / ROWS, &block) };
-            let scales = &work.planes.scales[(start - work.deep.start) / BLOCK];
-            for (i, products) in products.iter_mut().enumerate().take(work.count - first) {
-                let (high, low) = (&sums[i / ROWS * 2], &sums[i / ROWS * 2 + 1]);
+            let sums = unsafe { block_sums(unit, work, column / ROWS, &block) };
+            let scales = work.scales.map(|scales| &scales[(start - work.deep.start) / BLOCK]);
+            for (i, products) in products.iter_mut().enumerate().take(work.count - column) {
+                let (a, b) = (&sums[i / ROWS * 2].0[i % ROWS], &sums[i / ROWS * 2 + 1].0[i % ROWS]);
                 // SAFETY: the caller's.
-                let scale = unsafe { work.activations.scale(first + i, work.cols, start / BLOCK) };
+                let scale = unsafe { work.activations.scale(column + i, work.cols, start / BLOCK) };
                 for r in 0..ROWS {
-                    let sum = 64 * high.0[i % ROWS][r] + low.0[i % ROWS][r];
-                    products[r] += scales[r] * scale * sum as f32;
+                    products[0][r] += scales[0][r] * scale * first(a[r], b[r]) as f32;
+                    products[1][r] += scales[1][r] * scale * second(a[r], b[r]) as f32;
                 }
             }
         }
-        for (i, products) in products.iter().enumerate().take(work.count - first) {
-            emit(first + i, products);
+        for (i, products) in products.iter().enumerate().take(work.count - column) {
+            emit(column + i, [&products[0], &products[1]]);
         }
     }
     // SAFETY: the caller's.
@@ -76,7 +117,7 @@ unsafe fn block_sums<U: Unit>(
     let mut sums = [Sums([[0; ROWS]; ROWS]); 4];
     let at = block.start - work.deep.start;
     let planes = at * ROWS..(at + block.len().next_multiple_of(ROW_BYTES)) * ROWS;
-    let (high, low) = (&work.planes.high.0[planes.clone()], &work.planes.low.0[planes]);
+    let [high, low] = work.planes.map(|plane| &plane[planes.clone()]);
     // SAFETY: the caller's; slices are whole tiles, and activations are there in twos.
     unsafe {
         let columns = work.activations.tiles(tile, work.cols, block);
@@ -110,7 +151,7 @@ unsafe fn block_sums<U: Unit>(
 /// The unit is there and granted.
 #[cfg_attr(not(any(test, target_arch = "x86_64")), allow(dead_code, reason = "no unit to test"))]
 pub(super) unsafe fn agrees_with_twin<U: Unit>(unit: &mut U) -> bool {
-    const DEEP: usize = 576;
+    const DEEP: usize = 480;
     const COUNT: usize = 37;
     let mut planes = Planes::new();
     let byte = |i: usize| (i.wrapping_mul(2_654_435_761) >> 13) as u8 as i8;
@@ -125,7 +166,8 @@ pub(super) unsafe fn agrees_with_twin<U: Unit>(unit: &mut U) -> bool {
         unsafe { activations.put(row, &x) };
     }
     let work = Work {
-        planes: &planes,
+        planes: [&planes.high.0, &planes.low.0],
+        scales: [&planes.scales; 2],
         activations: &activations,
         cols: DEEP,
         deep: 0..DEEP,
@@ -134,8 +176,8 @@ pub(super) unsafe fn agrees_with_twin<U: Unit>(unit: &mut U) -> bool {
     let (mut found, mut expected) = (vec![[0.0; ROWS]; COUNT], vec![[0.0; ROWS]; COUNT]);
     // SAFETY: the caller's.
     unsafe {
-        run(unit, &work, |column, values| found[column] = *values);
-        run(&mut Twin::default(), &work, |column, values| expected[column] = *values);
+        folded(unit, &work, |column, values| found[column] = *values);
+        folded(&mut Twin::default(), &work, |column, values| expected[column] = *values);
     }
     found == expected
 }

@@ -35,7 +35,12 @@ fn noise(seed: u64) -> impl FnMut() -> f32 {
 
 /// Normalised mean squared error of products on the twin, against f64 products of decoded weights with the columns as given
 /// (first) and as quantised (second).
-fn errors(format: Format, rows: usize, cols: usize, count: usize, isa: Isa) -> [f64; 2] {
+fn errors(
+    format: Format,
+    numerics: Numerics,
+    [rows, cols, count]: [usize; 3],
+    isa: Isa,
+) -> [f64; 2] {
     let mut next = noise((rows * 31 + cols * 7 + count) as u64);
     let values: Vec<f32> = std::iter::repeat_with(&mut next).take(rows * cols).collect();
     let mut bytes = vec![0; rows * format.row_bytes(cols)];
@@ -54,7 +59,7 @@ fn errors(format: Format, rows: usize, cols: usize, count: usize, isa: Isa) -> [
         // SAFETY: nobody else has them.
         unsafe { amx.activations.put(row, x) };
     }
-    let kernel = Kernel::choose(format, isa, Numerics::A8);
+    let kernel = Kernel::choose(format, isa, numerics);
     let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
     let mut out = Buffer::zeroed(count * rows).unwrap();
     let mut panel = Panel::new(cols, true, true).unwrap();
@@ -62,7 +67,7 @@ fn errors(format: Format, rows: usize, cols: usize, count: usize, isa: Isa) -> [
     let done = {
         // SAFETY: as said.
         let to = unsafe { Out::new(&out, 0, rows) };
-        amx.multiply(&weights, 0..rows, count, &to, &mut panel)
+        amx.multiply(isa, &weights, 0..rows, count, &to, &mut panel)
     };
     assert!(done);
 
@@ -101,13 +106,20 @@ fn every_format_and_odd_shape_comes_out_of_the_tiles_as_it_went_in() {
         let cols = if format.block_len() == 256 { [256, 768, 1280] } else { [32, 896, 1056] };
         for cols in cols {
             for (rows, count) in [(1, 1), (16, 32), (17, 33), (40, 9)] {
-                let [all, weights] = errors(format, rows, cols, count, isa);
+                let shape = [rows, cols, count];
+                let [all, weights] = errors(format, Numerics::A8, shape, isa);
                 let place = format!("{format:?} {rows} x {cols} x {count}");
                 // Few products may be near 0 by chance, and then errors are large beside them.
                 let slack = if rows * count < 100 { 1e3 } else { 1.0 };
                 // Integers of 14 bits: the weights lose next to nothing, and columns what 8 bits lose.
                 assert!(weights < 1e-7 * slack, "{place}: {weights}");
                 assert!(all < 2e-4 * slack, "{place}: {all}");
+                // Weights in 8 bits lose as much again.
+                let [all, weights] = errors(format, Numerics::Requantised, shape, isa);
+                // One group alone may keep its scale.
+                let exact = slack > 1.0 || cols < 256;
+                assert!(weights > 1e-7 || exact, "{place}: requantised, yet {weights}");
+                assert!(weights < 1e-4 * slack && all < 3e-4 * slack, "{place}: {weights}, {all}");
             }
         }
     }

@@ -5,22 +5,38 @@ use std::ops::Range;
 use yardstick_api::Error;
 
 use super::Isa;
+use super::float::brain_column;
 use super::quantise::{BLOCK, TILE, TileMut, quantise_column, quantise_row};
+use super::wide::{self, Wide, WideMut};
 use crate::buffer::Buffer;
 
 /// Which forms of an input its consumers read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Forms {
-    /// 8 bits with scales.
+    /// 8 bits with a scale per 32.
     pub(crate) int8: bool,
+    /// 8 bits; many columns with a scale per 256, few as [`Forms::int8`].
+    pub(crate) wide: bool,
     /// As they are.
     pub(crate) float: bool,
+    /// Many columns in bf16, few as they are.
+    pub(crate) brain: bool,
 }
 
 impl Forms {
     /// Both sets.
     pub(crate) fn and(self, other: Forms) -> Forms {
-        Forms { int8: self.int8 || other.int8, float: self.float || other.float }
+        Forms {
+            int8: self.int8 || other.int8,
+            wide: self.wide || other.wide,
+            float: self.float || other.float,
+            brain: self.brain || other.brain,
+        }
+    }
+
+    /// Some in 8 bits.
+    pub(crate) fn bytes(self) -> bool {
+        self.int8 || self.wide
     }
 }
 
@@ -94,10 +110,10 @@ impl Rows {
     pub(crate) fn fill(&mut self, isa: Isa, row: usize, x: &[f32], forms: Forms) {
         let (cols, k) = (self.cols, padded(self.cols));
         assert_eq!(x.len(), cols);
-        if forms.float {
+        if forms.float || forms.brain {
             self.float.all_mut()[row * k..][..cols].copy_from_slice(x);
         }
-        if forms.int8 {
+        if forms.bytes() {
             let q = &mut self.q.all_mut()[row * k..][..k];
             let lanes = &mut self.lanes.all_mut()[row * k / 4..][..k / 4];
             let fours = &mut self.fours.all_mut()[row * k / 4..][..k / 4];
@@ -148,6 +164,10 @@ pub(crate) struct Tiles {
     scale: Buffer<f32>,
     less: Buffer<i32>,
     sums: Buffer<f32>,
+    wide_q: Buffer<u8>,
+    wide_scale: Buffer<f32>,
+    wide_sums: Buffer<f32>,
+    brain: Buffer<u32>,
 }
 
 /// One tile as the kernels read it; b = K / 32 blocks.
@@ -163,6 +183,11 @@ pub(crate) struct Tile<'a> {
     pub(crate) less: &'a [i32],
     /// Scale times sum of each 16, and of each 32: (b, 3, 8)
     pub(crate) sums: &'a [f32],
+    /// Two bf16 a word: (K / 2, 8 columns)
+    pub(crate) brain: &'a [u32],
+    /// Bytes from a value in `q` to that of the next tile, to prefetch it
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for vector kernels"))]
+    pub(crate) next: usize,
 }
 
 impl<'a> Tile<'a> {
@@ -178,6 +203,8 @@ impl<'a> Tile<'a> {
             scale: after(self.scale, b * TILE),
             less: after(self.less, b * 3 * TILE),
             sums: after(self.sums, b * 3 * TILE),
+            brain: after(self.brain, k / 2 * TILE),
+            next: self.next,
         }
     }
 }
@@ -192,6 +219,7 @@ impl Tiles {
     pub(crate) fn new(columns: usize, cols: usize, forms: Forms) -> Result<Tiles, Error> {
         let columns = columns.next_multiple_of(TILE);
         let (float, int8) = (columns * cols, columns * cols.next_multiple_of(BLOCK));
+        let scales = columns * cols.div_ceil(wide::BLOCK);
         let when = |wanted: bool, n: usize| if wanted { n } else { 0 };
         Ok(Tiles {
             float: Buffer::zeroed(when(forms.float, float))?,
@@ -199,6 +227,10 @@ impl Tiles {
             scale: Buffer::zeroed(when(forms.int8, int8 / 32))?,
             less: Buffer::zeroed(when(forms.int8, int8 / 32 * 3))?,
             sums: Buffer::zeroed(when(forms.int8, int8 / 32 * 3))?,
+            wide_q: Buffer::zeroed(when(forms.wide, int8))?,
+            wide_scale: Buffer::zeroed(when(forms.wide, scales))?,
+            wide_sums: Buffer::zeroed(when(forms.wide, int8 / 32 * 3))?,
+            brain: Buffer::zeroed(when(forms.brain, columns * cols.div_ceil(2)))?,
         })
     }
 
@@ -208,7 +240,14 @@ impl Tiles {
         let all = (columns as u64).saturating_mul(cols as u64);
         let float = if forms.float { all.saturating_mul(4) } else { 0 };
         let int8 = if forms.int8 { all.saturating_add(all / 32 * 28) } else { 0 };
-        float.saturating_add(int8)
+        let scales = (columns as u64).saturating_mul(cols.div_ceil(wide::BLOCK) as u64 * 4);
+        let wide = if forms.wide { all.saturating_add(all / 32 * 12 + scales) } else { 0 };
+        let brain = if forms.brain {
+            (columns as u64).saturating_mul(cols.div_ceil(2) as u64 * 4)
+        } else {
+            0
+        };
+        float.saturating_add(int8).saturating_add(wide).saturating_add(brain)
     }
 
     /// Stores up to eight rows of `cols` as tile `tile`.
@@ -254,6 +293,57 @@ impl Tiles {
                 quantise_column(isa, row, &mut parts, column);
             }
         }
+        if forms.brain {
+            // SAFETY: the tile is the caller's.
+            let words = unsafe { self.brain.write(part(tile, cols.div_ceil(2) * TILE)) };
+            words.fill(0);
+            for (column, row) in rows.chunks_exact(cols).enumerate() {
+                brain_column(isa, row, words, column);
+            }
+        }
+        if forms.wide {
+            // SAFETY: the tile is the caller's.
+            unsafe { self.fill_wide(isa, tile, rows, cols) };
+        }
+    }
+
+    /// As [`Tiles::fill`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn fill_wide(&self, isa: Isa, tile: usize, rows: &[f32], cols: usize) {
+        // SAFETY: the tile is the caller's.
+        let mut parts = unsafe {
+            WideMut {
+                q: self.wide_q.write(part(tile, cols * TILE)),
+                scale: self.wide_scale.write(part(tile, cols.div_ceil(wide::BLOCK) * TILE)),
+                sums: self.wide_sums.write(part(tile, cols / BLOCK * 3 * TILE)),
+            }
+        };
+        if rows.len() < cols * TILE {
+            parts.q.fill(0);
+            parts.scale.fill(0.0);
+            parts.sums.fill(0.0);
+        }
+        for (column, row) in rows.chunks_exact(cols).enumerate() {
+            wide::quantise_column(isa, row, &mut parts, column);
+        }
+    }
+
+    /// A tile stored before in the wide form, with rows of `cols`.
+    ///
+    /// # Safety
+    /// Nobody writes this tile meanwhile.
+    pub(crate) unsafe fn wide(&self, tile: usize, cols: usize) -> Wide<'_> {
+        // SAFETY: not written (the caller).
+        unsafe {
+            Wide {
+                q: self.wide_q.read(part(tile, cols * TILE)),
+                scale: self.wide_scale.read(part(tile, cols.div_ceil(wide::BLOCK) * TILE)),
+                sums: self.wide_sums.read(part(tile, cols / BLOCK * 3 * TILE)),
+                next: cols * TILE,
+            }
+        }
     }
 
     /// A tile stored before, with rows of `cols`; forms not stored are empty.
@@ -271,6 +361,8 @@ impl Tiles {
                 scale: self.scale.read(when(forms.int8, blocks * TILE)),
                 less: self.less.read(when(forms.int8, blocks * 3 * TILE)),
                 sums: self.sums.read(when(forms.int8, blocks * 3 * TILE)),
+                brain: self.brain.read(when(forms.brain, cols.div_ceil(2) * TILE)),
+                next: blocks * BLOCK * TILE,
             }
         }
     }

@@ -2,18 +2,25 @@
 
 /// AVX2, FMA and F16C are usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2 {
+    /// So are AVX-VNNI's dot products, and they are meant to be used.
+    vnni: bool,
+}
 
 /// AVX-512 F, BW, DQ, VL and VNNI are usable, and all of [`Avx2`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Avx512Vnni(());
+
+/// Products of bf16 are usable, and all of [`Avx512Vnni`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Avx512Bf16(());
 
 /// One way to run every kernel; chosen once, at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isa {
     /// Plain Rust, any processor.
     Scalar,
-    /// 32-byte vectors.
+    /// 32-byte vectors, with or without AVX-VNNI.
     Avx2(Avx2),
     /// 64-byte vectors and 8-bit dot products.
     Avx512Vnni(Avx512Vnni),
@@ -33,13 +40,32 @@ impl Avx2 {
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn detect() -> Result<Avx2, Vec<&'static str>> {
         let missing = missing_features!("avx2", "fma", "f16c");
-        if missing.is_empty() { Ok(Avx2(())) } else { Err(missing) }
+        if missing.is_empty() { Ok(Avx2 { vnni: false }) } else { Err(missing) }
+    }
+
+    /// The proof that AVX-VNNI is usable too, or the features that are missing.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn detect_vnni() -> Result<Avx2, Vec<&'static str>> {
+        Avx2::detect()?;
+        let missing = missing_features!("avxvnni");
+        if missing.is_empty() { Ok(Avx2 { vnni: true }) } else { Err(missing) }
     }
 
     /// Never on this architecture.
     #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn detect() -> Result<Avx2, Vec<&'static str>> {
         Err(vec!["x86-64"])
+    }
+
+    /// Never on this architecture.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn detect_vnni() -> Result<Avx2, Vec<&'static str>> {
+        Err(vec!["x86-64"])
+    }
+
+    /// AVX-VNNI is usable.
+    pub(crate) fn vnni(self) -> bool {
+        self.vnni
     }
 }
 
@@ -60,12 +86,37 @@ impl Avx512Vnni {
     }
 }
 
+impl Avx512Bf16 {
+    /// The proof, or the features that are missing.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn detect() -> Result<Avx512Bf16, Vec<&'static str>> {
+        Avx512Vnni::detect()?;
+        let missing = missing_features!("avx512bf16");
+        if missing.is_empty() { Ok(Avx512Bf16(())) } else { Err(missing) }
+    }
+
+    /// Never on this architecture.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn detect() -> Result<Avx512Bf16, Vec<&'static str>> {
+        Err(vec!["x86-64"])
+    }
+}
+
 impl Isa {
+    /// The proof of bf16 products, where this instruction set has them.
+    pub(crate) fn bf16(self) -> Option<Avx512Bf16> {
+        match self {
+            Isa::Avx512Vnni(_) => Avx512Bf16::detect().ok(),
+            _ => None,
+        }
+    }
+
     /// Every instruction set, best last, usable or not.
-    pub(crate) fn all() -> [(&'static str, Result<Isa, Vec<&'static str>>); 3] {
+    pub(crate) fn all() -> [(&'static str, Result<Isa, Vec<&'static str>>); 4] {
         [
             ("scalar", Ok(Isa::Scalar)),
             ("avx2", Avx2::detect().map(Isa::Avx2)),
+            ("avx-vnni", Avx2::detect_vnni().map(Isa::Avx2)),
             ("avx512-vnni", Avx512Vnni::detect().map(Isa::Avx512Vnni)),
         ]
     }
@@ -80,6 +131,7 @@ impl Isa {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
+            Isa::Avx2(avx2) if avx2.vnni() => "avx-vnni",
             Isa::Avx2(_) => "avx2",
             Isa::Avx512Vnni(_) => "avx512-vnni",
         }

@@ -1,15 +1,15 @@
-//! One task of a matrix product: some rows of weights times every column, by rows (decode) or by panels (prefill).
+//! One task of a matrix product: some rows of weights times every column, by rows (decode) or by [panels] (prefill).
 
 use std::ops::Range;
 
 use yardstick_model::Format;
 
 use super::Isa;
-use super::activations::{Forms, Rows, Tiles};
-use super::float::{dot, product, turn, widen};
-use super::integer::{Blocks, DEPTH, PAIR, Panel, Product, ROWS, TILE, Unpacked};
-use super::packed;
+use super::activations::{Rows, Tiles};
+use super::float::{dot, widen};
+use super::integer::{Panel, ROWS};
 use super::table::{Float, Integer, Kernel};
+use super::{packed, panels};
 use crate::buffer::Buffer;
 
 /// Columns up to which rows are multiplied one column at a time.
@@ -18,9 +18,6 @@ pub(crate) const FEW: usize = packed::COLUMNS;
 /// Bytes of weights a decode task streams: each time another matrix comes in between (gate and up are done in turn) the
 /// processor's prefetchers start anew, so long; short enough to balance.
 const TASK_BYTES: usize = 256 << 10;
-
-/// Panels a prefill task holds at once.
-const TASK_PANELS: usize = PAIR;
 
 /// The columns.
 #[derive(Clone, Copy)]
@@ -74,7 +71,7 @@ pub(crate) fn task_rows(row_bytes: usize, few: bool, share: usize) -> usize {
         let bytes = (share / 4).min(TASK_BYTES);
         (bytes / row_bytes.max(1)).next_multiple_of(ROWS).max(ROWS)
     } else {
-        ROWS * TASK_PANELS
+        panels::task_rows(share / row_bytes.max(1))
     }
 }
 
@@ -110,19 +107,16 @@ pub(crate) fn multiply(
     let (x, columns) = match input {
         Input::Rows(x, count) => (x, 0..count),
         Input::Row(x, column) => (x, column..column + 1),
-        Input::Tiles(x, count) => match weights.kernel {
-            Kernel::Integer(kernel) => {
-                return by_integer_panels(kernel, weights, rows, x, count, out, panel);
-            }
-            Kernel::Float(_) => return by_float_panels(isa, weights, rows, x, count, out, panel),
-        },
+        Input::Tiles(x, count) => {
+            return panels::multiply(isa, weights, rows, x, count, out, panel);
+        }
     };
     match weights.kernel {
         Kernel::Integer(kernel) if weights.packed => {
             by_packed_rows(kernel, weights, rows, x, columns, out);
         }
         Kernel::Integer(kernel) => by_rows(kernel.dot, weights, rows, x, columns, out),
-        Kernel::Float(Float { dot: Some(dot) }) => by_rows(dot, weights, rows, x, columns, out),
+        Kernel::Float(Float { dot: Some(dot), .. }) => by_rows(dot, weights, rows, x, columns, out),
         Kernel::Float(_) => by_decoded_rows(isa, weights, rows, x, columns, out, panel),
     }
 }
@@ -196,143 +190,6 @@ fn by_decoded_rows(
         decode(isa, weights.format, &weights.bytes[r * stride..(r + 1) * stride], decoded);
         for (to, c) in columns.clone().enumerate() {
             out.rows(to, r..r + 1)[0] = dot(isa, decoded, x.row(c).float);
-        }
-    }
-}
-
-fn by_integer_panels(
-    kernel: Integer,
-    weights: &Weights<'_>,
-    rows: Range<usize>,
-    x: &Tiles,
-    count: usize,
-    out: &Out<'_>,
-    panel: &mut Panel,
-) {
-    let mut products = [[[0.0; ROWS]; TILE]; PAIR];
-    for first in rows.clone().step_by(ROWS * PAIR) {
-        let both = first..(first + ROWS * PAIR).min(rows.end);
-        for from in (0..weights.cols).step_by(DEPTH) {
-            let deep = from..(from + DEPTH).min(weights.cols);
-            for (p, to) in panel.pair.iter_mut().enumerate() {
-                // A pair that lacks its second panel multiplies what the last one left there, and drops it.
-                unpack(kernel, weights, first + p * ROWS..both.end, deep.clone(), to);
-            }
-            for t in 0..count.div_ceil(TILE) {
-                // SAFETY: tiles were written before the barrier (Input::Tiles); a kernel is only made with the proof of its
-                // instruction set.
-                unsafe {
-                    let tile = x.tile(t, weights.cols, Forms { int8: true, float: false });
-                    let tile = tile.from(deep.start);
-                    (kernel.product)(&mut panel.pair, deep.len(), &tile, &mut products);
-                }
-                for (p, product) in products.iter().enumerate() {
-                    store(product, t, count, first + p * ROWS..both.end, from > 0, out);
-                }
-            }
-        }
-    }
-}
-
-/// Weights `deep` of a panel of rows, if there are any.
-pub(crate) fn unpack(
-    kernel: Integer,
-    weights: &Weights<'_>,
-    rows: Range<usize>,
-    deep: Range<usize>,
-    to: &mut Unpacked,
-) {
-    if rows.is_empty() {
-        return;
-    }
-    let stride = weights.format.row_bytes(weights.cols);
-    let (len, bytes) = (weights.format.block_len(), weights.format.block_bytes());
-    let (first, count) = (deep.start / len, deep.len() / len);
-    let n = rows.len().min(ROWS);
-    // SAFETY: a kernel is only made with the proof of its instruction set.
-    unsafe {
-        if weights.packed {
-            let panel = &weights.bytes[rows.start / ROWS * ROWS * stride..][..ROWS * stride];
-            (kernel.open)(&panel[first * bytes * ROWS..][..count * bytes * ROWS], to);
-        } else {
-            let rows = &weights.bytes[rows.start * stride..(rows.start + n) * stride];
-            (kernel.unpack)(Blocks { rows, row_bytes: stride, first, count }, to);
-        }
-    }
-}
-
-fn by_float_panels(
-    isa: Isa,
-    weights: &Weights<'_>,
-    rows: Range<usize>,
-    x: &Tiles,
-    count: usize,
-    out: &Out<'_>,
-    panel: &mut Panel,
-) {
-    let mut products = [[[0.0; ROWS]; TILE]; PAIR];
-    for first in rows.clone().step_by(ROWS * PAIR) {
-        let both = first..(first + ROWS * PAIR).min(rows.end);
-        for from in (0..weights.cols).step_by(DEPTH) {
-            let deep = from..(from + DEPTH).min(weights.cols);
-            for (p, to) in panel.pair.iter_mut().enumerate() {
-                let own = (first + p * ROWS).min(both.end)..both.end;
-                lines(isa, weights, own, deep.clone(), panel.row.all_mut(), to);
-            }
-            for t in 0..count.div_ceil(TILE) {
-                // SAFETY: tiles were written before the barrier (Input::Tiles).
-                let tile = unsafe { x.tile(t, weights.cols, Forms { int8: false, float: true }) };
-                let tile = tile.from(deep.start);
-                product(isa, &mut panel.pair, deep.len(), tile.float, &mut products);
-                for (p, product) in products.iter().enumerate() {
-                    store(product, t, count, first + p * ROWS..both.end, from > 0, out);
-                }
-            }
-        }
-    }
-}
-
-/// Weights `deep` of up to 16 rows as lines of f32; rows that are not there are zero.
-fn lines(
-    isa: Isa,
-    weights: &Weights<'_>,
-    rows: Range<usize>,
-    deep: Range<usize>,
-    decoded: &mut [f32],
-    to: &mut Unpacked,
-) {
-    let of = |k: usize| weights.format.row_bytes(k);
-    let stride = of(weights.cols);
-    for (r, decoded) in decoded.chunks_exact_mut(deep.len()).take(ROWS).enumerate() {
-        if r < rows.len() {
-            let bytes = &weights.bytes[(rows.start + r) * stride..][..stride];
-            decode(isa, weights.format, &bytes[of(deep.start)..of(deep.end)], decoded);
-        } else {
-            decoded.fill(0.0);
-        }
-    }
-    turn(isa, decoded, deep.len(), to.float.all_mut());
-}
-
-/// The products of up to 16 of `rows` with a tile, to their place or added to what is there.
-fn store(
-    product: &Product,
-    tile: usize,
-    count: usize,
-    rows: Range<usize>,
-    add: bool,
-    out: &Out<'_>,
-) {
-    if rows.is_empty() {
-        return;
-    }
-    let rows = rows.start..rows.end.min(rows.start + ROWS);
-    for (i, product) in product.iter().enumerate().take(count - tile * TILE) {
-        let to = out.rows(tile * TILE + i, rows.clone());
-        if add {
-            to.iter_mut().zip(product).for_each(|(to, y)| *to += y);
-        } else {
-            to.copy_from_slice(&product[..rows.len()]);
         }
     }
 }

@@ -5,8 +5,10 @@ use yardstick_model::Format;
 
 use super::activations::{Forms, Row, Tile};
 use super::integer::{Blocks, PAIR, Product, ROWS, Unpacked};
+use super::isa::Avx512Bf16;
 use super::packed::{self, Packed};
 use super::quant::Quant;
+use super::wide::{self, Wide};
 use super::{
     Isa, f16, integer, iq4_nl, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0,
 };
@@ -24,6 +26,9 @@ pub(crate) type PackFn = fn(&[u8], usize, &mut [u8]);
 pub(crate) type RowsFn = unsafe fn(&[u8], usize, &[Row<'_>], &mut [[f32; ROWS]]);
 /// Chunks of a packed panel, unpacked.
 pub(crate) type OpenFn = unsafe fn(&[u8], &mut Unpacked);
+
+/// A pair of requantised panels times a tile with a scale per 256.
+pub(crate) type WideFn = unsafe fn(&mut [Unpacked; PAIR], usize, &Wide<'_>, &mut [Product; PAIR]);
 
 /// How one matrix is multiplied.
 #[derive(Clone, Copy)]
@@ -51,6 +56,16 @@ pub(crate) struct Integer {
     pub(super) rows: RowsFn,
     /// Many columns, first half, packed weights.
     pub(super) open: OpenFn,
+    /// Many columns with a scale per 256, instead of `product`.
+    pub(super) wide: Option<WideProduct>,
+}
+
+/// Second half of many columns with a scale per 256, which meet requantised weights.
+#[derive(Clone, Copy)]
+pub(crate) struct WideProduct {
+    /// Of the weights before they are requantised.
+    pub(super) grouping: Grouping,
+    pub(super) product: WideFn,
 }
 
 /// As [`Integer`]; without `dot` a row is decoded by [`Format::decode`] and multiplied in f32.
@@ -58,17 +73,23 @@ pub(crate) struct Integer {
 pub(crate) struct Float {
     /// Few columns.
     pub(super) dot: Option<DotFn>,
+    /// Many columns in bf16.
+    pub(super) brain: Option<Avx512Bf16>,
 }
 
 impl Kernel {
     /// The kernel of a format; `f32` numerics decode every row.
     pub(crate) fn choose(format: Format, isa: Isa, numerics: Numerics) -> Kernel {
         match (format, numerics) {
-            (Format::F32 | Format::BF16 | Format::F16, _) => {
-                Kernel::Float(Float { dot: float_dot(format, isa) })
+            (_, Numerics::Bf16) if isa.bf16().is_some() => {
+                Kernel::Float(Float { dot: float_dot(format, isa), brain: isa.bf16() })
             }
-            (_, Numerics::A8) => integer(format, isa),
-            _ => Kernel::Float(Float { dot: None }),
+            (Format::F32 | Format::BF16 | Format::F16, _) => {
+                Kernel::Float(Float { dot: float_dot(format, isa), brain: None })
+            }
+            (_, Numerics::A8) => integer(format, isa, false),
+            (_, Numerics::Requantised) => integer(format, isa, true),
+            _ => Kernel::Float(Float { dot: None, brain: None }),
         }
     }
 
@@ -82,8 +103,19 @@ impl Kernel {
 
     /// What it reads.
     pub(crate) fn forms(self) -> Forms {
-        let int8 = matches!(self, Kernel::Integer(_));
-        Forms { int8, float: !int8 }
+        match self {
+            Kernel::Integer(Integer { wide: None, .. }) => Forms { int8: true, ..Forms::default() },
+            Kernel::Integer(_) => Forms { wide: true, ..Forms::default() },
+            Kernel::Float(Float { brain: Some(_), .. }) => {
+                Forms { brain: true, ..Forms::default() }
+            }
+            Kernel::Float(_) => Forms { float: true, ..Forms::default() },
+        }
+    }
+
+    /// Many columns meet other weights than the file's.
+    pub(crate) fn requantises(self) -> bool {
+        matches!(self, Kernel::Integer(Integer { wide: Some(_), .. }))
     }
 
     /// For the facts.
@@ -92,10 +124,22 @@ impl Kernel {
             Kernel::Integer(_) if packed => "packed rows x int8, packed panels x int8",
             Kernel::Integer(Integer { own: true, .. }) => "rows x int8, panels x int8",
             Kernel::Integer(_) => "rows unpacked x int8, panels x int8",
-            Kernel::Float(Float { dot: Some(_) }) => "rows x f32, panels x f32",
+            Kernel::Float(Float { dot: Some(_), brain: Some(_) }) => {
+                "rows x f32, panels and columns rounded to bf16"
+            }
+            Kernel::Float(Float { brain: Some(_), .. }) => {
+                "rows decoded x f32, panels and columns rounded to bf16"
+            }
+            Kernel::Float(Float { dot: Some(_), .. }) => "rows x f32, panels x f32",
             Kernel::Float(_) => "rows decoded x f32, panels x f32",
         };
-        format!("{} {what}", isa.name())
+        let how = match self {
+            kernel if kernel.requantises() => {
+                ", panels requantised to int8 with a scale per row and 256, columns with one per 256"
+            }
+            _ => "",
+        };
+        format!("{} {what}{how}", isa.name())
     }
 }
 
@@ -133,8 +177,28 @@ macro_rules! own_dot {
         }
     };
 }
-fn integer(format: Format, isa: Isa) -> Kernel {
-    Kernel::Integer(match format {
+/// A generic function of the integer formats, for one of them.
+macro_rules! of_format {
+    ($format:expr, $of:ident) => {
+        match $format {
+            Format::Q4_0 => Some($of::<q4_0::Q4_0>()),
+            Format::Q4_1 => Some($of::<q4_1::Q4_1>()),
+            Format::Q5_0 => Some($of::<q5_0::Q5_0>()),
+            Format::Q5_1 => Some($of::<q5_1::Q5_1>()),
+            Format::Q8_0 => Some($of::<q8_0::Q8_0>()),
+            Format::Q2_K => Some($of::<q2_k::Q2K>()),
+            Format::Q3_K => Some($of::<q3_k::Q3K>()),
+            Format::Q4_K => Some($of::<q4_k::Q4K>()),
+            Format::Q5_K => Some($of::<q5_k::Q5K>()),
+            Format::Q6_K => Some($of::<q6_k::Q6K>()),
+            Format::IQ4_NL => Some($of::<iq4_nl::Iq4Nl>()),
+            Format::F32 | Format::F16 | Format::BF16 => None,
+        }
+    };
+}
+
+fn integer(format: Format, isa: Isa, requantise: bool) -> Kernel {
+    let kernel = match format {
         Format::Q4_0 => with_dot(shared::<q4_0::Q4_0>(isa), own_dot!(q4_0, isa)),
         Format::Q8_0 => with_dot(shared::<q8_0::Q8_0>(isa), own_dot!(q8_0, isa)),
         Format::Q4_K => with_dot(shared::<q4_k::Q4K>(isa), own_dot!(q4_k, isa)),
@@ -147,9 +211,38 @@ fn integer(format: Format, isa: Isa) -> Kernel {
         Format::Q5_K => with_dot(shared::<q5_k::Q5K>(isa), own_dot!(q5_k, isa)),
         Format::IQ4_NL => shared::<iq4_nl::Iq4Nl>(isa),
         Format::F32 | Format::F16 | Format::BF16 => {
-            return Kernel::Float(Float { dot: None });
+            return Kernel::Float(Float { dot: None, brain: None });
         }
+    };
+    let wide = grouping(format).filter(|_| requantise).map(|from| wide_product(from, isa));
+    Kernel::Integer(match (wide, bytes_of(format)) {
+        (Some(_), Some((unpack, open))) if isa == Isa::Scalar => {
+            Integer { unpack, open, wide, ..kernel }
+        }
+        _ => Integer { wide, ..kernel },
     })
+}
+
+/// Many columns under one scale per 256 times requantised weights of any format.
+fn wide_product(grouping: Grouping, isa: Isa) -> WideProduct {
+    let product = match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni(_) => wide::avx512_vnni::product::<256, false> as WideFn,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2(avx2) if avx2.vnni() => wide::avx_vnni::product::<256, false> as WideFn,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2(_) => wide::avx2::product::<256, false> as WideFn,
+        _ => wide::scalar::product::<256, false> as WideFn,
+    };
+    WideProduct { grouping, product }
+}
+
+/// Unpacking to bytes in plain Rust, of rows and of packed panels.
+fn bytes_of(format: Format) -> Option<(UnpackFn, OpenFn)> {
+    fn of<F: Packed>() -> (UnpackFn, OpenFn) {
+        (integer::scalar::unpack_bytes::<F>, packed::plain::unpack_bytes::<F>)
+    }
+    of_format!(format, of)
 }
 
 /// What unpacked weights of a format stand for: `scale * (q - offset) - min`.
@@ -163,24 +256,11 @@ pub(crate) struct Grouping {
 
 /// Of an integer format.
 pub(crate) fn grouping(format: Format) -> Option<Grouping> {
-    fn of<F: Quant>() -> Option<Grouping> {
+    fn of<F: Quant>() -> Grouping {
         let offset = if F::SHIFT > 0 { (1_u32 << F::SHIFT) as f32 } else { 0.0 };
-        Some(Grouping { group: F::GROUP, offset, mins: F::MINS })
+        Grouping { group: F::GROUP, offset, mins: F::MINS }
     }
-    match format {
-        Format::Q4_0 => of::<q4_0::Q4_0>(),
-        Format::Q4_1 => of::<q4_1::Q4_1>(),
-        Format::Q5_0 => of::<q5_0::Q5_0>(),
-        Format::Q5_1 => of::<q5_1::Q5_1>(),
-        Format::Q8_0 => of::<q8_0::Q8_0>(),
-        Format::Q2_K => of::<q2_k::Q2K>(),
-        Format::Q3_K => of::<q3_k::Q3K>(),
-        Format::Q4_K => of::<q4_k::Q4K>(),
-        Format::Q5_K => of::<q5_k::Q5K>(),
-        Format::Q6_K => of::<q6_k::Q6K>(),
-        Format::IQ4_NL => of::<iq4_nl::Iq4Nl>(),
-        Format::F32 | Format::F16 | Format::BF16 => None,
-    }
+    of_format!(format, of)
 }
 
 fn with_dot(shared: Integer, own: Option<DotFn>) -> Integer {
@@ -199,6 +279,7 @@ fn shared<F: Packed>(isa: Isa) -> Integer {
                 pack: packed::pack_rows::<F>,
                 rows: packed::$packed::rows::<F>,
                 open: packed::$packed::unpack::<F>,
+                wide: None,
             }
         };
     }

@@ -110,7 +110,7 @@ pub(super) fn options(place: &Place, numerics: Numerics, threads: usize) -> Vec<
         let hint = match numerics {
             Numerics::F16 => "f16",
             Numerics::Bf16 => "bf16",
-            Numerics::F32 | Numerics::A8 => "f32",
+            Numerics::F32 | Numerics::A8 | Numerics::Requantised => "f32",
         };
         let group = if numerics == Numerics::A8 { "32" } else { "0" };
         let device = provider.option.map_or("CPU", |(_, device)| device);

@@ -109,9 +109,10 @@ pub fn parse_numerics(text: &str) -> Result<Vec<Option<Numerics>>, ValueError> {
         ("f16", Some(Numerics::F16)),
         ("bf16", Some(Numerics::Bf16)),
         ("a8", Some(Numerics::A8)),
+        ("requantised", Some(Numerics::Requantised)),
     ];
     let classes = items(text).map(|item| lookup(&table, item)).collect::<Result<_, _>>()?;
-    not_empty(classes, text, "auto, f32, f16, bf16 or a8")
+    not_empty(classes, text, "auto, f32, f16, bf16, a8 or requantised")
 }
 
 /// `true` and `false` (also `1`, `0`, `on`, `off`) separated by commas.

@@ -90,6 +90,8 @@ fn ways(isa: Isa, limit: Limit) -> Result<Vec<Way>, String> {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512Vnni(_) => x86::avx512(limit),
         #[cfg(target_arch = "x86_64")]
+        Isa::Avx2(avx2) if avx2.vnni() => x86::avx_vnni(limit),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx2(_) => x86::avx2(limit),
         // NEON belongs to every aarch64 processor, so plain Rust uses it.
         #[cfg(target_arch = "aarch64")]

@@ -80,6 +80,13 @@ looped!(
     "vpaddd",
     each!("{{evex}} vpdpbusd ymm", ", ymm14, ymm15")
 );
+looped!(
+    avx_vnni256,
+    "avx2,avxvnni",
+    "ymm",
+    "vpaddd",
+    each!("{{vex}} vpdpbusd ymm", ", ymm14, ymm15")
+);
 // What a processor without VNNI takes three instructions for; the sixteen-bit sums of pairs must not overflow.
 looped!(
     maddubs256,
@@ -111,6 +118,16 @@ pub(super) fn avx512(limit: Limit) -> Result<Vec<Way>, String> {
         Limit::Int8Matrix | Limit::Bf16Matrix => return super::amx::ways(limit),
         _ => Vec::new(),
     })
+}
+
+/// Ways of `cpu:avx-vnni`.
+pub(super) fn avx_vnni(limit: Limit) -> Result<Vec<Way>, String> {
+    match limit {
+        Limit::Int8 => Ok(vec![way("int8 AVX-VNNI", "vpdpbusd on 32-byte vectors", 64, |n| {
+            check_int(n, 32, avx_vnni256)
+        })]),
+        _ => avx2(limit),
+    }
 }
 
 /// Ways of `cpu:avx2`.

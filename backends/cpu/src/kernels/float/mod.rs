@@ -4,6 +4,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512_vnni;
+mod brain;
 mod panels;
 #[cfg(target_arch = "x86_64")]
 mod panels_x86;
@@ -11,7 +12,8 @@ mod panels_x86;
 pub(crate) mod rows_x86;
 mod scalar;
 
-pub(crate) use panels::{product, turn};
+pub(crate) use brain::{brain_column, brain_lines};
+pub(crate) use panels::{brain_product, product, turn};
 
 use super::Isa;
 use super::isa::per_isa;

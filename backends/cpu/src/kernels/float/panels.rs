@@ -1,8 +1,8 @@
 //! Panels of float weights: rows turned into lines of 16, and a pair of panels times a tile.
 
 use super::{Columns, Lines, accumulate};
-use crate::kernels::Isa;
 use crate::kernels::integer::{PAIR, Product, ROWS, TILE, Unpacked};
+use crate::kernels::isa::{Avx512Bf16, Isa};
 
 /// Sixteen rows of `deep` values, one after the other, as lines of 16.
 pub(crate) fn turn(isa: Isa, rows: &[f32], deep: usize, lines: &mut [f32]) {
@@ -30,7 +30,27 @@ pub(crate) fn turn(isa: Isa, rows: &[f32], deep: usize, lines: &mut [f32]) {
     }
 }
 
-/// A pair of panels of `deep` lines times a tile, (deep, 8 columns).
+/// Adds a pair of panels of `deep` lines, rounded to bf16 here, times a tile of bf16, (deep / 2, 8 columns).
+pub(crate) fn brain_product(
+    _: Avx512Bf16,
+    pair: &[Unpacked; PAIR],
+    deep: usize,
+    x: &[u32],
+    out: &mut [Product; PAIR],
+) {
+    let words = deep.div_ceil(2);
+    assert!(x.len() >= words * TILE && pair.iter().all(|panel| panel.float.len() >= words * ROWS));
+    #[cfg(target_arch = "x86_64")]
+    {
+        let lines = [0, 1].map(|p: usize| pair[p].float.pointer().cast_const());
+        // SAFETY: the value proves the features; panels and tile hold the words (checked).
+        unsafe { super::panels_x86::brain_product(lines, words, x.as_ptr(), out) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = out;
+}
+
+/// Adds a pair of panels of `deep` lines times a tile, (deep, 8 columns).
 pub(crate) fn product(
     isa: Isa,
     pair: &mut [Unpacked; PAIR],
@@ -48,7 +68,6 @@ pub(crate) fn product(
         return;
     }
     for (panel, out) in pair.iter_mut().zip(out) {
-        *out = [[0.0; ROWS]; TILE];
         let lines = Lines { data: &panel.float.all_mut()[..deep * ROWS], stride: ROWS };
         let columns = Columns { data: x, column: 1, step: TILE };
         accumulate(isa, deep, TILE, lines, columns, out.as_flattened_mut(), ROWS);

@@ -94,7 +94,7 @@ pub(crate) fn unpack<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
     unpack_panel::<F>(blocks, to);
 }
 
-/// A pair of panels times a tile.
+/// Adds a pair of panels times a tile.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn product<F: Quant>(
     pair: &mut [Unpacked; PAIR],
@@ -122,7 +122,10 @@ fn one<F: Quant>(panel: &Unpacked, cols: usize, x: &Tile<'_>, out: &mut Product)
             let quarter = unsafe { quarter::<F>(panel, blocks, x, first_row, first_column) };
             for (out, total) in out[first_column..].iter_mut().zip(quarter) {
                 // SAFETY: a row of the product is 16 values, and `first_row` is 0 or 8.
-                unsafe { _mm256_storeu_ps(out.as_mut_ptr().add(first_row), total) };
+                unsafe {
+                    let to = out.as_mut_ptr().add(first_row);
+                    _mm256_storeu_ps(to, _mm256_add_ps(_mm256_loadu_ps(to), total));
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Blocks, PAIR, Product, ROWS, TILE, Unpacked, unpack_panel};
+use super::{Blocks, PAIR, Product, TILE, Unpacked, unpack_panel};
 use crate::kernels::activations::{Row, Tile};
 use crate::kernels::quant::Quant;
 use crate::kernels::quantise::BLOCK;
@@ -60,7 +60,7 @@ pub(crate) fn unpack<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
     unpack_panel::<F>(blocks, to);
 }
 
-/// A pair of panels times a tile: 16 sums live in registers, 16 totals in the product itself. An activation is loaded once
+/// Adds a pair of panels times a tile: 16 sums live in registers, 16 totals in the product itself. An activation is loaded once
 /// for both panels, so that loads keep up with two dot products a cycle.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn product<F: Quant>(
@@ -76,7 +76,6 @@ pub(crate) fn product<F: Quant>(
     }
     assert!(x.q.len() >= cols * TILE && x.sums.len() >= blocks * 3 * TILE);
     assert!(x.scale.len() >= blocks * TILE && x.less.len() >= blocks * 3 * TILE);
-    *out = [[[0.0; ROWS]; TILE]; PAIR];
     for b in 0..blocks {
         for g in 0..groups {
             // SAFETY: group g of block b is within the lengths checked above.
@@ -114,6 +113,11 @@ unsafe fn group<F: Quant>(
         let v = x.q.as_ptr().add(first * 4 * TILE).cast::<i32>();
         for line in 0..lines {
             let w = q.map(|q| _mm512_load_si512(q.add(line * 64).cast()));
+            // A line of a tile is half a cache line.
+            if line % 2 == 0 {
+                let next = v.wrapping_add(line * TILE).wrapping_byte_add(x.next);
+                _mm_prefetch::<_MM_HINT_T0>(next.cast());
+            }
             for c in 0..TILE {
                 let v = _mm512_set1_epi32(v.add(line * TILE + c).read_unaligned());
                 (0..PAIR).for_each(|p| sum[p][c] = _mm512_dpbusd_epi32(sum[p][c], w[p], v));

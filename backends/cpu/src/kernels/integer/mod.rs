@@ -7,7 +7,7 @@ pub(crate) mod avx2;
 pub(crate) mod avx512_vnni;
 pub(crate) mod scalar;
 
-#[cfg(target_arch = "x86_64")]
+use super::panels::{SUMS_BYTES, Sums, sums};
 use super::quant::Quant;
 use crate::buffer::Buffer;
 
@@ -19,20 +19,23 @@ pub(crate) use super::quantise::TILE;
 /// Panels multiplied together, so that an activation once loaded serves 32 rows.
 pub(crate) const PAIR: usize = 2;
 /// Weights of each row that are unpacked at once: a pair of panels and a tile of columns stay in the first-level cache.
-pub(crate) const DEPTH: usize = 1024;
+pub(crate) const DEPTH: usize = 512;
+/// The same of weights as f32.
+pub(crate) const FLOAT_DEPTH: usize = 256;
 
 /// One panel times one tile: `[column][row]`.
 pub(crate) type Product = [[f32; ROWS]; TILE];
 
 /// A stretch of sixteen rows unpacked; b blocks of 32.
 pub(crate) struct Unpacked {
-    /// (b, 8 groups of 4, 16 rows, 4); the scalar kernels read `float` instead
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for vector kernels"))]
+    /// (b, 8 groups of 4, 16 rows, 4); the scalar kernels for a scale per 32 read `float` instead
     pub(crate) q: Buffer<u8>,
     /// (b, 32 / GROUP, 16)
     pub(crate) scales: Buffer<f32>,
     /// (b, 32 / GROUP, 16)
     pub(crate) mins: Buffer<f32>,
+    /// Of signed weights: what columns that are 128 too large add to a group's sum, (b, 32 / GROUP, 16)
+    pub(crate) excess: Buffer<i32>,
     /// As f32, for float formats and the scalar kernels: (32 b, 16 rows)
     pub(crate) float: Buffer<f32>,
 }
@@ -42,6 +45,8 @@ pub(crate) struct Panel {
     pub(crate) pair: [Unpacked; PAIR],
     /// Rows as f32: one of (cols), or 16 of a stretch
     pub(crate) row: Buffer<f32>,
+    /// Of a task with many columns
+    pub(crate) sums: Sums,
 }
 
 impl Panel {
@@ -54,12 +59,14 @@ impl Panel {
                 q: Buffer::zeroed(when(int8, deep * ROWS))?,
                 scales: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
                 mins: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
+                excess: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
                 float: Buffer::zeroed(when(float, deep * ROWS))?,
             })
         };
         Ok(Panel {
             pair: [unpacked()?, unpacked()?],
             row: Buffer::zeroed(when(float, cols.next_multiple_of(256).max(deep * ROWS)))?,
+            sums: sums(),
         })
     }
 
@@ -69,7 +76,7 @@ impl Panel {
         let deep = wide.min(DEPTH);
         let row = wide.max(deep * ROWS) as u64 * 4;
         let deep = (deep * PAIR) as u64;
-        u64::from(int8) * deep * 24 + u64::from(float) * (deep * 64 + row)
+        u64::from(int8) * deep * 28 + u64::from(float) * (deep * 64 + row) + SUMS_BYTES
     }
 }
 
@@ -91,8 +98,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Unpacks rows of blocks; absent rows have scale 0.
-#[cfg(target_arch = "x86_64")]
+/// Unpacks rows of blocks as bytes; absent rows have scale 0.
 #[inline(always)]
 pub(crate) fn unpack_panel<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
     let groups = F::BLOCK / F::GROUP;

@@ -1,6 +1,6 @@
 //! The integer kernels in plain Rust: the definition the others are tested against.
 
-use super::{Blocks, PAIR, Product, ROWS, TILE, Unpacked};
+use super::{Blocks, PAIR, Product, ROWS, TILE, Unpacked, unpack_panel};
 use crate::kernels::activations::{Row, Tile};
 use crate::kernels::quant::Quant;
 use crate::kernels::quantise::BLOCK;
@@ -63,7 +63,12 @@ pub(crate) fn unpack<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
     }
 }
 
-/// A pair of panels times a tile.
+/// Unpacks rows as bytes.
+pub(crate) fn unpack_bytes<F: Quant>(blocks: Blocks<'_>, to: &mut Unpacked) {
+    unpack_panel::<F>(blocks, to);
+}
+
+/// Adds a pair of panels times a tile.
 pub(crate) fn product<F: Quant>(
     pair: &mut [Unpacked; PAIR],
     cols: usize,
@@ -77,7 +82,6 @@ fn one<F: Quant>(panel: &mut Unpacked, cols: usize, x: &Tile<'_>, out: &mut Prod
     let (scales, mins) = (&*panel.scales.all_mut(), &*panel.mins.all_mut());
     let lines = &*panel.float.all_mut();
     let groups = BLOCK / F::GROUP;
-    *out = [[0.0; ROWS]; TILE];
     for b in 0..cols / BLOCK {
         for g in 0..groups {
             // Sums of 16 are stored first and second, those of 32 third.

@@ -49,7 +49,7 @@ fn kernel_speed() {
                 Weights { packed: kernel.packer().is_some(), bytes: &panels[at..], ..plain };
             for weights in [plain, packed] {
                 let mut panel = Panel::new(COLS, true, true).unwrap();
-                let forms = Forms { int8: true, float: true };
+                let forms = Forms { int8: true, wide: true, float: true, brain: false };
                 let x = vec![0.5_f32; COLS * TILE];
                 let mut rows = Rows::new(1, COLS).unwrap();
                 rows.reset(COLS);

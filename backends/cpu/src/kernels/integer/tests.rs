@@ -13,7 +13,7 @@ use crate::kernels::packed::{pack_panels, packed_bytes};
 use crate::kernels::table::Kernel;
 
 const FORMATS: [Format; 14] = Format::ALL;
-const INT8: Forms = Forms { int8: true, float: true };
+const INT8: Forms = Forms { int8: true, wide: true, float: true, brain: true };
 
 /// Random blocks whose f16 scales are moderate: random bytes, then every 16-bit word that may be a scale made small.
 pub(crate) fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
@@ -47,13 +47,15 @@ pub(crate) fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -
     bytes
 }
 
-/// Activations as the integer kernels see them.
-fn dequantised(x: &[f32]) -> Vec<f64> {
-    let block = |x: &[f32]| {
-        let block = crate::kernels::quantise::quantise(x);
-        block.q.map(|q| f64::from(block.scale) * f64::from(q))
+/// Activations as the integer kernels see them: one scale per `block` values.
+pub(crate) fn dequantised(x: &[f32], block: usize) -> Vec<f64> {
+    let quantised = |x: &[f32]| {
+        let most = x.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let (scale, inverse) = (most / 127.0, if most > 0.0 { 127.0 / most } else { 0.0 });
+        let value = move |x: &f32| f64::from(scale) * f64::from((x * inverse).round_ties_even());
+        x.iter().map(value).collect::<Vec<_>>()
     };
-    x.chunks_exact(32).flat_map(block).collect()
+    x.chunks(block).flat_map(quantised).collect()
 }
 
 /// Products by the definition, (columns, rows), and the sums of their terms' magnitudes.
@@ -62,12 +64,14 @@ fn exact(
     bytes: &[u8],
     cols: usize,
     xs: &[Vec<f32>],
-    int8: bool,
+    block: Option<usize>,
 ) -> Vec<(f64, f64)> {
     let stride = format.row_bytes(cols);
     let columns = xs.iter().flat_map(|x| {
-        let x: Vec<f64> =
-            if int8 { dequantised(x) } else { x.iter().map(|&x| f64::from(x)).collect() };
+        let x: Vec<f64> = match block {
+            Some(block) => dequantised(x, block),
+            None => x.iter().map(|&x| f64::from(x)).collect(),
+        };
         bytes.chunks_exact(stride).map(move |row| {
             let mut w = vec![0.0_f32; cols];
             format.decode(row, &mut w);
@@ -93,7 +97,9 @@ fn check(
         (0..columns).map(|c| (0..cols).map(|k| value(c * cols + k)).collect()).collect();
     let kernel = Kernel::choose(format, isa, numerics);
     let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
-    let expected = exact(format, &bytes, cols, &xs, kernel.forms().int8);
+    let forms = kernel.forms();
+    let block = if forms.wide && columns > FEW { 256 } else { 32 };
+    let expected = exact(format, &bytes, cols, &xs, forms.bytes().then_some(block));
     compare(isa, &weights, rows, &xs, &expected);
     if let Some(pack) = kernel.packer() {
         let row_bytes = format.row_bytes(cols);
@@ -122,7 +128,8 @@ fn compare(isa: Isa, weights: &Weights<'_>, rows: usize, xs: &[Vec<f32>], expect
             multiply(isa, weights, rows, Input::Rows(&x, columns), &to, &mut panel);
         });
     } else {
-        let forms = Forms { int8: cols.is_multiple_of(32), float: true };
+        let blocks = cols.is_multiple_of(32);
+        let forms = Forms { int8: blocks, wide: blocks, float: true, brain: true };
         let x = Tiles::new(columns, cols, forms).unwrap();
         for (t, tile) in xs.chunks(TILE).enumerate() {
             // SAFETY: nobody else uses the tiles.
@@ -173,6 +180,50 @@ fn float_kernels_take_any_row_length() {
     }
 }
 
+#[test]
+fn bf16_products_are_those_of_rounded_factors() {
+    let isas = Isa::usable().into_iter().filter(|isa| isa.bf16().is_some());
+    for isa in isas {
+        for format in [Format::F32, Format::F16, Format::BF16, Format::Q4_0, Format::Q6_K] {
+            let lengths = if format.block_len() > 1 { [256, 512, 768] } else { [1, 45, 600] };
+            for (cols, rows, columns) in lengths.map(|cols| [(cols, 3, 9), (cols, 40, 17)]).concat()
+            {
+                check_brain(format, isa, rows, cols, columns);
+            }
+        }
+    }
+}
+
+/// Against f64 products of factors rounded by the half crate.
+fn check_brain(format: Format, isa: Isa, rows: usize, cols: usize, columns: usize) {
+    let bytes = random_rows(format, rows, cols, 5);
+    let x: Vec<f32> = (0..columns * cols).map(|i| (i * 31 % 1009) as f32 / 300.0 - 1.5).collect();
+    let kernel = Kernel::choose(format, isa, Numerics::Bf16);
+    let forms = kernel.forms();
+    assert!(forms.brain);
+    let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
+    let mut panel = Panel::new(cols, false, true).unwrap();
+    let mut out = Buffer::zeroed(columns * rows).unwrap();
+    let tiles = Tiles::new(columns, cols, forms).unwrap();
+    for (t, x) in x.chunks(TILE * cols).enumerate() {
+        // SAFETY: nobody else uses the tiles.
+        unsafe { tiles.fill(isa, t, x, cols, forms) };
+    }
+    // SAFETY: the only user of `out` meanwhile.
+    let to = unsafe { Out::new(&out, 0, rows) };
+    multiply(isa, &weights, 0..rows, Input::Tiles(&tiles, columns), &to, &mut panel);
+    let mut decoded = vec![0.0; rows * cols];
+    format.decode(&bytes, &mut decoded);
+    let rounded = |x: f32| half::bf16::from_f32(x).to_f64();
+    for (i, found) in out.all_mut().iter().enumerate() {
+        let (x, w) = (&x[i / rows * cols..], &decoded[i % rows * cols..][..cols]);
+        let terms = || w.iter().zip(x).map(|(&w, &x)| rounded(w) * rounded(x));
+        let (exact, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+        let error = (f64::from(*found) - exact).abs();
+        assert!(error <= 2e-6 * size + 1e-6, "{format:?} {rows} x {cols} x {columns}: {error}");
+    }
+}
+
 fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
     let bytes = random_rows(format, 3, cols, 5);
     let xs: Vec<Vec<f32>> = (0..columns)
@@ -185,7 +236,7 @@ fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
     out.all_mut().fill(f32::NAN);
     // SAFETY: the only user of `out` meanwhile.
     let to = unsafe { Out::new(&out, 0, 3) };
-    let forms = Forms { int8: false, float: true };
+    let forms = Forms { float: true, ..Forms::default() };
     if columns <= FEW {
         let mut x = Rows::new(columns, cols).unwrap();
         x.reset(cols);
@@ -199,7 +250,7 @@ fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
         }
         multiply(isa, &weights, 0..3, Input::Tiles(&x, columns), &to, &mut panel);
     }
-    let expected = exact(format, &bytes, cols, &xs, false);
+    let expected = exact(format, &bytes, cols, &xs, None);
     for (found, (exact, size)) in out.all_mut().iter().zip(expected) {
         assert!((f64::from(*found) - exact).abs() <= 2e-6 * size + 1e-6);
     }

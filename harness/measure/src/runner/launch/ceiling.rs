@@ -173,7 +173,7 @@ fn working_set(facts: &Facts, sequences: usize, positions_read: f64) -> u64 {
 /// f32; so does one whose class is `f16` only because its KV cache is.
 fn arithmetic(numerics: Numerics) -> &'static [Limit] {
     match numerics {
-        Numerics::A8 => &[Limit::Int8],
+        Numerics::A8 | Numerics::Requantised => &[Limit::Int8],
         Numerics::F32 => &[Limit::F32],
         Numerics::F16 => &[Limit::F16, Limit::F32],
         Numerics::Bf16 => &[Limit::Bf16, Limit::F32],

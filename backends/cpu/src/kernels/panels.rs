@@ -1,0 +1,209 @@
+//! Prefill: some rows of weights times many columns.
+//!
+//! Blocked for the caches: [`DEPTH`] weights of a pair of panels stay in the first level while they meet all columns, [`DEPTH`]
+//! values of [`AT_ONCE`] columns and the sums of [`TASK`] rows in the second while they meet each other. Sums are kept tile
+//! after tile and go to their place once, in rows as long as the task has.
+
+use std::ops::Range;
+
+use super::Isa;
+use super::activations::{Forms, Tiles};
+use super::float::{brain_lines, brain_product, product, turn};
+use super::integer::{Blocks, DEPTH, FLOAT_DEPTH, PAIR, Panel, Product, ROWS, TILE, Unpacked};
+use super::multiply::{Out, Weights, decode};
+use super::table::{Float, Integer, Kernel, WideProduct};
+use super::wide::requantise;
+
+/// Rows of a pair of panels.
+const ROWS_OF_PAIR: usize = ROWS * PAIR;
+/// Most rows of a task.
+pub(super) const TASK: usize = 4 * ROWS_OF_PAIR;
+/// Columns taken at once, in tiles.
+pub(super) const AT_ONCE: usize = 512 / TILE;
+
+/// Sums of a task, (pairs, tiles): 64 KiB a pair.
+pub(crate) type Sums = Box<[[Product; PAIR]]>;
+
+/// Room for the sums of a task.
+pub(super) fn sums() -> Sums {
+    vec![[[[0.0; ROWS]; TILE]; PAIR]; TASK / ROWS_OF_PAIR * AT_ONCE].into_boxed_slice()
+}
+
+/// Bytes of that.
+pub(super) const SUMS_BYTES: u64 = (TASK * AT_ONCE * TILE * 4) as u64;
+
+/// Rows a task should take when a thread's share is `share` rows: enough tasks that a late one does not hold up the crew.
+pub(super) fn task_rows(share: usize) -> usize {
+    (share / 4 / ROWS_OF_PAIR * ROWS_OF_PAIR).clamp(ROWS_OF_PAIR, TASK)
+}
+
+/// Multiplies `rows` of the weights, from a panel on, by the first `count` columns.
+pub(super) fn multiply(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    x: &Tiles,
+    count: usize,
+    out: &Out<'_>,
+    panel: &mut Panel,
+) {
+    let depth = if matches!(weights.kernel, Kernel::Float(_)) { FLOAT_DEPTH } else { DEPTH };
+    let tiles = count.div_ceil(TILE);
+    for first_row in rows.clone().step_by(TASK) {
+        let rows = first_row..(first_row + TASK).min(rows.end);
+        for first in (0..tiles).step_by(AT_ONCE) {
+            let some = first..(first + AT_ONCE).min(tiles);
+            for from in (0..weights.cols).step_by(depth) {
+                let deep = from..(from + depth).min(weights.cols);
+                for (pair, own) in rows.clone().step_by(ROWS_OF_PAIR).enumerate() {
+                    let own = own..(own + ROWS_OF_PAIR).min(rows.end);
+                    open(isa, weights, own, &deep, panel);
+                    let Panel { pair: panels, sums, .. } = panel;
+                    let sums = &mut sums[pair * AT_ONCE..][..some.len()];
+                    if from == 0 {
+                        sums.fill([[[0.0; ROWS]; TILE]; PAIR]);
+                    }
+                    for (tile, sums) in some.clone().zip(sums) {
+                        add(isa, weights, panels, &deep, x, tile, sums);
+                    }
+                }
+            }
+            store(&panel.sums, rows.clone(), some, count, out);
+        }
+    }
+}
+
+/// Weights `deep` of up to two panels, as the product reads them. A pair that lacks its second panel multiplies what the last
+/// one left there, and [`store`] drops it.
+fn open(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    deep: &Range<usize>,
+    panel: &mut Panel,
+) {
+    for (p, to) in panel.pair.iter_mut().enumerate() {
+        let own = (rows.start + p * ROWS).min(rows.end)..rows.end;
+        match weights.kernel {
+            Kernel::Integer(kernel) => {
+                unpack(kernel, weights, own, deep.clone(), to);
+                if let Some(WideProduct { grouping, .. }) = kernel.wide {
+                    requantise(isa, grouping, to, deep.len());
+                }
+            }
+            Kernel::Float(float) => {
+                lines(isa, weights, own, deep.clone(), panel.row.all_mut(), to);
+                if float.brain.is_some() {
+                    brain_lines(isa, &mut to.float.all_mut()[..deep.len() * ROWS]);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products of weights and columns `deep`.
+fn add(
+    isa: Isa,
+    weights: &Weights<'_>,
+    panels: &mut [Unpacked; PAIR],
+    deep: &Range<usize>,
+    x: &Tiles,
+    tile: usize,
+    sums: &mut [Product; PAIR],
+) {
+    // SAFETY: tiles were written before the barrier (`Input::Tiles`); a kernel is only made with the proof of its instruction
+    // set.
+    unsafe {
+        match weights.kernel {
+            Kernel::Integer(Integer { wide: Some(wide), .. }) => {
+                let tile = x.wide(tile, weights.cols).from(deep.start);
+                (wide.product)(panels, deep.len(), &tile, sums);
+            }
+            Kernel::Integer(kernel) => {
+                let forms = Forms { int8: true, ..Forms::default() };
+                let tile = x.tile(tile, weights.cols, forms).from(deep.start);
+                (kernel.product)(panels, deep.len(), &tile, sums);
+            }
+            Kernel::Float(Float { brain: Some(proof), .. }) => {
+                let forms = Forms { brain: true, ..Forms::default() };
+                let tile = x.tile(tile, weights.cols, forms).from(deep.start);
+                brain_product(proof, panels, deep.len(), tile.brain, sums);
+            }
+            Kernel::Float(_) => {
+                let forms = Forms { float: true, ..Forms::default() };
+                let tile = x.tile(tile, weights.cols, forms).from(deep.start);
+                product(isa, panels, deep.len(), tile.float, sums);
+            }
+        }
+    }
+}
+
+/// Weights `deep` of a panel of rows, if there are any.
+pub(crate) fn unpack(
+    kernel: Integer,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    deep: Range<usize>,
+    to: &mut Unpacked,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    let stride = weights.format.row_bytes(weights.cols);
+    let (len, bytes) = (weights.format.block_len(), weights.format.block_bytes());
+    let (first, count) = (deep.start / len, deep.len() / len);
+    let n = rows.len().min(ROWS);
+    // SAFETY: a kernel is only made with the proof of its instruction set.
+    unsafe {
+        if weights.packed {
+            let panel = &weights.bytes[rows.start / ROWS * ROWS * stride..][..ROWS * stride];
+            (kernel.open)(&panel[first * bytes * ROWS..][..count * bytes * ROWS], to);
+        } else {
+            let rows = &weights.bytes[rows.start * stride..(rows.start + n) * stride];
+            (kernel.unpack)(Blocks { rows, row_bytes: stride, first, count }, to);
+        }
+    }
+}
+
+/// Weights `deep` of up to 16 rows as lines of f32; rows that are not there are zero.
+fn lines(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    deep: Range<usize>,
+    decoded: &mut [f32],
+    to: &mut Unpacked,
+) {
+    let of = |k: usize| weights.format.row_bytes(k);
+    let stride = of(weights.cols);
+    for (r, decoded) in decoded.chunks_exact_mut(deep.len()).take(ROWS).enumerate() {
+        if r < rows.len() {
+            let bytes = &weights.bytes[(rows.start + r) * stride..][..stride];
+            decode(isa, weights.format, &bytes[of(deep.start)..of(deep.end)], decoded);
+        } else {
+            decoded.fill(0.0);
+        }
+    }
+    turn(isa, decoded, deep.len(), to.float.all_mut());
+}
+
+/// The sums of `rows` and some tiles of `count` columns, to their place.
+fn store(
+    sums: &[[Product; PAIR]],
+    rows: Range<usize>,
+    tiles: Range<usize>,
+    count: usize,
+    out: &Out<'_>,
+) {
+    for (t, tile) in tiles.enumerate() {
+        for c in 0..TILE.min(count - tile * TILE) {
+            let to = out.rows(tile * TILE + c, rows.clone());
+            let (whole, rest) = to.as_chunks_mut::<ROWS>();
+            let of = |panel: usize| &sums[panel / PAIR * AT_ONCE + t][panel % PAIR][c];
+            whole.iter_mut().enumerate().for_each(|(panel, to)| *to = *of(panel));
+            if !rest.is_empty() {
+                rest.copy_from_slice(&of(whole.len())[..rest.len()]);
+            }
+        }
+    }
+}
