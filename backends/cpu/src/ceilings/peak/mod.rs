@@ -132,10 +132,20 @@ mod tests {
 
     #[test]
     fn wider_instructions_are_not_slower() {
-        let reach = |isa, limit| measure(Pool::new(1).unwrap(), isa, limit).map(|r| r.value);
-        let isas: Vec<Isa> = Isa::usable();
-        let ints: Vec<f64> = isas.iter().filter_map(|&i| reach(i, Limit::Int8).ok()).collect();
-        // A busy machine may halve either; VNNI on 64 bytes does six times the work of AVX2.
-        assert!(ints.windows(2).all(|pair| pair[1] > pair[0]), "{ints:?}");
+        let reach =
+            |isa| measure(Pool::new(1).unwrap(), isa, Limit::Int8).map(|reached| reached.value);
+        let isas: Vec<Isa> = Isa::usable().into_iter().filter(|&isa| reach(isa).is_ok()).collect();
+        // A busy machine may halve any of them, for a while: the best of several rounds is what an instruction set reaches.
+        let mut best = vec![0.0_f64; isas.len()];
+        let ordered = |best: &[f64]| best.windows(2).all(|pair| pair[1] > pair[0]);
+        for _ in 0..10 {
+            for (best, &isa) in best.iter_mut().zip(&isas) {
+                *best = best.max(reach(isa).unwrap());
+            }
+            if ordered(&best) {
+                return;
+            }
+        }
+        panic!("{best:?}");
     }
 }
