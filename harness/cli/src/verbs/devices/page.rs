@@ -49,15 +49,38 @@ pub(super) fn sections(
     sections
 }
 
-/// A backend's devices; those of a build say which.
-fn devices(found: &Found) -> impl Iterator<Item = Entry> {
-    found.devices.iter().map(|status| {
+/// A backend's devices; those of a build say which. What several are missing for is said once.
+fn devices(found: &Found) -> Vec<Entry> {
+    let mut told: Vec<(&str, Option<&str>)> = Vec::new();
+    let mut entries = Vec::new();
+    for status in &found.devices {
         let mut entry = device(status);
+        if let DeviceStatus::Missing { reason, fix, .. } = status {
+            let why = (reason.as_str(), fix.as_deref());
+            if told.contains(&why) {
+                continue;
+            }
+            told.push(why);
+            entry.text.extend(others(found, status.id(), why));
+        }
         if let (Some(build), Some(text)) = (found.role.build(), entry.text.first_mut()) {
             *text = format!("build {build}: {text}");
         }
-        entry
-    })
+        entries.push(entry);
+    }
+    entries
+}
+
+/// The other devices that are missing for the same reason.
+fn others(found: &Found, id: &str, why: (&str, Option<&str>)) -> Option<String> {
+    let same = found.devices.iter().filter(|status| match status {
+        DeviceStatus::Missing { id: other, reason, fix } => {
+            other != id && (reason.as_str(), fix.as_deref()) == why
+        }
+        DeviceStatus::Ready(_) => false,
+    });
+    let ids: Vec<&str> = same.map(DeviceStatus::id).collect();
+    (!ids.is_empty()).then(|| format!("the same holds for {}", ids.join(", ")))
 }
 
 fn device(status: &DeviceStatus) -> Entry {
@@ -220,6 +243,26 @@ mod tests {
         let words = |page: &str| page.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(words(&narrow), words(&wide));
         assert!(wide.lines().count() < narrow.lines().count());
+    }
+
+    #[test]
+    fn what_several_devices_are_missing_for_is_said_once() {
+        let mut inventory = inventory();
+        let DeviceStatus::Missing { reason, fix, .. } = inventory.backends[0].devices[0].clone()
+        else {
+            unreachable!("it is missing")
+        };
+        for id in ["wgpu:1", "wgpu:2"] {
+            let (reason, fix) = (reason.clone(), fix.clone());
+            inventory.backends[0].devices.push(DeviceStatus::Missing {
+                id: id.into(),
+                reason,
+                fix,
+            });
+        }
+        let page = text(&sections(&inventory, &checkup(), None), 200);
+        assert_eq!(page.matches("apt-get install").count(), 1, "{page}");
+        assert!(page.contains("the same holds for wgpu:1, wgpu:2"), "{page}");
     }
 
     #[test]
