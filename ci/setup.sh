@@ -3,7 +3,7 @@
 # usage: ci/setup.sh needed    what ci/check.sh uses: C and C++ compilers, rustfmt and clippy, Chromium, NVRTC (no GPU needed), a software Vulkan driver
 #        ci/setup.sh optional  also what ci/nightly.sh uses: qemu-user
 #        ci/setup.sh runtimes  ONNX Runtime and two of its providers, into target/tools/onnxruntime (or $YARDSTICK_ORT_PACKAGES)
-# exit: 0 all there, 1 something essential is missing, 3 something optional is missing
+# exit: 0 all there, 1 something essential is missing or a file is not the one that was pinned, 3 something optional is missing
 set -euo pipefail
 
 # have COMMAND...: whether one of them is there.
@@ -44,22 +44,21 @@ package() {
     rm -rf "$folder" "$folder.part"
     mkdir -p "$folder.part"
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 311 --implementation cp \
-        --platform "$4" --dest "$folder.part" "$3" || { echo "missing: $3; is PyPI reachable?"; return 1; }
+        --platform "$4" --dest "$folder.part" "$3" || { echo "missing: $3; is PyPI reachable?"; return 3; }
     echo "$2  $(echo "$folder.part/$(echo "$name" | tr - _)"-*.whl)" | sha256sum --check --quiet || { echo "$3 is not the file that was pinned"; return 1; }
-    (cd "$folder.part" && python3 -m zipfile -e ./*.whl . && rm ./*.whl)
-    touch "$folder.part/.${3}"
-    mv "$folder.part" "$folder"
+    (cd "$folder.part" && python3 -m zipfile -e ./*.whl . && rm ./*.whl) && touch "$folder.part/.${3}" && mv "$folder.part" "$folder"
 }
 
-# The versions that the tests of backends/ort were written against.
+# The versions that the tests of backends/ort were written against. Without a network they are missing, which is no failure; another
+# file under a pinned name is one.
 runtimes() {
     [ "$(uname -sm)" = "Linux x86_64" ] || { echo "missing: runtimes are pinned for x86-64 Linux only"; return 3; }
     have python3 && python3 -m pip --version >/dev/null 2>&1 || install python3-pip || return 3
     packages=${YARDSTICK_ORT_PACKAGES:-${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/tools/onnxruntime}
     mkdir -p "$packages"
-    package onnxruntime 5752bd508126ae7c49894d3b9d2e83f0c3d487319246d04c444b393308d7ad7f onnxruntime==1.31.1 manylinux_2_28_x86_64 || return 3
-    package openvino 3007c803634cc69c6d52af1dea7ce729d9bb62b9a11070fd2f959119199007a8 onnxruntime-openvino==1.24.1 manylinux_2_28_x86_64 || return 3
-    package qnn c56c01562b8534fe8980cfea4601408d950c065f8251fb862ce82101c52c9849 onnxruntime-qnn==2.7.0 manylinux_2_35_x86_64 || return 3
+    package onnxruntime 5752bd508126ae7c49894d3b9d2e83f0c3d487319246d04c444b393308d7ad7f onnxruntime==1.31.1 manylinux_2_28_x86_64 || return
+    package openvino 3007c803634cc69c6d52af1dea7ce729d9bb62b9a11070fd2f959119199007a8 onnxruntime-openvino==1.24.1 manylinux_2_28_x86_64 || return
+    package qnn c56c01562b8534fe8980cfea4601408d950c065f8251fb862ce82101c52c9849 onnxruntime-qnn==2.7.0 manylinux_2_35_x86_64 || return
 }
 
 case ${1:-} in

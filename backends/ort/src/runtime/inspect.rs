@@ -4,7 +4,7 @@
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 use std::ptr;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ort::memory::DeviceType;
 use ort::sys::{
@@ -72,27 +72,34 @@ pub(crate) struct Offered {
 pub(crate) struct Trial<'a> {
     api: &'a OrtApi,
     environment: *mut OrtEnv,
-    /// What the runtime said while it failed; boxed, because the runtime keeps its address.
-    said: Box<Mutex<Vec<String>>>,
+    /// No other trial runs: a runtime has one environment a process, and who asks for a second gets the first, logger and all.
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// What runtimes said while they failed. Static, because an environment that someone else keeps alive keeps its first logger.
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Held by the trial that runs.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Inspected {
     /// Starts the runtime for questions.
     pub(crate) fn trial(&self) -> Result<Trial<'_>, String> {
-        let said = Box::new(Mutex::new(Vec::new()));
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        heard();
         let mut environment = ptr::null_mut();
-        // SAFETY: the logger's parameter is a box that lives as long as the environment (`Trial` releases it first); the name
-        // is a static text; `environment` is written on success.
+        // SAFETY: the logger is a function and needs no parameter; the name is a static text; `environment` is written on
+        // success.
         check(self.api, unsafe {
             (self.api.CreateEnvWithCustomLogger)(
                 note,
-                ptr::from_ref::<Mutex<Vec<String>>>(&said).cast_mut().cast::<c_void>(),
+                ptr::null_mut(),
                 OrtLoggingLevel::ORT_LOGGING_LEVEL_ERROR,
                 c"yardstick-trial".as_ptr(),
                 &mut environment,
             )
         })?;
-        Ok(Trial { api: self.api, environment, said })
+        Ok(Trial { api: self.api, environment, _alone: alone })
     }
 }
 
@@ -188,8 +195,7 @@ impl Trial<'_> {
 
     /// The error, and what the runtime logged: providers tell the reason there.
     fn with_said(&self, error: String) -> String {
-        let said = self.said.lock().map(|mut said| std::mem::take(&mut *said)).unwrap_or_default();
-        match said.last() {
+        match heard().last() {
             Some(reason) if !error.contains(reason.as_str()) => format!("{reason} ({error})"),
             _ => error,
         }
@@ -205,20 +211,26 @@ impl Drop for Trial<'_> {
 
 /// The runtime's logger.
 unsafe extern "system" fn note(
-    to: *mut c_void,
+    _: *mut c_void,
     _: OrtLoggingLevel,
     _: *const c_char,
     _: *const c_char,
     _: *const c_char,
     message: *const c_char,
 ) {
-    // SAFETY: the parameter given to the environment, which the box outlives; a mutex may be shared by threads.
-    let Some(to) = (unsafe { to.cast::<Mutex<Vec<String>>>().as_ref() }) else { return };
     // SAFETY: the runtime's message lives for the call.
     let message = unsafe { text(message) };
-    if let Ok(mut said) = to.lock() {
-        said.push(log_line(&message));
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    // Nobody asks what came long before a failure.
+    if said.len() >= 64 {
+        said.clear();
     }
+    said.push(log_line(&message));
+}
+
+/// Takes what was said.
+fn heard() -> Vec<String> {
+    std::mem::take(&mut *SAID.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn providers(api: &OrtApi) -> Vec<String> {
