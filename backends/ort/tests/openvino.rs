@@ -3,11 +3,7 @@
 mod support;
 
 #[test]
-fn conforms_on_the_golden_models_it_covers() {
+fn conforms_on_the_golden_models_it_covers_and_on_made_up_models() {
     support::golden_models("ort:openvino-cpu");
-}
-
-#[test]
-fn conforms_on_made_up_models() {
     support::made_up_models("ort:openvino-cpu");
 }
