@@ -17,8 +17,12 @@ if [ -z "${WASM_SYSROOT:-}" ] && [ ! -d "$(rustc --print sysroot)/lib/rustlib/$t
     WASM_SYSROOT=$(realpath -m "$target/tools/rustc-web/usr")
     if [ ! -x "$WASM_SYSROOT/bin/rustc" ]; then
         mkdir -p "$target/tools/rustc-web"
-        (cd "$target/tools/rustc-web" && apt-get download rustc-web libstd-rust-web-dev rust-web-src \
-            $(apt-cache depends rustc-web 2> /dev/null | sed -n 's/^ *Depends: \(libLLVM[^ ]*\|libllvm[^ ]*\|libstd-rust-web[^ ]*\)$/\1/p') \
+        # The development files name the library of the compiler's version, and that names its LLVM.
+        depends() { apt-cache depends "$1" 2> /dev/null | sed -n "s/^ *Depends: \\($2[^ ]*\\)\$/\\1/p"; }
+        library=$(depends libstd-rust-web-dev libstd-rust-web-)
+        [ -n "$library" ] || { echo "skipped: Debian's archive known here has no rustc-web"; exit 3; }
+        llvm=$(depends "$library" libllvm)
+        (cd "$target/tools/rustc-web" && apt-get download rustc-web rust-web-src libstd-rust-web-dev "$library" ${llvm:+"$llvm"} \
             && for package in *.deb; do dpkg -x "$package" .; done) \
             || { echo "skipped: Debian's rustc-web cannot be downloaded"; exit 3; }
     fi
