@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Whole models through the shaders on whatever adapter there is (Mesa's software one at least): chunks, depth, verification.
+# The shaders on whatever adapter there is (Mesa's software one at least): both classes of numerics on every conformance case,
+# the mutants on the golden models, and whole models: verification, prefill in chunks, depth.
 # usage: ci/nightly/wgpu.sh [MODEL...]   a model is preset:format[,format]; default: the list below
 # exit: 0 all passed, 1 not, 3 there is no adapter
 set -euo pipefail
@@ -10,6 +11,9 @@ target=${CARGO_TARGET_DIR:-target}
 cargo build --locked --release -p yardstick
 yardstick=$target/release/yardstick
 "$yardstick" devices | grep -E '^ *wgpu:0 +ready' || { echo "skipped: no adapter for wgpu"; exit 3; }
+
+YARDSTICK_ALL_CLASSES=1 cargo test --locked --release -p yardstick-wgpu --test conformance
+cargo test --locked --release -p yardstick-wgpu --features mutants --test verification -- --nocapture
 
 for model in "$@"; do
     # Prefill, steps, batches, copies and generation with the default options, against the reference.

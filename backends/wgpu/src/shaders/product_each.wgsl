@@ -27,8 +27,11 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<storage, read> choices: array<vec2<u32>>;
 
+// 0, which no compiler knows: why it is added to conditions is said in epilogue.wgsl.
+var<private> zero: u32;
+
 fn activate(v: f32) -> f32 {
-    if (p.activation == 1u) {
+    if (p.activation + zero == 1u) {
         return v / (1.0 + exp(-v));
     }
     let t = 0.7978845608 * v * (1.0 + 0.044715 * v * v);
@@ -61,10 +64,11 @@ fn half_unit(sa: Scales, sb: Scales, slot: u32, lane: u32, half: u32, at: u32) -
 @compute @workgroup_size(8, 1, PAIRS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>) {
     let lane = id.x;
+    zero = lane >> 16u;
     let i = group.y;
     let pair = group.x * PAIRS + id.z;
     var expert = 0u;
-    if (p.chosen == 1u) {
+    if (p.chosen + zero == 1u) {
         expert = choices[i].x;
     }
     let stacked = expert * p.pairs + pair;
@@ -74,7 +78,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) i
     let panel = 2u * (stacked - p.from_pair);
     let base = (i / p.share) * p.columns / 4u;
     var sums = vec2(0.0);
-    for (var unit = 0u; unit < p.units; unit++) {
+    let units = p.units + zero;
+    for (var unit = 0u; unit < units; unit++) {
         let slot = panel * p.units + unit;
         let sa = scales(slot, lane);
         let sb = scales(slot + p.units, lane);
