@@ -8,7 +8,7 @@ use yardstick_model::{Model, ModelInfo};
 
 use crate::{
     Batch, Device, DeviceStatus, Facts, Known, Limit, Logits, Options, Profile, Reached, Rows,
-    Sequence, Span, Token,
+    Sequence, Span, Token, WeightScheme,
 };
 
 /// A way of running a model.
@@ -35,6 +35,13 @@ pub trait Backend: Sync {
         model: &Arc<Model>,
         options: &Options,
     ) -> Result<Box<dyn Session>, Error>;
+
+    /// Whether this device runs weights rounded anew by this scheme, and then names it in the note [`WeightScheme::NOTE`]. No caller may
+    /// plan or load with `options.weights` where it does not.
+    fn takes_weights(&self, device: &Device, scheme: WeightScheme) -> bool {
+        let _ = (device, scheme);
+        false
+    }
 
     /// What this device reaches at a limit with `threads` threads (`None`: as many as a session would use), the best over
     /// access patterns or instructions. Needs no session and runs for about a quarter of a second.

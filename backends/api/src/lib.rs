@@ -15,6 +15,7 @@ mod options;
 mod plan;
 mod step;
 pub mod verify;
+mod weight_scheme;
 
 pub use architecture::{experts_note, unfit_heads};
 pub use backend::{Backend, Emit, Error, Footprint, Session, Unsupported};
@@ -25,3 +26,4 @@ pub use known::Known;
 pub use limit::{Limit, Reached, Round};
 pub use options::{KvType, Numerics, Options};
 pub use step::{Lengths, Piece, Step};
+pub use weight_scheme::WeightScheme;

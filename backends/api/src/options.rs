@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::WeightScheme;
+
 /// Everything decided at load. `None` leaves the choice to the backend, whose facts then say what it chose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -23,6 +25,10 @@ pub struct Options {
     pub rotary_context: Option<usize>,
     /// Numerics class asked for; `None` is the device's default.
     pub numerics: Option<Numerics>,
+    /// Weights rounded anew before anything is computed; `None`: as they are in the file. Answers are held to these weights, while
+    /// those of `Numerics::Requantised` are held to the file's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightScheme>,
     /// Weights may be re-laid in memory for speed.
     pub repack: bool,
     /// Record per-operation times (never in headline runs).
@@ -39,6 +45,7 @@ impl Default for Options {
             kv: KvType::F16,
             rotary_context: None,
             numerics: None,
+            weights: None,
             repack: true,
             profile: false,
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use yardstick_api::{
-    Backend, Device, DeviceStatus, Error, Footprint, KvType, Options, Session, Unsupported, host,
-    unfit_heads,
+    Backend, Device, DeviceStatus, Error, Footprint, KvType, Options, Session, Unsupported,
+    WeightScheme, host, unfit_heads,
 };
 use yardstick_model::arch::Requirement;
 use yardstick_model::{Model, ModelInfo};
@@ -14,6 +14,7 @@ use crate::footprint::footprint;
 use crate::providers::{PROVIDERS, Place, Provider, Survey};
 use crate::runtime::Search;
 use crate::session;
+use crate::weights::Scheme;
 
 /// What a session may look at and write.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +139,8 @@ impl Backend for Ort {
         options.check(&model.architecture)?;
         check_options(provider, options)?;
         check_model(provider, model, options)?;
-        let footprint = footprint(model, options, provider.scheme);
+        let scheme = Scheme { anew: options.weights, ..provider.scheme };
+        let footprint = footprint(model, options, scheme);
         footprint.fit(&host::available_memory())?;
         Ok(footprint)
     }
@@ -159,6 +161,10 @@ impl Backend for Ort {
             return Err(Unsupported::new(reason, "pass --cache-dir DIR").into());
         };
         session::load(&place, cache, model, options, footprint, self.settings.provoke)
+    }
+
+    fn takes_weights(&self, _: &Device, _: WeightScheme) -> bool {
+        true
     }
 }
 

@@ -50,7 +50,7 @@ const OPENVINO: Provider = Provider {
     // Not bf16: OpenVINO 2025.4 computes single rows wrongly in it.
     numerics: &[Numerics::A8, Numerics::F32],
     fixed: true,
-    scheme: Scheme::Blocks,
+    scheme: Scheme::BLOCKS,
     rows: CHUNK,
     fix: "pip install onnxruntime-openvino, into a folder of its own, and --runtime DIR",
     driver: "use a processor that OpenVINO runs on",
@@ -66,7 +66,7 @@ const QNN: Provider = Provider {
     option: Some(("backend_type", "htp")),
     numerics: &[Numerics::F16],
     fixed: true,
-    scheme: Scheme::Decoded,
+    scheme: Scheme::DECODED,
     rows: CHUNK,
     fix: "pip install onnxruntime onnxruntime-qnn",
     driver: "use a machine with a Hexagon processor, or the emulator: ort:qnn-htp-emulator",

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 
 use support::{backend, device, settings};
 use yardstick_api::conformance::synthetic;
-use yardstick_api::{Backend, Batch, Error, KvType, Options, Rows, Sequence, Span};
+use yardstick_api::verify::{mean_divergence, nmse};
+use yardstick_api::{Backend, Batch, Error, KvType, Numerics, Options, Rows, Sequence, Span};
 use yardstick_ort::{Ort, Provoke, Settings};
 use yardstick_reference::Reference;
 
@@ -35,8 +36,9 @@ fn a_small_model_runs_whole_on_the_provider_and_answers_as_the_reference() {
         session.forward(&Batch { spans: &spans, rows: Rows::All }).expect("runs");
         let vocab = case.model.architecture().vocab;
         let found = session.logits().expect("there are logits").values.to_vec();
-        let nmse = yardstick_api::verify::nmse(&found, &case.expected[..7 * vocab], vocab);
-        let divergence = divergence(&found, &case.expected[..7 * vocab], vocab);
+        let nmse = nmse(&found, &case.expected[..7 * vocab], vocab);
+        let expected = &case.expected[..7 * vocab];
+        let divergence = mean_divergence(&found, expected, vocab).expect("logits are finite");
         println!("{name}: NMSE {nmse:.1e}, KL divergence {divergence:.1e}, {placed}");
         assert!(nmse < facts.numerics.nmse_limit() && divergence < 1e-6, "{name}: {nmse:e}");
         let mut ids = Vec::new();
@@ -50,22 +52,9 @@ fn a_small_model_runs_whole_on_the_provider_and_answers_as_the_reference() {
     }
 }
 
-/// Mean over rows of the divergence of the found distribution from the expected one, nats.
-fn divergence(found: &[f32], expected: &[f32], vocab: usize) -> f64 {
-    let shares = |row: &[f32]| -> Vec<f64> {
-        let top = row.iter().copied().fold(f32::MIN, f32::max);
-        let all: Vec<f64> = row.iter().map(|&x| f64::from(x - top).exp()).collect();
-        let sum: f64 = all.iter().sum();
-        all.into_iter().map(|x| x / sum).collect()
-    };
-    let rows = found.chunks_exact(vocab).zip(expected.chunks_exact(vocab));
-    let each: Vec<f64> = rows
-        .map(|(found, expected)| {
-            let pairs = shares(expected).into_iter().zip(shares(found));
-            pairs.map(|(p, q)| if p > 0.0 { p * (p / q).ln() } else { 0.0 }).sum()
-        })
-        .collect();
-    each.iter().sum::<f64>() / each.len() as f64
+#[test]
+fn weights_rounded_anew_are_computed_with_as_they_are() {
+    support::answers_as_the_reference_with_the_same_weights(ID, Numerics::F32, &["plain"]);
 }
 
 /// What loading a model with blocks says, where the provider knows no blocks.

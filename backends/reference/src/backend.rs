@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use yardstick_api::{
     Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Lengths, Numerics,
-    Options, Session, Unsupported, host, unfit_heads,
+    Options, Session, Unsupported, WeightScheme, host, unfit_heads,
 };
 use yardstick_model::arch::Layer;
 use yardstick_model::{Architecture, Model, ModelInfo};
@@ -52,6 +52,10 @@ impl Backend for Reference {
     ) -> Result<Box<dyn Session>, Error> {
         Ok(Box::new(self.session(device, model, options)?))
     }
+
+    fn takes_weights(&self, _: &Device, _: WeightScheme) -> bool {
+        true
+    }
 }
 
 impl Reference {
@@ -77,7 +81,8 @@ impl Reference {
     ) -> Result<ReferenceSession, Error> {
         let mut footprint = self.plan(device, model.info(), options)?;
         model.check_unchanged()?;
-        let weights = Weights::new(model.clone(), threads(options))?;
+        let mut weights = Weights::new(model.clone(), threads(options))?;
+        weights.anew = options.weights;
         footprint.copied_bytes = weights.decoded_bytes();
         let architecture = model.architecture();
         let context = options.context_of(architecture);

@@ -121,7 +121,7 @@ fn one_expert(
         weights.observe(layer, name, (expert, count), x);
         let tensor = weights.matrix(layer, name)?;
         let rows = tensor.rows / count;
-        matmul(weights.threads, part(tensor, expert * rows..(expert + 1) * rows), x)
+        matmul(weights.threads, part(tensor, expert * rows..(expert + 1) * rows), weights.anew, x)
     };
     let (gate, up) = (product("ffn_gate_exps", x)?, product("ffn_up_exps", x)?);
     product("ffn_down_exps", &inner(activation, Some(gate), up))

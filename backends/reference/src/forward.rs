@@ -187,7 +187,7 @@ fn head(weights: &Weights, x: &[f32]) -> Result<Vec<f32>, Error> {
     }
     let architecture = weights.architecture();
     let h = named_norm(weights, "output_norm", x)?;
-    let mut logits = matmul(weights.threads, weights.head()?, &h)?;
+    let mut logits = matmul(weights.threads, weights.head()?, weights.anew, &h)?;
     if let Some(bias) = weights.vector("output.bias") {
         add_to_rows(&mut logits, bias);
     }

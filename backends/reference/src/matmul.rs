@@ -1,6 +1,6 @@
 //! Matrix product with weights in any format: a row is decoded once and used for every token.
 
-use yardstick_api::Error;
+use yardstick_api::{Error, WeightScheme};
 use yardstick_model::Tensor;
 
 use crate::memory::zeros;
@@ -13,15 +13,25 @@ const WORTH_A_THREAD: usize = 1 << 18;
 const LANES: usize = 8;
 
 /// `x` (tokens, cols) times the transpose of `weight` (rows, cols): (tokens, rows).
-pub(crate) fn matmul(threads: usize, weight: Tensor<'_>, x: &[f32]) -> Result<Vec<f32>, Error> {
+/// `anew`: how the weights are rounded before.
+pub(crate) fn matmul(
+    threads: usize,
+    weight: Tensor<'_>,
+    anew: Option<WeightScheme>,
+    x: &[f32],
+) -> Result<Vec<f32>, Error> {
     let (rows, cols) = (weight.rows, weight.cols);
     let tokens = x.len() / cols;
     let useful = rows.saturating_mul(cols).saturating_mul(tokens) / WORTH_A_THREAD;
     let mut transposed = zeros(rows * tokens)?; // (rows, tokens): each thread owns whole rows
     share(threads.min(useful.max(1)), &mut transposed, tokens, |first, part| {
         let mut row = vec![0.0; cols];
+        let (mut codes, mut scales) = (Vec::new(), Vec::new());
         for (i, out) in part.chunks_exact_mut(tokens).enumerate() {
             weight.format.decode(weight.row(first + i), &mut row);
+            if let Some(scheme) = anew {
+                scheme.round(&mut row, &mut codes, &mut scales);
+            }
             dots(&row, x, out);
         }
     })?;
@@ -88,9 +98,9 @@ mod tests {
             let x: Vec<f32> = (0..tokens * cols).map(|i| value(i + 5)).collect();
             let bytes: Vec<u8> = w.iter().flat_map(|v| v.to_le_bytes()).collect();
             let weight = Tensor { name: "w", format: Format::F32, cols, rows, bytes: &bytes };
-            let out = matmul(2, weight, &x).unwrap();
+            let out = matmul(2, weight, None, &x).unwrap();
             for t in 0..tokens {
-                let alone = matmul(1, weight, &x[t * cols..(t + 1) * cols]).unwrap();
+                let alone = matmul(1, weight, None, &x[t * cols..(t + 1) * cols]).unwrap();
                 assert_eq!(alone, out[t * rows..(t + 1) * rows], "token {t} of {tokens}");
                 for r in 0..rows {
                     let plain: f64 = (0..cols)

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use yardstick_api::{
     Batch, Error, Facts, Footprint, Known, Lengths, Logits, Numerics, Sequence, Session, Step,
+    WeightScheme,
 };
 
 use crate::backend::DEVICE;
@@ -123,5 +124,7 @@ fn notes(state: &State) -> BTreeMap<String, Known<String>> {
     });
     let experts = yardstick_api::experts_note(touched);
     let experts = experts.map(|text| ("experts".to_owned(), text));
-    ignored.chain(experts).map(|(name, text)| (name, Known::Value(text))).collect()
+    let weights =
+        state.weights.anew.map(|anew| (WeightScheme::NOTE.to_owned(), anew.name().to_owned()));
+    ignored.chain(experts).chain(weights).map(|(name, text)| (name, Known::Value(text))).collect()
 }

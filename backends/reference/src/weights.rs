@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use yardstick_api::Error;
+use yardstick_api::{Error, WeightScheme};
 use yardstick_model::quantize::Sums;
 use yardstick_model::{Architecture, Model, Tensor};
 
@@ -16,6 +16,8 @@ pub(crate) struct Weights {
     /// Norms and biases by GGUF name.
     vectors: HashMap<String, Vec<f32>>,
     pub(crate) threads: usize,
+    /// How every matrix is rounded before it multiplies.
+    pub(crate) anew: Option<WeightScheme>,
     /// Squared activations that met each matrix of a layer, where someone asked for them.
     pub(crate) observed: Option<Mutex<Sums>>,
 }
@@ -29,7 +31,7 @@ impl Weights {
             Ok((spec.name, values))
         });
         let vectors = decoded.collect::<Result<_, Error>>()?;
-        Ok(Weights { model, vectors, threads, observed: None })
+        Ok(Weights { model, vectors, threads, anew: None, observed: None })
     }
 
     pub(crate) fn model(&self) -> &Model {
@@ -58,7 +60,8 @@ impl Weights {
         if rows.start == 0 {
             self.observe(layer, name, (0, 1), x);
         }
-        let mut y = matmul(self.threads, part(self.matrix(layer, name)?, rows.clone()), x)?;
+        let mut y =
+            matmul(self.threads, part(self.matrix(layer, name)?, rows.clone()), self.anew, x)?;
         if let Some(bias) = self.vector(&format!("blk.{layer}.{name}.bias")) {
             add_to_rows(&mut y, &bias[rows]);
         }

@@ -138,6 +138,9 @@ pub(crate) struct Run {
     /// Numerics class: f32, f16, bf16, a8, requantised
     #[arg(long, value_name = "LIST")]
     pub(crate) numerics: Option<String>,
+    /// Weights rounded anew for devices that take nothing else: file, int8-channel, int4-g128, int4-channel
+    #[arg(long, value_name = "LIST")]
+    pub(crate) weights: Option<String>,
     /// Fresh processes per device, model and options
     #[arg(long, value_name = "N")]
     pub(crate) launches: Option<u32>,
@@ -165,7 +168,7 @@ pub(crate) struct Run {
     /// Continue an interrupted run with the flags it was started with [default: the latest one]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
     #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
-    #[arg(conflicts_with_all = ["chunk", "numerics", "launches", "repetitions", "seed", "verify_only"])]
+    #[arg(conflicts_with_all = ["chunk", "numerics", "weights", "launches", "repetitions", "seed", "verify_only"])]
     #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings"])]
     pub(crate) resume: Option<String>,
     /// Print a record per line instead of the table

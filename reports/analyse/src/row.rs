@@ -193,8 +193,9 @@ fn threads(record: &Record) -> Known<usize> {
 }
 
 fn settings(record: &Record) -> BTreeMap<&'static str, String> {
-    let Options { threads, context, sequences, chunk, kv, numerics, repack, profile, .. } =
-        record.cell.options;
+    let Options {
+        threads, context, sequences, chunk, kv, numerics, weights, repack, profile, ..
+    } = record.cell.options;
     let auto = |value: Option<usize>| value.map_or("auto".to_owned(), |n| n.to_string());
     let numerics = numerics.map_or("auto".to_owned(), |n| format!("{n:?}").to_lowercase());
     let mut settings = BTreeMap::from([
@@ -209,6 +210,9 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
         ("machine", machine(record)),
         ("program", build(record)),
     ]);
+    if let Some(scheme) = weights {
+        settings.insert("weights", scheme.name().to_owned());
+    }
     if let Some(label) = &record.cell.build {
         settings.insert("build", label.clone());
     }

@@ -2,8 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use yardstick_api::Numerics;
 use yardstick_api::verify::Check;
+use yardstick_api::{Known, Numerics};
 
 /// Whether the device computed the right answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,9 @@ pub struct Verification {
     pub numerics: Option<Numerics>,
     /// What was compared.
     pub checks: Vec<Check>,
+    /// What weights that were rounded anew cost: KL divergence from the file's own weights, nats a token. `None` for the file's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<Box<Known<f64>>>,
 }
 
 /// The verdict of a verification.
@@ -39,6 +42,7 @@ impl Verification {
             status: VerificationStatus::Skipped { reason: reason.into() },
             numerics: None,
             checks: Vec::new(),
+            divergence: None,
         }
     }
 
@@ -46,7 +50,7 @@ impl Verification {
     pub fn judged(numerics: Numerics, checks: Vec<Check>) -> Verification {
         let passed = !checks.is_empty() && checks.iter().all(Check::passed);
         let status = if passed { VerificationStatus::Passed } else { VerificationStatus::Failed };
-        Verification { status, numerics: Some(numerics), checks }
+        Verification { status, numerics: Some(numerics), checks, divergence: None }
     }
 
     /// The check with the largest share of its limit.

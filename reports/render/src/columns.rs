@@ -65,6 +65,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         counted(&row.kv_bytes, |n| number::bytes(n as f64))
     }),
     column("numerics", "numerics", Text, IfVarying(1), |row| setting(row, "numerics")),
+    column("weights", "weights", Text, IfApplies(0), |row| setting(row, "weights")),
     column("repack", "repack", Text, IfVarying(1), |row| setting(row, "repack")),
     column("profile", "profile", Text, IfVarying(1), |row| setting(row, "profile")),
     column("imported", "imported", Text, IfVarying(1), |row| setting(row, "imported")),
@@ -124,6 +125,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     }),
     column("verification", "verified", Text, Always(0), verdict),
     column("nmse", "NMSE (limit)", Number, Always(7), nmse_within),
+    column("divergence_nats", "KL to file", Number, IfApplies(0), divergence),
     column("nmse_limit", "limit", Number, Never, |row| match nmse(&row.verification) {
         Some(check) => Value::Number(check.limit, String::new()),
         None => Value::Blank,
@@ -251,6 +253,17 @@ pub(crate) fn nmse(verification: &Verification) -> Option<&Check> {
     let share = |check: &Check| check.value.value().map_or(f64::INFINITY, |v| v / check.limit);
     let logits = verification.checks.iter().filter(|check| check.name != "generate");
     logits.max_by(|a, b| share(a).total_cmp(&share(b)))
+}
+
+/// Of weights that were rounded anew, nats a token.
+fn divergence(row: &Row) -> Value {
+    match &row.verification.divergence {
+        None => Value::Blank,
+        Some(nats) => match nats.value() {
+            Some(&nats) => Value::Number(nats, number::scientific(nats)),
+            None => Value::Missing(nats.reason().unwrap_or("not finite").to_owned()),
+        },
+    }
 }
 
 /// `6.5e-4 (3e-3)`: the value and the most it may be.

@@ -4,6 +4,7 @@
 
 mod check;
 mod compare;
+mod divergence;
 mod expect;
 mod file;
 mod observe;
@@ -11,6 +12,7 @@ mod script;
 
 pub use check::{Check, nmse, shortfall, shortfall_limit};
 pub use compare::compare;
+pub use divergence::{divergence, mean_divergence};
 pub use expect::{Expected, expect};
 pub use file::ReadError;
 pub use observe::{Generated, Group, Observation, Path, observe};

@@ -11,7 +11,7 @@ use yardstick_model::Model;
 use yardstick_model::arch::{Gate, Layer};
 
 use crate::onnx::{Dim, ElementType, Graph};
-use crate::weights::{Index, WEIGHTS};
+use crate::weights::{Index, Scheme, WEIGHTS};
 use parts::Parts;
 
 pub(crate) use dynamic::dynamic;
@@ -22,6 +22,8 @@ pub(crate) use fixed::{HIDDEN, body, head_alone, windows};
 pub(crate) struct Style {
     /// `accuracy_level` of `MatMulNBits`: 4 lets it quantise activations to 8 bits, 0 is f32.
     pub(crate) accuracy: i64,
+    /// How weights are carried.
+    pub(crate) scheme: Scheme,
     /// Storage of keys and values.
     pub(crate) kv: KvType,
     /// Nothing but ONNX's plain operators, for providers that know no others.

@@ -6,7 +6,7 @@ use yardstick_model::arch::{Layer, NormKind, QkNorm};
 
 use super::Style;
 use crate::onnx::{Attribute, Graph};
-use crate::weights::{Carrier, Index, Scheme, halves_first, turned};
+use crate::weights::{Carrier, Index, halves_first, turned};
 
 /// A graph, and what its nodes are made from.
 pub(super) struct Parts<'a> {
@@ -65,20 +65,29 @@ impl Parts<'_> {
         Ok(self.graph.node(name, "Gemm", &[x, &matrix], &[("transB", Attribute::Int(1))]))
     }
 
+    /// A product of integers: as the operator for blocks, or decoded by an operator of its own where a scale is a whole row's.
     fn blocks(&mut self, name: &str, x: &str) -> Result<String, Error> {
         let codes = self.stored(&format!("{name}.codes"))?;
         let scales = self.stored(&format!("{name}.scales"))?;
-        let (rows, blocks, bytes) = match codes.shape[..] {
-            [rows, blocks, bytes] => (rows, blocks, bytes),
-            _ => return Err(missing(name)),
-        };
-        let block = self.block_of(name)?;
+        let rows = codes.shape.first().copied().unwrap_or(0);
+        let (carrier, cols) = self.carrier_of(name)?;
         let c = self.graph.stored(&format!("{name}.codes"), &codes);
         let s = self.graph.stored(&format!("{name}.scales"), &scales);
+        let (bits, block) = match carrier {
+            Carrier::Blocks { bits, block, .. } => (bits, block),
+            Carrier::Groups { group } => (4, group),
+            Carrier::Channels { .. } => {
+                let axis = [("axis", Attribute::Int(0))];
+                let matrix = self.graph.node(name, "DequantizeLinear", &[&c, &s], &axis);
+                let turned = [("transB", Attribute::Int(1))];
+                return Ok(self.graph.node(name, "Gemm", &[x, &matrix], &turned));
+            }
+            Carrier::Dense(_) => return Err(missing(name)),
+        };
         let attributes = [
-            ("K", Attribute::Int((blocks * block) as i64)),
+            ("K", Attribute::Int(cols as i64)),
             ("N", Attribute::Int(rows as i64)),
-            ("bits", Attribute::Int((bytes * 8 / block) as i64)),
+            ("bits", Attribute::Int(bits as i64)),
             ("block_size", Attribute::Int(block as i64)),
             ("accuracy_level", Attribute::Int(self.style.accuracy)),
         ];
@@ -88,19 +97,18 @@ impl Parts<'_> {
         };
         // What every weight of a block is off by is multiplied with the block's sum of activations.
         let offsets = self.graph.stored(&format!("{name}.offsets"), offsets);
-        let sums = self.block_sums(x, blocks, block);
+        let sums = self.block_sums(x, cols / block, block);
         let off = self.graph.node(name, "MatMul", &[&sums, &offsets], &[]);
         Ok(self.graph.node(name, "Add", &[&y, &off], &[]))
     }
 
-    fn block_of(&self, name: &str) -> Result<usize, Error> {
+    /// How a product's matrix is carried, and its columns.
+    fn carrier_of(&self, name: &str) -> Result<(Carrier, usize), Error> {
         let products = crate::weights::products(self.model.architecture());
         let product = products.into_iter().find(|product| product.name == name);
         let tensor = product.and_then(|product| self.model.tensor(&product.tensor));
-        match tensor.map(|tensor| Scheme::Blocks.carrier(tensor.format)) {
-            Some(Carrier::Blocks { block, .. }) => Ok(block),
-            _ => Err(missing(name)),
-        }
+        let tensor = tensor.ok_or_else(|| missing(name))?;
+        Ok((self.style.scheme.carrier(tensor.format), tensor.cols))
     }
 
     /// (rows, blocks), made once for products that share an input.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub(crate) use assigned::{RECORD, assigned};
-pub(crate) use recording::Recording;
+pub(crate) use recording::{Recorded, Recording, together};
 
 /// A node and who runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,18 +1,25 @@
 //! ONNX Runtime's profile of a session, as times by operation. The runtime writes it when recording ends, so the first question
-//! after a run is also the last.
+//! after a call is also the last.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ort::session::Session;
+use ort::session::{IoBinding, Session};
 use serde::Deserialize;
-use yardstick_api::{Error, OperationTime, Profile};
+use yardstick_api::{OperationTime, Profile};
+
+/// A session, and its profile where one is recorded.
+pub(crate) struct Recorded {
+    pub(crate) session: Session,
+    recording: Option<Recording>,
+}
 
 /// A profile being recorded.
-#[derive(Clone)]
 pub(crate) struct Recording {
     prefix: PathBuf,
-    ended: Option<Profile>,
+    /// Runs of the last call.
+    runs: usize,
+    ended: bool,
 }
 
 /// Recordings of this process so far: two sessions must not share a file.
@@ -20,26 +27,66 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 
 impl Recording {
     /// A recording whose file lies in a folder until it was read.
-    pub(crate) fn new(folder: &Path) -> Result<Recording, Error> {
+    pub(crate) fn new(folder: &Path) -> Recording {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("profile-{}-{number}", std::process::id());
-        Ok(Recording { prefix: folder.join(name), ended: None })
+        Recording { prefix: folder.join(name), runs: 0, ended: false }
     }
 
     /// What the runtime puts before the time in the file's name.
     pub(crate) fn prefix(&self) -> &Path {
         &self.prefix
     }
+}
 
-    /// Ends the recording, if it has not ended, and gives the last run's times.
-    pub(crate) fn profile(&mut self, session: &mut Session) -> Option<Profile> {
-        if self.ended.is_none() {
-            let file = session.end_profiling().ok()?;
-            let text = std::fs::read_to_string(&file).ok()?;
-            let _ = std::fs::remove_file(&file);
-            self.ended = parse(&text);
+impl Recorded {
+    pub(crate) fn new(session: Session, recording: Option<Recording>) -> Recorded {
+        Recorded { session, recording }
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.runs = 0;
         }
-        self.ended.clone()
+    }
+
+    /// Runs the graph once.
+    pub(crate) fn run(&mut self, binding: &IoBinding) -> ort::Result<()> {
+        self.session.run_binding(binding)?;
+        if let Some(recording) = &mut self.recording {
+            recording.runs += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends the recording and gives the last call's times; `None` where nothing is recorded, or it has ended before.
+    pub(crate) fn profile(&mut self) -> Option<Profile> {
+        let recording = self.recording.as_mut().filter(|recording| !recording.ended)?;
+        recording.ended = true;
+        let file = self.session.end_profiling().ok()?;
+        let text = std::fs::read_to_string(&file).ok()?;
+        let _ = std::fs::remove_file(&file);
+        parse(&text, recording.runs)
+    }
+}
+
+/// The profiles of a call that ran several sessions, as one.
+pub(crate) fn together(profiles: impl IntoIterator<Item = Profile>) -> Profile {
+    let mut all = Profile::default();
+    for operation in profiles.into_iter().flat_map(|profile| profile.operations) {
+        add(&mut all, operation.name, operation.calls, operation.nanoseconds);
+    }
+    all
+}
+
+fn add(profile: &mut Profile, name: String, calls: u64, nanoseconds: u64) {
+    match profile.operations.iter_mut().find(|known| known.name == name) {
+        Some(known) => {
+            known.calls += calls;
+            known.nanoseconds += nanoseconds;
+        }
+        None => profile.operations.push(OperationTime::timed(name, calls, nanoseconds)),
     }
 }
 
@@ -52,8 +99,8 @@ struct Event {
     dur: Option<u64>,
 }
 
-/// Times by operation of the last run in a profile: those since the last but one `model_run` ended.
-pub(crate) fn parse(text: &str) -> Option<Profile> {
+/// Times by operation of the last `count` runs in a profile; a run's nodes stand before its `model_run`.
+pub(crate) fn parse(text: &str, count: usize) -> Option<Profile> {
     let events: Vec<Event> = serde_json::from_str(text).ok()?;
     let runs: Vec<usize> = events
         .iter()
@@ -61,21 +108,18 @@ pub(crate) fn parse(text: &str) -> Option<Profile> {
         .filter(|(_, event)| event.name == "model_run")
         .map(|(i, _)| i)
         .collect();
-    let end = *runs.last()?;
-    let start = runs.len().checked_sub(2).map_or(0, |i| runs[i] + 1);
     let mut profile = Profile::default();
+    if count == 0 {
+        return Some(profile);
+    }
+    let end = *runs.last()?;
+    let before = runs.len().checked_sub(count)?;
+    let start = before.checked_sub(1).map_or(0, |last| runs[last] + 1);
     for event in &events[start..end] {
         let Some(name) = event.name.strip_suffix("_kernel_time") else { continue };
-        if event.cat.as_deref() != Some("Node") {
-            continue;
-        }
-        let (name, nanoseconds) = (operation(name), event.dur.unwrap_or(0).saturating_mul(1000));
-        match profile.operations.iter_mut().find(|known| known.name == name) {
-            Some(known) => {
-                known.calls += 1;
-                known.nanoseconds += nanoseconds;
-            }
-            None => profile.operations.push(OperationTime::timed(name, 1, nanoseconds)),
+        if event.cat.as_deref() == Some("Node") {
+            let nanoseconds = event.dur.unwrap_or(0).saturating_mul(1000);
+            add(&mut profile, operation(name), 1, nanoseconds);
         }
     }
     Some(profile)
@@ -106,10 +150,16 @@ mod tests {
             {"cat":"Node","name":"output#20_kernel_time","dur":5},
             {"cat":"Session","name":"model_run","dur":9}
         ]"#;
-        let operations = parse(text).unwrap().operations;
+        let operations = parse(text, 1).unwrap().operations;
         let of = |name: &str, calls, nanoseconds| OperationTime::timed(name, calls, nanoseconds);
         assert_eq!(operations, [of("attn_q", 2, 5000), of("output", 1, 5000)]);
-        assert_eq!(parse("not JSON"), None);
-        assert_eq!(parse("[]"), None);
+        let both = parse(text, 2).unwrap().operations;
+        assert_eq!(both, [of("attn_q", 3, 105_000), of("output", 1, 5000)]);
+        assert_eq!(parse(text, 0), Some(Profile::default()));
+        assert_eq!(parse(text, 3), None, "the call ran more than was recorded");
+        assert_eq!(parse("not JSON", 1), None);
+        assert_eq!(parse("[]", 1), None);
+        let all = together([parse(text, 1).unwrap(), parse(text, 1).unwrap()]).operations;
+        assert_eq!(all, [of("attn_q", 4, 10_000), of("output", 2, 10_000)]);
     }
 }

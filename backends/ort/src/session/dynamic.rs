@@ -12,17 +12,16 @@ use yardstick_model::{Architecture, Model};
 
 use super::embedding::Embedding;
 use super::{Form, failed};
-use crate::placement::Recording;
+use crate::placement::Recorded;
 use crate::rotary::tables;
 
 pub(super) struct Dynamic {
-    session: Session,
+    session: Recorded,
     model: Arc<Model>,
     embedding: Embedding,
     slots: Vec<Slot>,
     fixed: Fixed,
     rows: Rows,
-    recording: Option<Recording>,
 }
 
 /// A sequence: its cache, and the binding that names it.
@@ -84,10 +83,9 @@ pub(super) struct Shape {
 
 impl Dynamic {
     pub(super) fn new(
-        session: Session,
+        session: Recorded,
         model: &Arc<Model>,
         shape: &Shape,
-        recording: Option<Recording>,
     ) -> ort::Result<Dynamic> {
         let memory = Allocator::default();
         let mut tables_by_name = Vec::new();
@@ -104,7 +102,7 @@ impl Dynamic {
             total: Tensor::new(&memory, [0_usize; 0])?,
             tables: tables_by_name,
         };
-        let slots = (0..shape.sequences).map(|_| Slot::new(&session, model, shape, &fixed));
+        let slots = (0..shape.sequences).map(|_| Slot::new(&session.session, model, shape, &fixed));
         Ok(Dynamic {
             slots: slots.collect::<ort::Result<_>>()?,
             model: Arc::clone(model),
@@ -112,7 +110,6 @@ impl Dynamic {
             rows: Rows::new(model, 1, 1, 1)?,
             fixed,
             session,
-            recording,
         })
     }
 
@@ -154,11 +151,15 @@ impl Form for Dynamic {
         self.fill(position, tokens, chosen)?;
         let slot = &mut self.slots[sequence];
         slot.bind(&mut self.rows, self.model.architecture()).map_err(failed)?;
-        self.session.run_binding(&slot.binding).map_err(failed)?;
+        self.session.run(&slot.binding).map_err(failed)?;
         if !wanted.is_empty() {
             logits.extend_from_slice(self.rows.logits.extract_tensor().1);
         }
         Ok(())
+    }
+
+    fn begin(&mut self) {
+        self.session.begin();
     }
 
     fn copy(&mut self, from: usize, to: usize, length: usize) -> Result<(), Error> {
@@ -171,7 +172,7 @@ impl Form for Dynamic {
     }
 
     fn profile(&mut self) -> Option<Profile> {
-        self.recording.as_mut()?.profile(&mut self.session)
+        self.session.profile()
     }
 }
 

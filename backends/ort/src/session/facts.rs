@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yardstick_api::{Facts, Footprint, Known, Numerics, Options, host};
+use yardstick_api::{Facts, Footprint, Known, Numerics, Options, WeightScheme, host};
 use yardstick_model::Model;
 
 use super::maker::options;
+use crate::onnx::ElementType;
 use crate::placement::{Placement, Verdict};
 use crate::providers::Place;
-use crate::weights::{Converted, streamed};
+use crate::weights::{Converted, Scheme, streamed};
 
 /// What a load knows when it is done.
 pub(super) struct Loaded<'a> {
@@ -18,6 +19,7 @@ pub(super) struct Loaded<'a> {
     pub(super) model: &'a Arc<Model>,
     pub(super) options: &'a Options,
     pub(super) converted: &'a Converted,
+    pub(super) scheme: Scheme,
     pub(super) footprint: Footprint,
     pub(super) context: usize,
     pub(super) chunk: usize,
@@ -34,8 +36,12 @@ pub(super) fn facts(loaded: &Loaded<'_>) -> Facts {
         let tensors = converted.index.tensors.iter();
         tensors.filter(|(name, _)| value(name)).map(|(_, stored)| stored.bytes).sum()
     };
-    // Formats whose products run in 8 bits; a model without any computes in f32.
-    let blocks = converted.index.tensors.keys().any(|name| name.ends_with(".codes"));
+    // Products that run in 8 bits are those of blocks; a model without any computes in f32.
+    let blocks = converted
+        .index
+        .tensors
+        .iter()
+        .any(|(name, codes)| name.ends_with(".codes") && codes.element == ElementType::U8);
     let numerics = match loaded.numerics {
         Numerics::A8 if !blocks => Numerics::F32,
         other => other,
@@ -45,7 +51,7 @@ pub(super) fn facts(loaded: &Loaded<'_>) -> Facts {
         _ => "activations in f32 (accuracy level 0)",
     };
     let kernels = info.formats.iter().map(|&(format, _)| {
-        (format.name().to_owned(), place.provider.scheme.carrier(format).describe(level))
+        (format.name().to_owned(), loaded.scheme.carrier(format).describe(level))
     });
     Facts {
         device: format!("ort:{}", place.provider.what),
@@ -101,13 +107,23 @@ fn notes(loaded: &Loaded<'_>) -> BTreeMap<String, Known<String>> {
     let notes = [
         ("provider options", if said.is_empty() { "none".to_owned() } else { said.join(" ") }),
         ("placement", placed),
-        ("conversion", format!("{}: {}", place.provider.scheme.name(), residuals.join(", "))),
+        ("conversion", conversion(loaded.scheme, &residuals)),
         ("load", parts(converted.read, converted.convert, *compile)),
         ("runtime", format!("ONNX Runtime {}", place.version)),
         ("form", form),
         ("embedding", "looked up on the host".to_owned()),
     ];
-    notes.into_iter().map(|(name, value)| (name.to_owned(), Known::Value(value))).collect()
+    let weights = loaded.scheme.anew.map(|anew| (WeightScheme::NOTE, anew.name().to_owned()));
+    let notes = notes.into_iter().chain(weights);
+    notes.map(|(name, value)| (name.to_owned(), Known::Value(value))).collect()
+}
+
+/// What became of the weights.
+fn conversion(scheme: Scheme, residuals: &[String]) -> String {
+    match scheme.anew {
+        Some(_) => format!("rounded anew, not the file's values: {}", scheme.name()),
+        None => format!("{}: {}", scheme.name(), residuals.join(", ")),
+    }
 }
 
 /// Times of a load.

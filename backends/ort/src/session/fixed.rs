@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use half::f16;
 use ort::memory::Allocator;
-use ort::session::{IoBinding, Session};
+use ort::session::IoBinding;
 use ort::value::{DynTensor, Tensor, TensorElementType};
 use yardstick_api::{Error, KvType, Profile, Token};
 use yardstick_model::Model;
@@ -15,16 +15,16 @@ use super::dynamic::Shape;
 use super::embedding::Embedding;
 use super::{Form, failed};
 use crate::network::{HIDDEN, windows};
-use crate::placement::Recording;
+use crate::placement::{Recorded, together};
 use crate::rotary::tables;
 
 /// The sessions of one model.
 pub(super) struct Graphs {
     /// For `chunk` rows; `None` where a chunk is one row.
-    pub(super) chunk: Option<Session>,
+    pub(super) chunk: Option<Recorded>,
     /// For one row.
-    pub(super) step: Session,
-    pub(super) head: Session,
+    pub(super) step: Recorded,
+    pub(super) head: Recorded,
 }
 
 pub(super) struct Fixed {
@@ -39,7 +39,6 @@ pub(super) struct Fixed {
     head: Head,
     /// (sequences)
     caches: Vec<Cache>,
-    recording: Option<Recording>,
 }
 
 /// A sequence's keys and values: (layers) of (kv_heads, context, dim) each.
@@ -47,7 +46,7 @@ type Cache = Vec<[DynTensor; 2]>;
 
 /// A graph of so many rows, with its inputs and outputs bound.
 struct Body {
-    session: Session,
+    session: Recorded,
     rows: usize,
     /// One a sequence: they differ in the cache.
     bindings: Vec<IoBinding>,
@@ -61,7 +60,7 @@ struct Body {
 }
 
 struct Head {
-    session: Session,
+    session: Recorded,
     binding: IoBinding,
     /// (1, embedding)
     hidden: Tensor<f32>,
@@ -75,7 +74,6 @@ impl Fixed {
         model: &Arc<Model>,
         shape: &Shape,
         chunk: usize,
-        recording: Option<Recording>,
     ) -> ort::Result<Fixed> {
         let architecture = model.architecture();
         let caches = (0..shape.sequences).map(|_| pairs(model, shape.kv, shape.context));
@@ -95,7 +93,6 @@ impl Fixed {
             model: Arc::clone(model),
             context: shape.context,
             caches,
-            recording,
         })
     }
 }
@@ -119,7 +116,7 @@ fn element(kv: KvType) -> TensorElementType {
 
 impl Body {
     fn new(
-        session: Session,
+        session: Recorded,
         model: &Model,
         shape: &Shape,
         rows: usize,
@@ -151,7 +148,7 @@ impl Body {
     }
 
     fn bind(&mut self, cache: &Cache, temperature: bool) -> ort::Result<IoBinding> {
-        let mut binding = self.session.create_binding()?;
+        let mut binding = self.session.session.create_binding()?;
         binding.bind_input("stream", &self.stream)?;
         for (i, mask) in self.masks.iter().enumerate() {
             binding.bind_input(format!("mask.{i}"), mask)?;
@@ -175,11 +172,11 @@ impl Body {
 }
 
 impl Head {
-    fn new(session: Session, model: &Model) -> ort::Result<Head> {
+    fn new(session: Recorded, model: &Model) -> ort::Result<Head> {
         let (memory, architecture) = (Allocator::default(), model.architecture());
         let hidden = Tensor::new(&memory, [1, architecture.embedding])?;
         let mut logits = Tensor::new(&memory, [1, architecture.vocab])?;
-        let mut binding = session.create_binding()?;
+        let mut binding = session.session.create_binding()?;
         binding.bind_input("hidden", &hidden)?;
         binding.bind_output("logits", &mut logits)?;
         Ok(Head { session, binding, hidden, logits })
@@ -187,7 +184,7 @@ impl Head {
 
     fn run(&mut self, hidden: &[f32], logits: &mut Vec<f32>) -> ort::Result<()> {
         self.hidden.extract_tensor_mut().1.copy_from_slice(hidden);
-        self.session.run_binding(&self.binding)?;
+        self.session.run(&self.binding)?;
         logits.extend_from_slice(self.logits.extract_tensor().1);
         Ok(())
     }
@@ -222,6 +219,10 @@ impl Form for Fixed {
         Ok(())
     }
 
+    fn begin(&mut self) {
+        self.sessions().for_each(Recorded::begin);
+    }
+
     fn copy(&mut self, from: usize, to: usize, length: usize) -> Result<(), Error> {
         let caches = self.caches.get_disjoint_mut([from, to]);
         let [from, to] = caches.map_err(|error| Error::Invalid(error.to_string()))?;
@@ -232,11 +233,17 @@ impl Form for Fixed {
     }
 
     fn profile(&mut self) -> Option<Profile> {
-        self.recording.as_mut()?.profile(&mut self.step.session)
+        let profiles: Vec<Profile> = self.sessions().filter_map(Recorded::profile).collect();
+        (!profiles.is_empty()).then(|| together(profiles))
     }
 }
 
 impl Fixed {
+    fn sessions(&mut self) -> impl Iterator<Item = &mut Recorded> {
+        let chunk = self.chunk.iter_mut().map(|body| &mut body.session);
+        chunk.chain([&mut self.step.session, &mut self.head.session])
+    }
+
     /// Runs at most a chunk of rows and keeps what they made.
     fn run_part(
         &mut self,
@@ -264,7 +271,7 @@ impl Fixed {
         for (mask, &window) in body.masks.iter_mut().zip(&self.windows) {
             fill_mask(mask.extract_tensor_mut().1, self.context, position, window);
         }
-        body.session.run_binding(&body.bindings[sequence]).map_err(failed)?;
+        body.session.run(&body.bindings[sequence]).map_err(failed)?;
         let kept = self.caches[sequence].iter_mut().flatten();
         for (new, cache) in body.new.iter().flatten().zip(kept) {
             append(new, 0..count, cache, position).map_err(failed)?;

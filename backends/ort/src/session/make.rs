@@ -14,7 +14,7 @@ use super::maker::Maker;
 use super::{Form, OrtSession, failed};
 use crate::backend::Provoke;
 use crate::network::{Style, body, dynamic, head_alone};
-use crate::placement::{Placement, Recording};
+use crate::placement::{Placement, Recorded};
 use crate::providers::Place;
 use crate::runtime::process;
 use crate::weights::{Converted, Scheme, converted};
@@ -28,7 +28,8 @@ pub(crate) fn load(
     footprint: Footprint,
     provoke: Provoke,
 ) -> Result<Box<dyn yardstick_api::Session>, Error> {
-    let scheme = if provoke.unsupported { Scheme::Blocks } else { place.provider.scheme };
+    let scheme = if provoke.unsupported { Scheme::BLOCKS } else { place.provider.scheme };
+    let scheme = Scheme { anew: options.weights, ..scheme };
     let converted = converted(cache, model, scheme)?;
     let start = Instant::now();
     let process = process(place.library())?;
@@ -37,14 +38,13 @@ pub(crate) fn load(
     }
     let numerics = options.numerics.unwrap_or(place.provider.numerics[0]);
     let threads = options.threads.unwrap_or_else(cores);
-    let recording = options.profile.then(|| Recording::new(cache)).transpose()?;
     let maker = Maker {
         place,
         process,
         threads,
         numerics,
         fallback: provoke.fallback,
-        recording: recording.as_ref(),
+        profiles: options.profile.then_some(cache),
         nodes: Vec::new(),
     };
     let context = options.context_of(model.architecture());
@@ -58,13 +58,14 @@ pub(crate) fn load(
         kv: options.kv,
         chosen: options.rotary_context.unwrap_or(context),
     };
-    let mut work = Work { maker, model, converted: &converted, shape, chunk };
-    let form = work.form(recording.clone())?;
+    let mut work = Work { maker, model, converted: &converted, scheme, shape, chunk };
+    let form = work.form()?;
     let loaded = Loaded {
         place,
         model,
         options,
         converted: &converted,
+        scheme,
         footprint,
         context,
         chunk,
@@ -93,22 +94,24 @@ struct Work<'a> {
     maker: Maker<'a>,
     model: &'a Arc<Model>,
     converted: &'a Converted,
+    scheme: Scheme,
     shape: Shape,
     chunk: usize,
 }
 
 impl Work<'_> {
-    fn form(&mut self, recording: Option<Recording>) -> Result<Box<dyn Form>, Error> {
+    fn form(&mut self) -> Result<Box<dyn Form>, Error> {
         let fixed = self.maker.place.provider.fixed;
         let style = Style {
             accuracy: if self.maker.numerics == Numerics::A8 { 4 } else { 0 },
+            scheme: self.scheme,
             kv: self.shape.kv,
             plain: fixed,
         };
         let (model, index, context) = (self.model, &self.converted.index, self.shape.context);
         if !fixed {
             let session = self.session(&dynamic(model, index, style, context)?)?;
-            let form = Dynamic::new(session, model, &self.shape, recording);
+            let form = Dynamic::new(session, model, &self.shape);
             return Ok(Box::new(form.map_err(failed)?));
         }
         let chunk = match self.chunk {
@@ -118,11 +121,11 @@ impl Work<'_> {
         let step = self.session(&body(model, index, style, context, 1)?)?;
         let head = self.session(&head_alone(model, index, style)?)?;
         let graphs = Graphs { chunk, step, head };
-        let form = Fixed::new(graphs, model, &self.shape, self.chunk, recording);
+        let form = Fixed::new(graphs, model, &self.shape, self.chunk);
         Ok(Box::new(form.map_err(failed)?))
     }
 
-    fn session(&mut self, graph: &[u8]) -> Result<ort::session::Session, Error> {
+    fn session(&mut self, graph: &[u8]) -> Result<Recorded, Error> {
         let file = write_graph(self.converted, graph)?;
         self.maker.session(&file)
     }

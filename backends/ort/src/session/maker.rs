@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use ort::ep::{self, ExecutionProviderDispatch};
-use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use yardstick_api::{Error, Numerics};
 
 use super::failed;
-use crate::placement::{Node, Placement, RECORD, Recording, Verdict, assigned};
+use crate::placement::{Node, Placement, RECORD, Recorded, Recording, Verdict, assigned};
 use crate::providers::Place;
 use crate::runtime::Process;
 
@@ -20,7 +19,8 @@ pub(super) struct Maker<'a> {
     pub(super) numerics: Numerics,
     /// The processor may stand in: only to prove that the account of nodes notices.
     pub(super) fallback: bool,
-    pub(super) recording: Option<&'a Recording>,
+    /// Where profiles are recorded, if they are.
+    pub(super) profiles: Option<&'a Path>,
     /// Nodes of the sessions made so far.
     pub(super) nodes: Vec<Node>,
 }
@@ -30,9 +30,11 @@ const FALLBACK: &str = "fallback to CPU EP has been explicitly disabled";
 
 impl Maker<'_> {
     /// A session over a graph, or why there is none; one whose products would run elsewhere is none.
-    pub(super) fn session(&mut self, graph: &Path) -> Result<Session, Error> {
+    pub(super) fn session(&mut self, graph: &Path) -> Result<Recorded, Error> {
         self.process.log.take();
-        let made = self.builder().and_then(|mut builder| builder.commit_from_file(graph));
+        let recording = self.profiles.map(Recording::new);
+        let made = self.builder(recording.as_ref());
+        let made = made.and_then(|mut builder| builder.commit_from_file(graph));
         let session = made.map_err(|error| self.explained(error))?;
         let nodes = assigned(&session).map_err(failed)?;
         let placement = Placement::of(nodes.iter().cloned());
@@ -45,16 +47,16 @@ impl Maker<'_> {
             )));
         }
         self.nodes.extend(nodes);
-        Ok(session)
+        Ok(Recorded::new(session, recording))
     }
 
-    fn builder(&self) -> ort::Result<SessionBuilder> {
+    fn builder(&self, recording: Option<&Recording>) -> ort::Result<SessionBuilder> {
         let mut builder = SessionBuilder::new(&self.process.environment)?
             .with_intra_threads(self.threads)?
             .with_inter_threads(1)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_config_entry(RECORD, "1")?;
-        if let Some(recording) = self.recording {
+        if let Some(recording) = recording {
             builder = builder.with_profiling(recording.prefix())?;
         }
         let provider = self.place.provider;

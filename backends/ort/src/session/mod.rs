@@ -29,6 +29,9 @@ pub(crate) trait Form {
         logits: &mut Vec<f32>,
     ) -> Result<(), Error>;
 
+    /// A call begins; it may run several chunks.
+    fn begin(&mut self) {}
+
     /// Makes the first `length` positions of `to` those of `from`.
     fn copy(&mut self, from: usize, to: usize, length: usize) -> Result<(), Error>;
 
@@ -59,6 +62,7 @@ impl Session for OrtSession {
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         let step = Step::new(batch, &self.lengths, self.vocab())?;
         self.logits.clear();
+        self.form.begin();
         for chunk in step.chunks(self.chunk) {
             for piece in &chunk.pieces {
                 let inside = chunk.wanted.iter().filter(|row| piece.rows.contains(row));

@@ -67,7 +67,8 @@ fn convert(folder: &Path, model: &Model, scheme: Scheme) -> Result<Contents, Err
     let at =
         |path: &Path, error: std::io::Error| Error::Device(format!("{}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
-    check_room(folder, model.info(), scheme)?;
+    let info = model.info();
+    check_room(folder, &info.name, bytes_needed(info, scheme), space::left(folder))?;
     let part = |name: &str| folder.join(format!("{name}.{}.part", std::process::id()));
     let (weights, listed) = (part(WEIGHTS), part(INDEX));
     let written = || {
@@ -103,13 +104,17 @@ pub(crate) fn bytes_needed(info: &ModelInfo, scheme: Scheme) -> u64 {
     info.formats.iter().map(of).fold(pages, u64::saturating_add)
 }
 
-fn check_room(folder: &Path, info: &ModelInfo, scheme: Scheme) -> Result<(), Unsupported> {
-    let needed = bytes_needed(info, scheme);
-    match space::left(folder) {
+/// Refuses what the disk has no room for, before anything is written.
+fn check_room(
+    folder: &Path,
+    name: &str,
+    needed: u64,
+    left: Option<u64>,
+) -> Result<(), Unsupported> {
+    match left {
         Some(left) if left < needed => Err(Unsupported {
             reason: format!(
-                "converting {} takes {} MiB in {}, {} MiB are left there",
-                info.name,
+                "converting {name} takes {} MiB in {}, {} MiB are left there",
                 needed >> 20,
                 folder.display(),
                 left >> 20
@@ -163,8 +168,27 @@ impl Carrier {
     /// Bytes in memory: what is not f32 and dense is widened.
     pub(crate) fn resident(self, stored: u64) -> u64 {
         match self {
-            Carrier::Dense(crate::onnx::ElementType::F32) | Carrier::Blocks { .. } => stored,
+            Carrier::Dense(crate::onnx::ElementType::F32)
+            | Carrier::Blocks { .. }
+            | Carrier::Groups { .. } => stored,
+            // A runtime may decode it once and for all.
+            Carrier::Channels { bits } => stored.saturating_mul(32 / bits as u64 + 1),
             Carrier::Dense(_) => stored.saturating_mul(2),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_refused_with_the_numbers_and_the_fix() {
+        let check = |left| check_room(Path::new("/cache"), "big", 3 << 20, left);
+        assert!(check(None).is_ok() && check(Some(3 << 20)).is_ok());
+        let refusal = check(Some(2 << 20)).unwrap_err();
+        let expected = "converting big takes 3 MiB in /cache, 2 MiB are left there";
+        assert_eq!(refusal.reason, expected);
+        assert!(refusal.fix.is_some_and(|fix| fix.contains("--cache-dir")));
     }
 }

@@ -6,6 +6,7 @@
 //! a constant a block, so its share of the product is (sums of the activations a block) times (offsets): a product a
 //! block's length smaller, in f32.
 
+use yardstick_api::WeightScheme;
 use yardstick_model::Format;
 
 use crate::onnx::ElementType;
@@ -24,31 +25,44 @@ pub(crate) enum Carrier {
         /// There is an offset a block beside the scale.
         affine: bool,
     },
+    /// Codes of 4 bits with a scale in f32 for each group of a row, whose last may be shorter; 8 is added to a code.
+    Groups { group: usize },
+    /// Signed codes with a scale in f32 a row, decoded by `DequantizeLinear`.
+    Channels { bits: usize },
 }
 
 /// How a whole model is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    /// Blocks as blocks.
-    Blocks,
+pub(crate) struct Scheme {
     /// Every matrix decoded to f32, for providers that know no blocks: the same values, in 4 bytes each.
-    Decoded,
+    pub(crate) decoded: bool,
+    /// Values rounded anew; `None`: the file's.
+    pub(crate) anew: Option<WeightScheme>,
 }
 
 impl Scheme {
+    /// Blocks as blocks.
+    pub(crate) const BLOCKS: Scheme = Scheme { decoded: false, anew: None };
+    /// The file's values in f32.
+    pub(crate) const DECODED: Scheme = Scheme { decoded: true, anew: None };
+
     /// What folders and facts call it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Scheme::Blocks => "exact",
-            Scheme::Decoded => "decoded",
+    pub(crate) fn name(self) -> String {
+        match (self.anew, self.decoded) {
+            (None, false) => "exact".to_owned(),
+            (None, true) => "decoded".to_owned(),
+            (Some(anew), false) => anew.name().to_owned(),
+            (Some(anew), true) => format!("{}-decoded", anew.name()),
         }
     }
 
     /// How the matrices of a format are carried.
     pub(crate) fn carrier(self, format: Format) -> Carrier {
-        match self {
-            Scheme::Blocks => carrier(format),
-            Scheme::Decoded => Carrier::Dense(ElementType::F32),
+        match (self.decoded, self.anew) {
+            (true, _) => Carrier::Dense(ElementType::F32),
+            (false, None) => carrier(format),
+            (false, Some(WeightScheme::Int4Group128)) => Carrier::Groups { group: 128 },
+            (false, Some(anew)) => Carrier::Channels { bits: anew.bits() },
         }
     }
 }
@@ -91,6 +105,15 @@ impl Carrier {
                     .saturating_mul(bits as u64)
                     .saturating_add(blocks.saturating_mul(numbers))
             }
+            // A row may end in half a group.
+            Carrier::Groups { group } => {
+                let groups = (weights / group as u64).saturating_mul(2);
+                (weights / 2).saturating_add(groups.saturating_mul(4 + group as u64 / 2))
+            }
+            // No row is shorter than a block.
+            Carrier::Channels { bits } => {
+                (weights / 8).saturating_mul(bits as u64).saturating_add(weights / 8)
+            }
         }
     }
 
@@ -102,6 +125,12 @@ impl Carrier {
             Carrier::Blocks { bits, block, affine, .. } => {
                 let offsets = if affine { " and a product of block sums" } else { "" };
                 format!("MatMulNBits {bits} bits, blocks of {block}{offsets}, {level}")
+            }
+            Carrier::Groups { group } => {
+                format!("rounded anew: MatMulNBits 4 bits, groups of {group}, {level}")
+            }
+            Carrier::Channels { bits } => {
+                format!("rounded anew: DequantizeLinear of int{bits} a channel, Gemm f32")
             }
         }
     }

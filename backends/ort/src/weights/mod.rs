@@ -3,6 +3,7 @@
 mod cache;
 mod carrier;
 mod products;
+mod rounded;
 mod scales;
 mod space;
 mod write;

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use yardstick_api::Error;
+use yardstick_api::{Error, WeightScheme};
 use yardstick_model::{Format, Model, Tensor};
 
 use super::carrier::{Carrier, Scheme, half};
 use super::products::{Product, products};
+use super::rounded::rounded;
 use super::scales;
 use crate::onnx::{ElementType, Stored};
 
@@ -28,30 +29,41 @@ pub(crate) struct Contents {
 }
 
 /// A writer that knows where it is.
-struct Output<W> {
+pub(super) struct Output<W> {
     inner: W,
-    at: u64,
+    pub(super) at: u64,
     contents: Contents,
 }
 
 impl<W: Write> Output<W> {
-    fn align(&mut self) -> io::Result<()> {
+    pub(super) fn align(&mut self) -> io::Result<()> {
         let padding = (ALIGNMENT - self.at % ALIGNMENT) % ALIGNMENT;
         self.bytes(&vec![0; padding as usize])
     }
 
-    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.at += bytes.len() as u64;
         self.inner.write_all(bytes)
     }
 
     /// Names what was written since `offset`.
-    fn named(&mut self, name: String, element: ElementType, shape: Vec<usize>, offset: u64) {
+    pub(super) fn named(
+        &mut self,
+        name: String,
+        element: ElementType,
+        shape: Vec<usize>,
+        offset: u64,
+    ) {
         let stored = Stored { element, shape, offset, bytes: self.at - offset };
         self.contents.tensors.insert(name, stored);
     }
 
-    fn numbers(&mut self, name: String, shape: Vec<usize>, values: &[f32]) -> io::Result<()> {
+    pub(super) fn numbers(
+        &mut self,
+        name: String,
+        shape: Vec<usize>,
+        values: &[f32],
+    ) -> io::Result<()> {
         self.align()?;
         let offset = self.at;
         for part in values.chunks(1 << 14) {
@@ -70,9 +82,11 @@ pub(super) fn write(model: &Model, scheme: Scheme, to: impl Write) -> Result<Con
         let tensor = model
             .tensor(&product.tensor)
             .ok_or_else(|| Error::Device(format!("{}: not in the model file", product.tensor)))?;
-        let written = match scheme.carrier(tensor.format) {
-            Carrier::Dense(element) => dense(&mut output, &product, tensor, element),
-            blocks @ Carrier::Blocks { .. } => integers(&mut output, &product, tensor, blocks),
+        let written = match (scheme.carrier(tensor.format), scheme.anew) {
+            (Carrier::Dense(element), anew) => dense(&mut output, &product, tensor, element, anew),
+            (blocks @ Carrier::Blocks { .. }, _) => integers(&mut output, &product, tensor, blocks),
+            (carrier, Some(anew)) => rounded(&mut output, &product, tensor, carrier, anew),
+            (_, None) => Err(io::Error::other("only weights rounded anew are carried so")),
         };
         written.map_err(|error| Error::Device(format!("{}: {error}", product.name)))?;
     }
@@ -86,10 +100,12 @@ fn dense<W: Write>(
     product: &Product,
     tensor: Tensor<'_>,
     element: ElementType,
+    anew: Option<WeightScheme>,
 ) -> io::Result<()> {
     output.align()?;
     let offset = output.at;
-    let decoded = element == ElementType::F32 && tensor.format != Format::F32;
+    let decoded = anew.is_some() || element == ElementType::F32 && tensor.format != Format::F32;
+    let (mut codes, mut scales) = (Vec::new(), Vec::new());
     let mut values = vec![0.0_f32; if decoded { tensor.cols } else { 0 }];
     for i in 0..product.rows.len() {
         let row = tensor.row(product.source(i));
@@ -98,11 +114,16 @@ fn dense<W: Write>(
             continue;
         }
         tensor.format.decode(row, &mut values);
+        if let Some(anew) = anew {
+            anew.round(&mut values, &mut codes, &mut scales);
+        }
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         output.bytes(&bytes)?;
     }
     output.named(product.name.clone(), element, vec![product.rows.len(), tensor.cols], offset);
-    note(output, tensor.format, 0.0);
+    if anew.is_none() {
+        note(output, tensor.format, 0.0);
+    }
     Ok(())
 }
 

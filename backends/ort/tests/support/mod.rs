@@ -2,10 +2,12 @@
 #![allow(dead_code, unused_imports, reason = "not every test uses every part")]
 
 mod conforms;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use conforms::{golden_models, made_up_models};
+pub(crate) use weights::answers_as_the_reference_with_the_same_weights;
 
 use yardstick_api::{Backend, Device, DeviceStatus};
 use yardstick_ort::{Ort, Search, Settings};

@@ -1,6 +1,6 @@
 //! Overrides: what command-line flags put in place of a suite's values.
 
-use yardstick_api::{KvType, Numerics};
+use yardstick_api::{KvType, Numerics, WeightScheme};
 use yardstick_record::Test;
 
 use super::Error;
@@ -29,6 +29,8 @@ pub struct Overrides {
     pub kv: Option<Vec<KvType>>,
     /// Numerics classes.
     pub numerics: Option<Vec<Option<Numerics>>>,
+    /// Weights rounded anew.
+    pub weights: Option<Vec<Option<WeightScheme>>>,
     /// Repacking.
     pub repack: Option<Vec<bool>>,
     /// Launches.
@@ -69,6 +71,7 @@ impl Overrides {
         set(&mut suite.options.chunk, &self.chunk);
         set(&mut suite.options.kv, &self.kv);
         set(&mut suite.options.numerics, &self.numerics);
+        set(&mut suite.options.weights, &self.weights);
         set(&mut suite.options.repack, &self.repack);
         set(&mut suite.launches, &self.launches);
         set(&mut suite.verify, &self.verify);

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use yardstick_api::Options;
 use yardstick_api::verify::{self, Expected, Generated};
+use yardstick_api::{Options, WeightScheme};
 use yardstick_record::Phase;
 
 use super::{Prepared, Run};
@@ -15,21 +15,31 @@ use crate::protocol::{Call, Load};
 /// Answers larger than this are not ours.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// The oracle's answers for a model, from the cache or computed now. The device generated these ids, and was loaded
-/// with so many positions.
+/// What the answers depend on beside the model.
+pub(super) struct Asked<'a> {
+    /// What the device generated.
+    pub(super) generated: &'a Generated,
+    /// Positions it was loaded with.
+    pub(super) context: usize,
+    /// How its weights were rounded.
+    pub(super) weights: Option<WeightScheme>,
+}
+
+/// The oracle's answers for a model, from the cache or computed now.
 pub(super) fn expected(
     run: &Run<'_>,
     oracle: &str,
     model: &Prepared,
-    (generated, context): (&Generated, usize),
+    asked: &Asked<'_>,
     scratch: &Path,
 ) -> Result<Expected, CallError> {
+    let &Asked { generated, context, weights } = asked;
     let rotary_context = model.rotary_context(context);
-    let kept = path(run, oracle, model, generated, rotary_context);
+    let kept = path(run, oracle, model, generated, (rotary_context, weights));
     if let Some(expected) = read(&kept) {
         return Ok(expected);
     }
-    let options = Options { rotary_context, ..verify::reference_options() };
+    let options = Options { rotary_context, weights, ..verify::reference_options() };
     compute(run, oracle, model, generated, options, scratch)?;
     let unreadable = |error: verify::ReadError| CallError::Fault {
         kind: crate::protocol::FaultKind::Io,
@@ -68,14 +78,14 @@ fn path(
     oracle: &str,
     model: &Prepared,
     generated: &Generated,
-    rotary_context: Option<usize>,
+    options: (Option<usize>, Option<WeightScheme>),
 ) -> PathBuf {
     let key = (
         oracle,
         &model.reference.sha256,
         verify::VERSION,
         generated,
-        rotary_context,
+        options,
         (&run.tool.version, &run.tool.commit),
     );
     let key = serde_json::to_vec(&key).expect("the key is plain data");

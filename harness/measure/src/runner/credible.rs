@@ -1,9 +1,10 @@
 //! Whether what a worker says can be true: it ran where and what was asked, and its times fit into the parent's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use yardstick_api::verify::Generated;
-use yardstick_api::{DeviceKind, Facts, Options};
+use yardstick_api::{DeviceKind, Facts, Known, Options, WeightScheme};
 use yardstick_record::{Sample, Test};
 
 use crate::plan::Launch;
@@ -32,16 +33,27 @@ pub(super) fn misplaced(launch: &Launch, asked: &Options, facts: &Facts) -> Opti
         .context
         .filter(|&context| facts.context < context)
         .map(|context| format!("asked for a context of {context}, it holds {}", facts.context));
+    let weights = asked.weights.map_or(FILE, WeightScheme::name).to_owned();
+    let weights = differs("weights", weights, weights_run(&facts.notes).to_owned());
     let kv = differs("kv", asked.kv.name().to_owned(), facts.kv.name().to_owned());
     kv.map(|reason| format!("{reason}; measure it with --kv {}", facts.kv.name()))
         .or(threads)
         .or(numerics)
+        .or(weights)
         .or(room)
         .or_else(|| {
             (facts.sequences < asked.sequences).then(|| {
                 format!("asked for {} sequences, it holds {}", asked.sequences, facts.sequences)
             })
         })
+}
+
+/// Weights as they are in the file, among the names of schemes.
+const FILE: &str = "file";
+
+/// What a session says of its weights: the scheme they were rounded by, or that they are the file's.
+fn weights_run(notes: &BTreeMap<String, Known<String>>) -> &str {
+    notes.get(WeightScheme::NOTE).and_then(Known::value).map_or(FILE, String::as_str)
 }
 
 /// Why what was verified does not cover what will be measured, if so: several sequences at once are proven at once.
@@ -106,6 +118,16 @@ mod tests {
             emits_ns: emits_ns.to_vec(),
             marks: Vec::new(),
         }
+    }
+
+    #[test]
+    fn only_the_note_of_the_scheme_says_that_weights_were_rounded() {
+        let note = |name: &str, value: &str| {
+            BTreeMap::from([(name.to_owned(), Known::Value(value.to_owned()))])
+        };
+        assert_eq!(weights_run(&note(WeightScheme::NOTE, "int4-g128")), "int4-g128");
+        assert_eq!(weights_run(&note("weights", "copied from the mapped file")), FILE);
+        assert_eq!(weights_run(&BTreeMap::new()), FILE);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use yardstick_api::Facts;
-use yardstick_api::verify::{Observation, compare};
+use yardstick_api::verify::{Observation, compare, divergence};
 use yardstick_record::{FailureKind, Outcome, Phase, Verification, VerificationStatus};
 
-use super::answers;
+use super::answers::{self, Asked};
 use super::credible::uncovered;
 use super::{Prepared, Run};
 use crate::child::{CallError, Child, escape};
@@ -88,11 +88,20 @@ pub(super) fn verify(
         }
     };
     let answers = scratch("expected");
-    match answers::expected(run, oracle, model, (&generated, facts.context), &answers.0) {
-        Ok(expected) => Ok(judge(Verification::judged(
-            facts.numerics,
-            compare(&observation, &expected, facts.numerics),
-        ))),
+    let mut asked =
+        Asked { generated: &generated, context: facts.context, weights: launch.options.weights };
+    let expected = answers::expected(run, oracle, model, &asked, &answers.0).and_then(|expected| {
+        let checks = compare(&observation, &expected, facts.numerics);
+        let mut verification = Verification::judged(facts.numerics, checks);
+        // Right for its own weights; what they cost is told against the file's.
+        if asked.weights.take().is_some() {
+            let original = answers::expected(run, oracle, model, &asked, &answers.0)?;
+            verification.divergence = Some(Box::new(divergence(&observation, &original)));
+        }
+        Ok(verification)
+    });
+    match expected {
+        Ok(verification) => Ok(judge(verification)),
         Err(CallError::Interrupted) => Err(CallError::Interrupted),
         Err(CallError::Fault { message, .. }) => Ok(Err(unprovable(&message))),
         Err(CallError::Lost(loss)) => Ok(Err(unprovable(&loss.message))),

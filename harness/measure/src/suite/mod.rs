@@ -18,7 +18,7 @@ pub(crate) use scope::There;
 pub use sweep::Sweep;
 pub use values::{
     ValueError, parse_automatic, parse_counts, parse_kv, parse_names, parse_numerics,
-    parse_switches, parse_tests,
+    parse_switches, parse_tests, parse_weights,
 };
 
 /// A parsed and checked suite.

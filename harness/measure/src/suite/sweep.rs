@@ -1,6 +1,6 @@
 //! Option lists and their cross product, as llama-bench sweeps its flags.
 
-use yardstick_api::{KvType, Numerics, Options};
+use yardstick_api::{KvType, Numerics, Options, WeightScheme};
 
 /// A list for every option; never empty. `None` leaves the choice to the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Sweep {
     pub kv: Vec<KvType>,
     /// Numerics class asked for.
     pub numerics: Vec<Option<Numerics>>,
+    /// Weights rounded anew; `None`: as in the file.
+    pub weights: Vec<Option<WeightScheme>>,
     /// Weights may be re-laid in memory.
     pub repack: Vec<bool>,
 }
@@ -31,6 +33,7 @@ impl Default for Sweep {
             chunk: vec![one.chunk],
             kv: vec![one.kv],
             numerics: vec![one.numerics],
+            weights: vec![one.weights],
             repack: vec![one.repack],
         }
     }
@@ -46,6 +49,7 @@ impl Sweep {
             self.chunk.len(),
             self.kv.len(),
             self.numerics.len(),
+            self.weights.len(),
             self.repack.len(),
         ]
         .into_iter()
@@ -66,6 +70,7 @@ impl Sweep {
         all = cross(all, &self.chunk, |options, &chunk| options.chunk = chunk);
         all = cross(all, &self.kv, |options, &kv| options.kv = kv);
         all = cross(all, &self.numerics, |options, &numerics| options.numerics = numerics);
+        all = cross(all, &self.weights, |options, &weights| options.weights = weights);
         cross(all, &self.repack, |options, &repack| options.repack = repack)
     }
 }

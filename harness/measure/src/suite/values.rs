@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use yardstick_api::{KvType, Numerics};
+use yardstick_api::{KvType, Numerics, WeightScheme};
 use yardstick_record::{ParseTestError, Test};
 
 /// Values in one list; more is a typing error, not a plan.
@@ -113,6 +113,15 @@ pub fn parse_numerics(text: &str) -> Result<Vec<Option<Numerics>>, ValueError> {
     ];
     let classes = items(text).map(|item| lookup(&table, item)).collect::<Result<_, _>>()?;
     not_empty(classes, text, "auto, f32, f16, bf16, a8 or requantised")
+}
+
+/// Schemes of weights rounded anew, separated by commas; `file` (`None`) is the file's own.
+pub fn parse_weights(text: &str) -> Result<Vec<Option<WeightScheme>>, ValueError> {
+    let table: Vec<(&str, Option<WeightScheme>)> = std::iter::once(("file", None))
+        .chain(WeightScheme::ALL.map(|scheme| (scheme.name(), Some(scheme))))
+        .collect();
+    let schemes = items(text).map(|item| lookup(&table, item)).collect::<Result<_, _>>()?;
+    not_empty(schemes, text, "file, int8-channel, int4-g128 or int4-channel")
 }
 
 /// `true` and `false` (also `1`, `0`, `on`, `off`) separated by commas.
@@ -233,5 +242,7 @@ mod tests {
         assert_eq!(parse_automatic("auto,2"), Ok(vec![None, Some(2)]));
         assert_eq!(parse_switches("on,0"), Ok(vec![true, false]));
         assert_eq!(parse_numerics("a8,auto"), Ok(vec![Some(Numerics::A8), None]));
+        let int4 = Some(WeightScheme::Int4Group128);
+        assert_eq!(parse_weights("file,int4-g128"), Ok(vec![None, int4]));
     }
 }

@@ -9,7 +9,7 @@ use yardstick_record::{Direction, Metric, Test};
 use super::place::{Names, Place, list, names, number, text, whole};
 use super::{
     Budget, Deadlines, Error, Except, Sampling, Scope, Suite, Sweep, Threshold, ValueError,
-    parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
+    parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests, parse_weights,
 };
 
 /// A suite is a page of text; a larger file is not one.
@@ -55,6 +55,7 @@ struct Options {
     chunk: Option<Spanned<Vec<Spanned<Count>>>>,
     kv: Option<Spanned<Names>>,
     numerics: Option<Spanned<Names>>,
+    weights: Option<Spanned<Names>>,
     repack: Option<Spanned<Vec<bool>>>,
 }
 
@@ -209,6 +210,9 @@ fn options(at: &Place<'_>, wire: Options) -> Result<Sweep, Error> {
     }
     if let Some(numerics) = wire.numerics {
         sweep.numerics = list(at, numerics, parse_numerics, |name| name.as_str())?;
+    }
+    if let Some(weights) = wire.weights {
+        sweep.weights = list(at, weights, parse_weights, |name| name.as_str())?;
     }
     if let Some(repack) = wire.repack {
         if repack.get_ref().is_empty() {

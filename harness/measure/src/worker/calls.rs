@@ -125,7 +125,9 @@ impl<'a> Calls<'a> {
     fn plan(&mut self, load: &Load) -> Result<Answer, Fault> {
         let device = self.device(&load.device)?;
         let model = Model::open(Path::new(&load.model)).map_err(Fault::model)?;
-        let footprint = self.backend(device.backend())?.plan(&device, model.info(), &load.options);
+        let backend = self.backend(device.backend())?;
+        takes_weights(backend, &device, &load.options)?;
+        let footprint = backend.plan(&device, model.info(), &load.options);
         footprint
             .map(|footprint| Answer::Planned { footprint })
             .map_err(|refusal| Fault::unsupported(refusal.reason, refusal.fix))
@@ -135,6 +137,7 @@ impl<'a> Calls<'a> {
         self.resident = None;
         let device = self.device(&load.device)?;
         let backend = self.backend(device.backend())?;
+        takes_weights(backend, &device, &load.options)?;
         let path = PathBuf::from(&load.model);
         let start = Instant::now();
         let model = Arc::new(Model::open(&path).map_err(Fault::model)?);
@@ -179,5 +182,16 @@ impl<'a> Calls<'a> {
             if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(Answer::Generated { ids })
+    }
+}
+
+/// Weights are rounded anew by backends that know how, and by no other silently.
+fn takes_weights(backend: &dyn Backend, device: &Device, options: &Options) -> Result<(), Fault> {
+    match options.weights {
+        Some(scheme) if !backend.takes_weights(device, scheme) => {
+            let reason = format!("{} does not run weights rounded to {}", device.id, scheme.name());
+            Err(Fault::unsupported(reason, Some("leave --weights at file".to_owned())))
+        }
+        _ => Ok(()),
     }
 }

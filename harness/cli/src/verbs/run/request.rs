@@ -10,6 +10,7 @@ use yardstick_measure::builtin;
 use yardstick_measure::plan::{Catalogue, Inventory, Overrides, Plan, expand};
 use yardstick_measure::suite::{
     Deadlines, Suite, parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
+    parse_weights,
 };
 use yardstick_record::RunInfo;
 use yardstick_store::Store;
@@ -170,6 +171,7 @@ fn overrides(args: &Run) -> Result<Overrides> {
         chunk: list("--chunk", &args.chunk, parse_counts)?,
         kv: list("--kv", &args.kv, parse_kv)?,
         numerics: list("--numerics", &args.numerics, parse_numerics)?,
+        weights: list("--weights", &args.weights, parse_weights)?,
         repack: None,
         launches: args.launches,
         min_repetitions: args.repetitions,

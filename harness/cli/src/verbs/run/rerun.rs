@@ -31,6 +31,9 @@ pub(crate) fn line(
     if let Some(numerics) = options.numerics {
         words.push(format!("--numerics {}", format!("{numerics:?}").to_lowercase()));
     }
+    if let Some(weights) = options.weights {
+        words.push(format!("--weights {}", weights.name()));
+    }
     words.extend(programs(flags, cell, pairing));
     match pairing {
         _ if flags.noise => words.push("--noise".to_owned()),
