@@ -46,6 +46,12 @@ pub struct Facts {
     pub notes: BTreeMap<String, Known<String>>,
 }
 
+impl Facts {
+    /// The note in which a backend that hands its work to others says who took it: `placed 100 %` and more, or `partial` and the
+    /// shares. What was not run on the device that was asked for is no session but an error.
+    pub const PLACEMENT: &'static str = "placement";
+}
+
 /// Per-operation times of the last call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {

@@ -14,9 +14,13 @@ pub enum WeightScheme {
     /// 4 bits, a scale for every row.
     #[serde(rename = "int4-channel")]
     Int4Channel,
-    /// 8 bits, a scale for every row: the w8 of w8a16.
+    /// 8 bits, a scale for every row.
     #[serde(rename = "int8-channel")]
     Int8Channel,
+    /// 8 bits, a scale for every row, and what goes into and comes out of a product rounded to 16 bits, in ranges that a calibration
+    /// found.
+    #[serde(rename = "w8a16")]
+    W8A16,
 }
 
 impl WeightScheme {
@@ -24,8 +28,12 @@ impl WeightScheme {
     pub const NOTE: &'static str = "weight scheme";
 
     /// Every one, most exact first.
-    pub const ALL: [WeightScheme; 3] =
-        [WeightScheme::Int8Channel, WeightScheme::Int4Group128, WeightScheme::Int4Channel];
+    pub const ALL: [WeightScheme; 4] = [
+        WeightScheme::Int8Channel,
+        WeightScheme::W8A16,
+        WeightScheme::Int4Group128,
+        WeightScheme::Int4Channel,
+    ];
 
     /// The name used in suites and tables.
     pub fn name(self) -> &'static str {
@@ -33,6 +41,7 @@ impl WeightScheme {
             WeightScheme::Int4Group128 => "int4-g128",
             WeightScheme::Int4Channel => "int4-channel",
             WeightScheme::Int8Channel => "int8-channel",
+            WeightScheme::W8A16 => "w8a16",
         }
     }
 
@@ -40,20 +49,26 @@ impl WeightScheme {
     pub fn bits(self) -> usize {
         match self {
             WeightScheme::Int4Group128 | WeightScheme::Int4Channel => 4,
-            WeightScheme::Int8Channel => 8,
+            WeightScheme::Int8Channel | WeightScheme::W8A16 => 8,
         }
+    }
+
+    /// Activations are rounded too: answers are held to the class `a8` of the weights' own.
+    pub fn rounds_activations(self) -> bool {
+        self == WeightScheme::W8A16
     }
 
     /// Weights of a row of `cols` that share a scale.
     pub fn group(self, cols: usize) -> usize {
         match self {
             WeightScheme::Int4Group128 => 128,
-            WeightScheme::Int4Channel | WeightScheme::Int8Channel => cols,
+            WeightScheme::Int4Channel | WeightScheme::Int8Channel | WeightScheme::W8A16 => cols,
         }
     }
 
     /// Codes (cols) and scales (a group each) of a row. The weight farthest from 0 becomes the lowest code, which reaches one step
-    /// farther than the highest.
+    /// farther than the highest; the scale is below 0 where that weight is above. Providers that quantise products whole take such
+    /// scales and compute nonsense: for them the weight becomes the highest code or its opposite.
     pub fn encode(self, row: &[f32], codes: &mut Vec<i8>, scales: &mut Vec<f32>) {
         let lowest = -(1_i32 << (self.bits() - 1));
         codes.clear();
@@ -61,7 +76,10 @@ impl WeightScheme {
         for group in row.chunks(self.group(row.len()).max(1)) {
             let farthest =
                 group.iter().fold(0.0_f32, |far, &w| if w.abs() > far.abs() { w } else { far });
-            let scale = farthest / lowest as f32;
+            let scale = match self.rounds_activations() {
+                true => farthest.abs() / (-lowest - 1) as f32,
+                false => farthest / lowest as f32,
+            };
             scales.push(scale);
             let code = |&w: &f32| match scale {
                 0.0 => 0,

@@ -34,6 +34,8 @@ pub struct Provoke {
     pub unsupported: bool,
     /// The processor may stand in silently, which is the runtime's default.
     pub fallback: bool,
+    /// Graphs of the static form have one node that only the processor's provider can run.
+    pub echo: bool,
 }
 
 /// ONNX Runtime's execution providers.
@@ -180,8 +182,8 @@ fn find(device: &Device) -> Result<&'static Provider, Unsupported> {
 }
 
 fn check_options(provider: &Provider, options: &Options) -> Result<(), Unsupported> {
-    if let Some(asked) = options.numerics.filter(|asked| !provider.numerics.contains(asked)) {
-        let can = provider.numerics;
+    let can = provider.numerics(options.weights);
+    if let Some(asked) = options.numerics.filter(|asked| !can.contains(asked)) {
         return refuse(
             format!("numerics {asked:?} asked of {}, which has {can:?}", provider.what),
             "leave numerics open",
@@ -204,9 +206,10 @@ fn check_model(
 ) -> Result<(), Unsupported> {
     let architecture = &model.architecture;
     let supported = SUPPORTED.iter().copied();
-    // Attention in plain operators takes heads of any width; the operator of its own does not.
-    let supported: Vec<Requirement> =
-        supported.chain(provider.fixed.then_some(Requirement::UnequalHeads)).collect();
+    // Attention in plain operators takes heads of any width; the operator of its own, with which calibrations run, does not.
+    let calibrated = options.weights.is_some_and(WeightScheme::rounds_activations);
+    let plain = (provider.fixed && !calibrated).then_some(Requirement::UnequalHeads);
+    let supported: Vec<Requirement> = supported.chain(plain).collect();
     if let Some(missing) = architecture.missing(&supported) {
         let reason = format!("{missing}, which the graphs made for ONNX Runtime lack");
         return refuse(reason, "use another backend, or a model without");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ort::memory::DeviceType;
-use yardstick_api::{DeviceClass, DeviceKind, Numerics};
+use yardstick_api::{DeviceClass, DeviceKind, Numerics, WeightScheme};
 
 use crate::runtime::{Inspected, Plugin, RuntimeFile, Search, inspect};
 use crate::weights::Scheme;
@@ -193,6 +193,15 @@ impl Provider {
     pub(crate) fn of(id: &str) -> Option<&'static Provider> {
         let what = id.strip_prefix("ort:")?;
         PROVIDERS.iter().find(|provider| provider.what == what)
+    }
+
+    /// Numerics it can be asked for with weights rounded anew, or the file's; its default first.
+    pub(crate) fn numerics(&self, anew: Option<WeightScheme>) -> &'static [Numerics] {
+        match anew {
+            // Whatever the rest is computed in, activations are rounded.
+            Some(anew) if anew.rounds_activations() => &[Numerics::A8],
+            _ => self.numerics,
+        }
     }
 
     /// Nothing on the processor may stand in for this device.

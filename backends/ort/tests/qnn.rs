@@ -78,7 +78,7 @@ fn refusal(provoke: Provoke) -> Option<String> {
 
 #[test]
 fn an_operator_that_the_provider_lacks_makes_the_cell_invalid() {
-    let provoke = Provoke { unsupported: true, fallback: false };
+    let provoke = Provoke { unsupported: true, ..Provoke::default() };
     let Some(reason) = refusal(provoke) else { return };
     println!("{reason}");
     assert!(reason.contains(ID) && reason.contains("processor may not stand in"), "{reason}");
@@ -86,7 +86,7 @@ fn an_operator_that_the_provider_lacks_makes_the_cell_invalid() {
 
 #[test]
 fn a_silent_retry_on_the_processor_is_caught_by_the_account_of_nodes() {
-    let provoke = Provoke { unsupported: true, fallback: true };
+    let provoke = Provoke { unsupported: true, fallback: true, ..Provoke::default() };
     let Some(reason) = refusal(provoke) else { return };
     println!("{reason}");
     assert!(reason.contains("MatMulNBits on CPUExecutionProvider"), "{reason}");

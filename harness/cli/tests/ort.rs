@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::{Place, SHORT};
-use yardstick_record::Outcome;
+use yardstick_record::{FailureKind, Outcome, Phase};
 
 /// Ends the process that asks what it is.
 const CRASHES: &str = "#include <stdlib.h>\nconst void *OrtGetApiBase(void) { abort(); }\n";
@@ -75,9 +75,9 @@ fn weights_rounded_anew_are_verified_as_such_and_their_divergence_is_told() {
     let Some(packages) = packages() else { return };
     let place = Place::new();
     let flags = ["-m", "tiny:Q8_0", "-t", "tg4", "--threads", "1", "--runtime", &packages];
-    let anew = ["-d", "ort:cpu", "--weights", "file,int8-channel,int4-g128,int4-channel"];
+    let anew = ["-d", "ort:cpu", "--weights", "file,int8-channel,w8a16,int4-g128,int4-channel"];
     let (code, records, err) = place.records(&[&flags[..], &anew, &SHORT].concat());
-    assert_eq!((code, records.len()), (0, 4), "{err}");
+    assert_eq!((code, records.len()), (0, 5), "{err}");
     let mut costs = Vec::new();
     for record in &records {
         assert_eq!(record.outcome, Outcome::Ok, "{:?}", record.cell.options);
@@ -100,4 +100,29 @@ fn weights_rounded_anew_are_verified_as_such_and_their_divergence_is_told() {
         "{:?}",
         records[0].outcome
     );
+}
+
+#[test]
+fn a_provider_that_has_not_compiled_by_the_deadline_is_killed_and_told_as_such() {
+    let Some(packages) = packages() else { return };
+    let place = Place::new();
+    let suite = place.path("impatient.toml");
+    let text = r#"
+name = "impatient"
+analysis = "What becomes of a provider that compiles for longer than it may."
+tests = ["tg1"]
+models = ["tiny"]
+quantisations = ["Q4_0"]
+devices = ["ort:openvino-cpu"]
+[deadlines]
+load = 0.02
+"#;
+    std::fs::write(&suite, text).unwrap();
+    let (_, records, err) = place.records(&[suite.to_str().unwrap(), "--runtime", &packages]);
+    assert_eq!(records.len(), 1, "{err}");
+    let timeout = FailureKind::Timeout { phase: Phase::Load };
+    match &records[0].outcome {
+        Outcome::Failed { kind, .. } => assert_eq!(kind, &timeout, "{err}"),
+        other => panic!("not failed: {other:?}"),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use yardstick_api::{DeviceClass, Known, Options};
+use yardstick_api::{DeviceClass, Facts, Known, Options};
 use yardstick_record::{
     Cell, Metric, Origin, Outcome, Record, Test, Verification, VerificationStatus,
 };
@@ -43,6 +43,8 @@ pub struct Row {
     pub by_launch: Vec<LaunchValue>,
     /// Whether those depend on when they ran: intervals take for granted that they do not.
     pub drift: Option<Drift>,
+    /// Who took the work of a device that hands it to others, where the backend says so (`placed 100 %`, `partial`).
+    pub placement: Option<String>,
     /// The row against its baseline, where it has one.
     pub ratio: Option<Versus>,
     /// Devices (and builds) it took turns with, itself among them, as named; none where it was measured alone.
@@ -119,6 +121,7 @@ impl Row {
             metrics: metrics(decisive.cell.test, &used, not_ok.as_deref()),
             drift: drift(&series),
             by_launch,
+            placement: placement(decisive),
             ratio: None,
             members: decisive.pairing.as_ref().map_or_else(Vec::new, |p| p.members.clone()),
             origin: decisive.origin.clone(),
@@ -181,6 +184,10 @@ fn worst_verification(records: &[&Record], used: &[&Record]) -> Verification {
     let of = if used.is_empty() { records } else { used };
     let worst = of.iter().map(|record| &record.verification).max_by_key(|v| badness(v));
     worst.cloned().unwrap_or_else(|| Verification::skipped("no record"))
+}
+
+fn placement(record: &Record) -> Option<String> {
+    record.facts.value()?.notes.get(Facts::PLACEMENT)?.value().cloned()
 }
 
 /// Effective threads, or where nothing ran the number asked for.

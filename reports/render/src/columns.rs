@@ -126,6 +126,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("verification", "verified", Text, Always(0), verdict),
     column("nmse", "NMSE (limit)", Number, Always(7), nmse_within),
     column("divergence_nats", "KL to file", Number, IfApplies(0), divergence),
+    column("placement", "placed", Text, IfApplies(1), placement),
     column("nmse_limit", "limit", Number, Never, |row| match nmse(&row.verification) {
         Some(check) => Value::Number(check.limit, String::new()),
         None => Value::Blank,
@@ -263,6 +264,15 @@ fn divergence(row: &Row) -> Value {
             Some(&nats) => Value::Number(nats, number::scientific(nats)),
             None => Value::Missing(nats.reason().unwrap_or("not finite").to_owned()),
         },
+    }
+}
+
+/// Whether all of it ran on the device; a footnote says who took what where not.
+fn placement(row: &Row) -> Value {
+    match &row.placement {
+        None => Value::Blank,
+        Some(told) if told.starts_with("placed 100 %") => plain("100 %"),
+        Some(told) => Value::Unproven("partial", told.clone()),
     }
 }
 

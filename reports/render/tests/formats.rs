@@ -160,3 +160,26 @@ fn no_records_is_said() {
     assert_eq!(csv(&none).lines().count(), 1);
     assert!(json(&none).contains("\"rows\": []"));
 }
+
+#[test]
+fn a_placement_is_a_column_of_its_own_and_a_partial_one_has_its_shares_in_a_footnote() {
+    let row = |device: &str, told: Option<&str>| {
+        build::cell(device, "llama-3.2-1b:Q4_0", "tg128").speed(10.0, 8).with(|record| {
+            if let (yardstick_api::Known::Value(facts), Some(told)) = (&mut record.facts, told) {
+                let told = yardstick_api::Known::Value(told.to_owned());
+                facts.notes.insert(yardstick_api::Facts::PLACEMENT.to_owned(), told);
+            }
+        })
+    };
+    let partial = "partial 98 % of nodes, 71.5 % of time on ort:b, the rest on ort:cpu";
+    let told = [("ort:a", Some("placed 100 %: 7 nodes on A")), ("ort:b", Some(partial))];
+    let told = told.into_iter().chain([("cpu:scalar", None)]);
+    let records: Vec<_> = told.map(|(device, told)| row(device, told).done()).collect();
+    let text = terminal(&Comparison::of(&records), 120, false);
+    let line = |device: &str| text.lines().find(|line| line.contains(device)).unwrap();
+    assert!(line("ort:a").contains("100 %"), "{text}");
+    assert!(line("ort:b").contains("partial"), "{text}");
+    assert!(text.contains(partial), "{text}");
+    let alone = terminal(&Comparison::of(&records[2..]), 120, false);
+    assert!(!alone.contains("placed"), "{alone}");
+}

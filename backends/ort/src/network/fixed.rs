@@ -38,7 +38,10 @@ pub(crate) fn body(
     let mut parts = start(model, index, style);
     let width = architecture.embedding;
     let shape = [rows, width].map(Dim::Fixed);
-    let stream = parts.graph.input("stream", ElementType::F32, &shape);
+    let mut stream = parts.graph.input("stream", ElementType::F32, &shape);
+    if style.echo {
+        stream = parts.graph.contrib("echo", "SampleOp", &[&stream], &[]);
+    }
     let windows = windows(architecture);
     for i in 0..windows.len() {
         let shape = [rows, context + rows].map(Dim::Fixed);

@@ -1,6 +1,7 @@
 //! The forward pass as a graph: reads `Architecture`, names the converted weights, and says what goes in and out. Embedding rows and
 //! learned positions are looked up on the host, which hands the graph the residual stream; no runtime keeps a second table.
 
+mod activations;
 mod dynamic;
 mod feed_forward;
 mod fixed;
@@ -14,6 +15,7 @@ use crate::onnx::{Dim, ElementType, Graph};
 use crate::weights::{Index, Scheme, WEIGHTS};
 use parts::Parts;
 
+pub(crate) use activations::RANGE;
 pub(crate) use dynamic::dynamic;
 pub(crate) use fixed::{HIDDEN, body, head_alone, windows};
 
@@ -28,6 +30,8 @@ pub(crate) struct Style {
     pub(crate) kv: KvType,
     /// Nothing but ONNX's plain operators, for providers that know no others.
     pub(crate) plain: bool,
+    /// The stream goes through an operator that only the processor has: to prove that the account of nodes notices.
+    pub(crate) echo: bool,
 }
 
 /// The type keys and values are stored in.
@@ -125,5 +129,5 @@ fn has_gate(layer: &Layer) -> bool {
 
 /// An empty graph over a model's converted weights.
 fn start<'a>(model: &'a Model, index: &'a Index, style: Style) -> Parts<'a> {
-    Parts { model, index, style, graph: Graph::new(WEIGHTS), block_sums: None }
+    Parts { model, index, style, graph: Graph::new(WEIGHTS), block_sums: None, rounded_input: None }
 }

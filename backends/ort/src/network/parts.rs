@@ -16,6 +16,8 @@ pub(super) struct Parts<'a> {
     pub(super) graph: Graph,
     /// The sums of an input's blocks that were made last: the input, the block's length, and their name.
     pub(super) block_sums: Option<(String, usize, String)>,
+    /// The input of a product that was rounded last, and what it became.
+    pub(super) rounded_input: Option<(String, String)>,
 }
 
 impl Parts<'_> {
@@ -42,10 +44,12 @@ impl Parts<'_> {
             "output" if self.model.architecture().tied_head => "token_embd.weight".to_owned(),
             _ => format!("{name}.weight"),
         };
-        let mut y = match self.index.tensors.contains_key(name) {
-            true => self.dense(name, x)?,
-            false => self.blocks(name, x)?,
+        let x = self.input_of(name, x)?;
+        let y = match self.index.tensors.contains_key(name) {
+            true => self.dense(name, &x)?,
+            false => self.blocks(name, &x)?,
         };
+        let mut y = self.output_of(name, &y)?;
         if bias {
             let mut values = self.bias(name, &tensor)?;
             values.iter_mut().for_each(|value| *value *= factor);
@@ -266,6 +270,6 @@ impl Parts<'_> {
     }
 }
 
-fn missing(name: &str) -> Error {
+pub(super) fn missing(name: &str) -> Error {
     Error::Device(format!("{name}: not among the converted weights; delete the cache of them"))
 }

@@ -24,6 +24,8 @@ pub(crate) struct Node {
 pub(crate) struct Placement {
     /// By provider: how many nodes of each operator.
     nodes: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Nanoseconds by provider of a run that was recorded, where one was.
+    pub(crate) times: Option<BTreeMap<String, u64>>,
 }
 
 /// What a placement means for the device that was asked for.
@@ -74,6 +76,14 @@ impl Placement {
             return Verdict::Invalid;
         }
         Verdict::Partial { share: (here * 100 / total) as u32 }
+    }
+
+    /// Per cent of the recorded run's time that a provider took.
+    pub(crate) fn share_of_time(&self, provider: &str) -> Option<f64> {
+        let times = self.times.as_ref()?;
+        let total: u64 = times.values().sum();
+        let here = times.get(provider).copied().unwrap_or(0);
+        (total > 0).then(|| here as f64 * 100.0 / total as f64)
     }
 
     /// The operators that a provider left to others, most first.
@@ -129,6 +139,11 @@ mod tests {
         ] {
             assert_eq!(placement.verdict(npu, strict), expected, "{placement} {strict}");
         }
+        assert_eq!(shape.share_of_time(npu), None, "nothing was recorded");
+        let times = Some(BTreeMap::from([(npu.into(), 300), (cpu.into(), 100)]));
+        assert_eq!(Placement { times, ..shape.clone() }.share_of_time(npu), Some(75.0));
+        let times = Some(BTreeMap::new());
+        assert_eq!(Placement { times, ..shape.clone() }.share_of_time(npu), None);
         assert_eq!(shape.elsewhere(npu), "1 Shape on CPUExecutionProvider");
         assert_eq!(
             shape.to_string(),

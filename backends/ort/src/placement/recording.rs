@@ -1,6 +1,7 @@
-//! ONNX Runtime's profile of a session, as times by operation. The runtime writes it when recording ends, so the first question
-//! after a call is also the last.
+//! ONNX Runtime's profile of a session, as times by operation or by provider. The runtime writes it when recording ends, so the first
+//! question after a call is also the last.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -60,14 +61,26 @@ impl Recorded {
         Ok(())
     }
 
-    /// Ends the recording and gives the last call's times; `None` where nothing is recorded, or it has ended before.
+    /// The last call's times by operation; `None` where nothing is recorded, or it has ended before.
     pub(crate) fn profile(&mut self) -> Option<Profile> {
+        let (text, runs) = self.end()?;
+        by_operation(&text, runs)
+    }
+
+    /// The last call's nanoseconds by provider; `None` as above.
+    pub(crate) fn times(&mut self) -> Option<BTreeMap<String, u64>> {
+        let (text, runs) = self.end()?;
+        by_provider(&text, runs)
+    }
+
+    /// Ends the recording: all of it, and how many of its runs are the last call's.
+    fn end(&mut self) -> Option<(String, usize)> {
         let recording = self.recording.as_mut().filter(|recording| !recording.ended)?;
         recording.ended = true;
         let file = self.session.end_profiling().ok()?;
         let text = std::fs::read_to_string(&file).ok()?;
         let _ = std::fs::remove_file(&file);
-        parse(&text, recording.runs)
+        Some((text, recording.runs))
     }
 }
 
@@ -97,32 +110,63 @@ struct Event {
     name: String,
     /// Microseconds.
     dur: Option<u64>,
+    #[serde(default)]
+    args: Arguments,
 }
 
-/// Times by operation of the last `count` runs in a profile; a run's nodes stand before its `model_run`.
-pub(crate) fn parse(text: &str, count: usize) -> Option<Profile> {
-    let events: Vec<Event> = serde_json::from_str(text).ok()?;
+#[derive(Default, Deserialize)]
+struct Arguments {
+    provider: Option<String>,
+}
+
+/// A node that ran.
+struct Ran {
+    /// `blk.3.attn_q#41`
+    node: String,
+    provider: String,
+    nanoseconds: u64,
+}
+
+/// Nodes of the last `count` runs in a profile; a run's nodes stand before its `model_run`.
+fn last_nodes(text: &str, count: usize) -> Option<Vec<Ran>> {
+    let mut events: Vec<Event> = serde_json::from_str(text).ok()?;
     let runs: Vec<usize> = events
         .iter()
         .enumerate()
         .filter(|(_, event)| event.name == "model_run")
         .map(|(i, _)| i)
         .collect();
-    let mut profile = Profile::default();
     if count == 0 {
-        return Some(profile);
+        return Some(Vec::new());
     }
     let end = *runs.last()?;
     let before = runs.len().checked_sub(count)?;
     let start = before.checked_sub(1).map_or(0, |last| runs[last] + 1);
-    for event in &events[start..end] {
-        let Some(name) = event.name.strip_suffix("_kernel_time") else { continue };
-        if event.cat.as_deref() == Some("Node") {
-            let nanoseconds = event.dur.unwrap_or(0).saturating_mul(1000);
-            add(&mut profile, operation(name), 1, nanoseconds);
-        }
+    let ran = |event: Event| {
+        let node = event.name.strip_suffix("_kernel_time")?.to_owned();
+        (event.cat.as_deref() == Some("Node")).then(|| Ran {
+            node,
+            provider: event.args.provider.unwrap_or_default(),
+            nanoseconds: event.dur.unwrap_or(0).saturating_mul(1000),
+        })
+    };
+    Some(events.drain(start..end).filter_map(ran).collect())
+}
+
+fn by_operation(text: &str, count: usize) -> Option<Profile> {
+    let mut profile = Profile::default();
+    for ran in last_nodes(text, count)? {
+        add(&mut profile, operation(&ran.node), 1, ran.nanoseconds);
     }
     Some(profile)
+}
+
+fn by_provider(text: &str, count: usize) -> Option<BTreeMap<String, u64>> {
+    let mut times = BTreeMap::new();
+    for ran in last_nodes(text, count)? {
+        *times.entry(ran.provider).or_insert(0) += ran.nanoseconds;
+    }
+    Some(times)
 }
 
 /// `blk.3.attn_q#41` is `attn_q`: layers are calls of one operation.
@@ -139,27 +183,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_runs_nodes_are_summed_by_operation() {
+    fn the_last_runs_nodes_are_summed_by_operation_and_by_provider() {
         let text = r#"[
             {"cat":"Session","name":"model_loading_uri","dur":9},
-            {"cat":"Node","name":"blk.0.attn_q#1_kernel_time","dur":100},
+            {"cat":"Node","name":"blk.0.attn_q#1_kernel_time","dur":100,"args":{"provider":"A"}},
             {"cat":"Session","name":"model_run","dur":9},
             {"cat":"Node","name":"blk.0.attn_q#1_fence_before","dur":1},
-            {"cat":"Node","name":"blk.0.attn_q#1_kernel_time","dur":2},
-            {"cat":"Node","name":"blk.1.attn_q#9_kernel_time","dur":3},
-            {"cat":"Node","name":"output#20_kernel_time","dur":5},
+            {"cat":"Node","name":"blk.0.attn_q#1_kernel_time","dur":2,"args":{"provider":"A","op_name":"Gemm"}},
+            {"cat":"Node","name":"blk.1.attn_q#9_kernel_time","dur":3,"args":{"provider":"B"}},
+            {"cat":"Node","name":"output#20_kernel_time","dur":5,"args":{"provider":"A"}},
             {"cat":"Session","name":"model_run","dur":9}
         ]"#;
-        let operations = parse(text, 1).unwrap().operations;
+        let operations = by_operation(text, 1).unwrap().operations;
         let of = |name: &str, calls, nanoseconds| OperationTime::timed(name, calls, nanoseconds);
         assert_eq!(operations, [of("attn_q", 2, 5000), of("output", 1, 5000)]);
-        let both = parse(text, 2).unwrap().operations;
+        let both = by_operation(text, 2).unwrap().operations;
         assert_eq!(both, [of("attn_q", 3, 105_000), of("output", 1, 5000)]);
-        assert_eq!(parse(text, 0), Some(Profile::default()));
-        assert_eq!(parse(text, 3), None, "the call ran more than was recorded");
-        assert_eq!(parse("not JSON", 1), None);
-        assert_eq!(parse("[]", 1), None);
-        let all = together([parse(text, 1).unwrap(), parse(text, 1).unwrap()]).operations;
+        let times: Vec<(String, u64)> = by_provider(text, 1).unwrap().into_iter().collect();
+        assert_eq!(times, [("A".to_owned(), 7000), ("B".to_owned(), 3000)]);
+        assert_eq!(by_operation(text, 0), Some(Profile::default()));
+        assert_eq!(by_operation(text, 3), None, "the call ran more than was recorded");
+        assert_eq!(by_operation("not JSON", 1), None);
+        assert_eq!(by_operation("[]", 1), None);
+        let one = || by_operation(text, 1).unwrap();
+        let all = together([one(), one()]).operations;
         assert_eq!(all, [of("attn_q", 4, 10_000), of("output", 2, 10_000)]);
     }
 }

@@ -105,16 +105,20 @@ impl Search {
         if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") }
     }
 
-    /// Folders that may hold packages, those below each of them included.
+    /// Folders that may hold packages, those below each of them included. Absolute: the runtime takes a plug-in's relative path to
+    /// begin at its own library.
     fn folders(&self) -> Vec<PathBuf> {
-        let roots = match &self.runtime {
-            Some(path) if path.is_dir() => vec![path.clone()],
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let runtime = self.runtime.as_ref().map(absolute);
+        let packages: Vec<PathBuf> = self.packages.iter().map(absolute).collect();
+        let roots = match runtime {
+            Some(path) if path.is_dir() => vec![path],
             // Plug-ins lie beside the package of the runtime: site-packages/onnxruntime/capi/libonnxruntime.so.
             Some(path) => {
                 let beside = path.ancestors().nth(3).map(Path::to_path_buf);
-                beside.into_iter().chain(self.packages.iter().cloned()).collect()
+                beside.into_iter().chain(packages).collect()
             }
-            None => self.packages.clone(),
+            None => packages,
         };
         let mut folders = Vec::new();
         for root in roots {
@@ -195,5 +199,7 @@ mod tests {
         let nowhere = Search { runtime: Some("/nonexistent/x.so".into()), ..Search::default() };
         assert_eq!(nowhere.runtimes().len(), 1, "what was named is tried, and said to be missing");
         assert!(Search::default().runtimes().is_empty());
+        let relative = Search { packages: vec!["here".into()], ..Search::default() };
+        assert!(relative.folders().iter().all(|folder| folder.is_absolute()));
     }
 }

@@ -7,7 +7,7 @@ use half::f16;
 use ort::memory::Allocator;
 use ort::session::{IoBinding, Session};
 use ort::value::{DynTensor, Tensor, TensorElementType};
-use yardstick_api::{Error, KvType, Profile, Token};
+use yardstick_api::{Error, KvType, Token};
 use yardstick_model::{Architecture, Model};
 
 use super::embedding::Embedding;
@@ -16,17 +16,17 @@ use crate::placement::Recorded;
 use crate::rotary::tables;
 
 pub(super) struct Dynamic {
-    session: Recorded,
+    pub(super) session: Recorded,
     model: Arc<Model>,
     embedding: Embedding,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     fixed: Fixed,
     rows: Rows,
 }
 
 /// A sequence: its cache, and the binding that names it.
-struct Slot {
-    binding: IoBinding,
+pub(super) struct Slot {
+    pub(super) binding: IoBinding,
     /// (layers) of keys and values, (1, kv_heads, context, dim) each.
     cache: Vec<[DynTensor; 2]>,
     /// The rows it was bound with last.
@@ -158,10 +158,6 @@ impl Form for Dynamic {
         Ok(())
     }
 
-    fn begin(&mut self) {
-        self.session.begin();
-    }
-
     fn copy(&mut self, from: usize, to: usize, length: usize) -> Result<(), Error> {
         let slots = self.slots.get_disjoint_mut([from, to]);
         let [from, to] = slots.map_err(|error| Error::Invalid(error.to_string()))?;
@@ -171,8 +167,8 @@ impl Form for Dynamic {
         Ok(())
     }
 
-    fn profile(&mut self) -> Option<Profile> {
-        self.session.profile()
+    fn sessions(&mut self) -> Vec<&mut Recorded> {
+        vec![&mut self.session]
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use yardstick_api::{Facts, Footprint, Known, Numerics, Options, WeightScheme, host};
 use yardstick_model::Model;
 
+use super::calibrate;
 use super::maker::options;
 use crate::onnx::ElementType;
 use crate::placement::{Placement, Verdict};
@@ -43,10 +44,11 @@ pub(super) fn facts(loaded: &Loaded<'_>) -> Facts {
         .iter()
         .any(|(name, codes)| name.ends_with(".codes") && codes.element == ElementType::U8);
     let numerics = match loaded.numerics {
-        Numerics::A8 if !blocks => Numerics::F32,
+        Numerics::A8 if !blocks && !loaded.scheme.rounds_activations() => Numerics::F32,
         other => other,
     };
     let level = match numerics {
+        _ if loaded.scheme.rounds_activations() => "activations in u16 on both sides",
         Numerics::A8 => "activations in 8 bits (accuracy level 4)",
         _ => "activations in f32 (accuracy level 0)",
     };
@@ -82,11 +84,17 @@ fn notes(loaded: &Loaded<'_>) -> BTreeMap<String, Known<String>> {
     let provider = place.provider;
     let placed = match placement.verdict(provider.name, provider.strict()) {
         Verdict::Placed => format!("placed 100 %: {placement}"),
-        Verdict::Partial { share } => format!(
-            "partial {share} % of nodes on ort:{}, the rest on ort:cpu: {placement}; elsewhere {}",
-            provider.what,
-            placement.elsewhere(provider.name)
-        ),
+        Verdict::Partial { share } => {
+            let time = match placement.share_of_time(provider.name) {
+                Some(time) => format!("{time:.1} % of time"),
+                None => "an unknown share of time".to_owned(),
+            };
+            let elsewhere = placement.elsewhere(provider.name);
+            format!(
+                "partial {share} % of nodes, {time} on ort:{}, the rest on ort:cpu: {placement}; elsewhere {elsewhere}",
+                provider.what
+            )
+        }
         Verdict::Invalid => format!("invalid: {placement}"),
     };
     let residuals: Vec<String> = converted
@@ -106,7 +114,7 @@ fn notes(loaded: &Loaded<'_>) -> BTreeMap<String, Known<String>> {
     let said: Vec<String> = said.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let notes = [
         ("provider options", if said.is_empty() { "none".to_owned() } else { said.join(" ") }),
-        ("placement", placed),
+        (Facts::PLACEMENT, placed),
         ("conversion", conversion(loaded.scheme, &residuals)),
         ("load", parts(converted.read, converted.convert, *compile)),
         ("runtime", format!("ONNX Runtime {}", place.version)),
@@ -121,6 +129,11 @@ fn notes(loaded: &Loaded<'_>) -> BTreeMap<String, Known<String>> {
 /// What became of the weights.
 fn conversion(scheme: Scheme, residuals: &[String]) -> String {
     match scheme.anew {
+        Some(anew) if anew.rounds_activations() => format!(
+            "rounded anew, not the file's values: {}; activations in u16, ranges of {} tokens on ort:cpu",
+            scheme.name(),
+            calibrate::TOKENS
+        ),
         Some(_) => format!("rounded anew, not the file's values: {}", scheme.name()),
         None => format!("{}: {}", scheme.name(), residuals.join(", ")),
     }

@@ -8,14 +8,14 @@ use half::f16;
 use ort::memory::Allocator;
 use ort::session::IoBinding;
 use ort::value::{DynTensor, Tensor, TensorElementType};
-use yardstick_api::{Error, KvType, Profile, Token};
+use yardstick_api::{Error, KvType, Token};
 use yardstick_model::Model;
 
 use super::dynamic::Shape;
 use super::embedding::Embedding;
 use super::{Form, failed};
 use crate::network::{HIDDEN, windows};
-use crate::placement::{Recorded, together};
+use crate::placement::Recorded;
 use crate::rotary::tables;
 
 /// The sessions of one model.
@@ -219,10 +219,6 @@ impl Form for Fixed {
         Ok(())
     }
 
-    fn begin(&mut self) {
-        self.sessions().for_each(Recorded::begin);
-    }
-
     fn copy(&mut self, from: usize, to: usize, length: usize) -> Result<(), Error> {
         let caches = self.caches.get_disjoint_mut([from, to]);
         let [from, to] = caches.map_err(|error| Error::Invalid(error.to_string()))?;
@@ -232,18 +228,13 @@ impl Form for Fixed {
         Ok(())
     }
 
-    fn profile(&mut self) -> Option<Profile> {
-        let profiles: Vec<Profile> = self.sessions().filter_map(Recorded::profile).collect();
-        (!profiles.is_empty()).then(|| together(profiles))
+    fn sessions(&mut self) -> Vec<&mut Recorded> {
+        let chunk = self.chunk.iter_mut().map(|body| &mut body.session);
+        chunk.chain([&mut self.step.session, &mut self.head.session]).collect()
     }
 }
 
 impl Fixed {
-    fn sessions(&mut self) -> impl Iterator<Item = &mut Recorded> {
-        let chunk = self.chunk.iter_mut().map(|body| &mut body.session);
-        chunk.chain([&mut self.step.session, &mut self.head.session])
-    }
-
     /// Runs at most a chunk of rows and keeps what they made.
     fn run_part(
         &mut self,

@@ -64,7 +64,8 @@ impl Maker<'_> {
             builder = builder.with_disable_cpu_fallback()?;
         }
         let options = options(self.place, self.numerics, self.threads);
-        if self.place.plugin.is_some() {
+        // The processor by name too: where a plug-in is registered that offers the processor, the runtime would choose that one.
+        if self.place.plugin.is_some() || provider.name == "CPUExecutionProvider" {
             let wanted = self.process.environment.devices().filter(|device| {
                 device.ep().is_ok_and(|name| name == provider.name)
                     && device.hardware_device().ty() == provider.hardware

@@ -1,6 +1,7 @@
 //! A model resident in the runtime: checks calls whole, cuts them into chunks of one sequence, keeps lengths and logits. How a
 //! chunk runs is the form's own.
 
+mod calibrate;
 mod dynamic;
 mod embedding;
 mod facts;
@@ -17,6 +18,8 @@ use yardstick_model::Model;
 
 pub(crate) use make::load;
 
+use crate::placement::{Recorded, together};
+
 /// Runs chunks of one sequence.
 pub(crate) trait Form {
     /// Appends tokens at a position; for each row of `wanted` (ascending), its logits join `logits`.
@@ -29,16 +32,11 @@ pub(crate) trait Form {
         logits: &mut Vec<f32>,
     ) -> Result<(), Error>;
 
-    /// A call begins; it may run several chunks.
-    fn begin(&mut self) {}
-
     /// Makes the first `length` positions of `to` those of `from`.
     fn copy(&mut self, from: usize, to: usize, length: usize) -> Result<(), Error>;
 
-    /// Times of the last call by operation, when they are recorded.
-    fn profile(&mut self) -> Option<Profile> {
-        None
-    }
+    /// The runtime's sessions it is made of.
+    fn sessions(&mut self) -> Vec<&mut Recorded>;
 }
 
 pub(crate) struct OrtSession {
@@ -62,7 +60,7 @@ impl Session for OrtSession {
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         let step = Step::new(batch, &self.lengths, self.vocab())?;
         self.logits.clear();
-        self.form.begin();
+        self.form.sessions().into_iter().for_each(Recorded::begin);
         for chunk in step.chunks(self.chunk) {
             for piece in &chunk.pieces {
                 let inside = chunk.wanted.iter().filter(|row| piece.rows.contains(row));
@@ -105,7 +103,9 @@ impl Session for OrtSession {
     }
 
     fn profile(&mut self) -> Option<Profile> {
-        self.form.profile()
+        let profiles = self.form.sessions().into_iter().filter_map(Recorded::profile);
+        let profiles: Vec<Profile> = profiles.collect();
+        (!profiles.is_empty()).then(|| together(profiles))
     }
 }
 

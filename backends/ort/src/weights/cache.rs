@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -21,7 +21,7 @@ const CONVERTER: u32 = 1;
 pub(crate) const WEIGHTS: &str = "weights.bin";
 const INDEX: &str = "weights.json";
 
-pub(crate) use super::write::Contents as Index;
+pub(crate) use super::write::{Contents as Index, Ranges};
 
 /// A model as ONNX Runtime takes it.
 pub(crate) struct Converted {
@@ -61,6 +61,20 @@ fn found(folder: &Path) -> Option<Contents> {
     let index: Contents = serde_json::from_slice(&text).ok()?;
     let end = index.tensors.values().map(|stored| stored.offset + stored.bytes).max()?;
     (fs::metadata(folder.join(WEIGHTS)).ok()?.len() == end).then_some(index)
+}
+
+impl Converted {
+    /// Keeps what a calibration met with the weights it met it with.
+    pub(crate) fn keep(&mut self, ranges: Ranges) -> Result<(), Error> {
+        self.index.ranges = ranges;
+        let listed = self.folder.join(format!("{INDEX}.{}.part", std::process::id()));
+        let index = self.folder.join(INDEX);
+        serde_json::to_vec(&self.index)
+            .map_err(io::Error::other)
+            .and_then(|text| fs::write(&listed, text))
+            .and_then(|()| fs::rename(&listed, &index))
+            .map_err(|error| Error::Device(format!("{}: {error}", index.display())))
+    }
 }
 
 fn convert(folder: &Path, model: &Model, scheme: Scheme) -> Result<Contents, Error> {

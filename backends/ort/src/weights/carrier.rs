@@ -52,13 +52,21 @@ impl Scheme {
             (None, false) => "exact".to_owned(),
             (None, true) => "decoded".to_owned(),
             (Some(anew), false) => anew.name().to_owned(),
+            (Some(anew), true) if anew.rounds_activations() => anew.name().to_owned(),
             (Some(anew), true) => format!("{}-decoded", anew.name()),
         }
+    }
+
+    /// Products are quantised whole: what goes in, the weights, what comes out.
+    pub(crate) fn rounds_activations(self) -> bool {
+        self.anew.is_some_and(WeightScheme::rounds_activations)
     }
 
     /// How the matrices of a format are carried.
     pub(crate) fn carrier(self, format: Format) -> Carrier {
         match (self.decoded, self.anew) {
+            // Providers take these integers where they take no others: products are quantised as a whole.
+            (_, Some(anew)) if anew.rounds_activations() => Carrier::Channels { bits: anew.bits() },
             (true, _) => Carrier::Dense(ElementType::F32),
             (false, None) => carrier(format),
             (false, Some(WeightScheme::Int4Group128)) => Carrier::Groups { group: 128 },
@@ -130,7 +138,7 @@ impl Carrier {
                 format!("rounded anew: MatMulNBits 4 bits, groups of {group}, {level}")
             }
             Carrier::Channels { bits } => {
-                format!("rounded anew: DequantizeLinear of int{bits} a channel, Gemm f32")
+                format!("rounded anew: DequantizeLinear of int{bits} a channel, Gemm, {level}")
             }
         }
     }

@@ -8,6 +8,6 @@ mod scales;
 mod space;
 mod write;
 
-pub(crate) use cache::{Converted, Index, WEIGHTS, bytes_needed, converted, streamed};
+pub(crate) use cache::{Converted, Index, Ranges, WEIGHTS, bytes_needed, converted, streamed};
 pub(crate) use carrier::{Carrier, Scheme};
 pub(crate) use products::{halves_first, products, turned};

@@ -26,7 +26,13 @@ pub(crate) struct Contents {
     pub(crate) tensors: BTreeMap<String, Stored>,
     /// By format: the largest difference between a weight here and GGUF's, over the largest weight of its block.
     pub(crate) residuals: BTreeMap<String, f32>,
+    /// What a calibration met; empty where activations are not rounded, or before it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) ranges: Ranges,
 }
+
+/// By where they go into a product or come out of it (`blk.0.attn_q.in`): the least and the greatest activation.
+pub(crate) type Ranges = BTreeMap<String, [f32; 2]>;
 
 /// A writer that knows where it is.
 pub(super) struct Output<W> {

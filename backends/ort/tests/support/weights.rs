@@ -49,6 +49,7 @@ pub(crate) fn answers_as_the_reference_with_the_same_weights(
         let vocab = model.architecture().vocab;
         let own = logits(&Reference, "reference:f32", model, &options(None, None));
         for scheme in WeightScheme::ALL {
+            let numerics = if scheme.rounds_activations() { Numerics::A8 } else { numerics };
             let asked = options(Some(scheme), None);
             let expected = logits(&Reference, "reference:f32", model, &asked);
             let asked = options(Some(scheme), Some(numerics));
