@@ -138,7 +138,7 @@ pub(crate) struct Run {
     /// Numerics class: f32, f16, bf16, a8, requantised
     #[arg(long, value_name = "LIST")]
     pub(crate) numerics: Option<String>,
-    /// Weights rounded anew for devices that take nothing else: file, int8-channel, int4-g128, int4-channel
+    /// Weights rounded anew for devices that take nothing else: file, int8-channel, w8a16, int4-g128, int4-channel
     #[arg(long, value_name = "LIST")]
     pub(crate) weights: Option<String>,
     /// Fresh processes per device, model and options

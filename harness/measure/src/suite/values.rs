@@ -121,7 +121,7 @@ pub fn parse_weights(text: &str) -> Result<Vec<Option<WeightScheme>>, ValueError
         .chain(WeightScheme::ALL.map(|scheme| (scheme.name(), Some(scheme))))
         .collect();
     let schemes = items(text).map(|item| lookup(&table, item)).collect::<Result<_, _>>()?;
-    not_empty(schemes, text, "file, int8-channel, int4-g128 or int4-channel")
+    not_empty(schemes, text, "file, int8-channel, w8a16, int4-g128 or int4-channel")
 }
 
 /// `true` and `false` (also `1`, `0`, `on`, `off`) separated by commas.
