@@ -142,7 +142,7 @@ impl Backend for Ort {
         check_options(provider, options)?;
         check_model(provider, model, options)?;
         let scheme = Scheme { anew: options.weights, ..provider.scheme };
-        let footprint = footprint(model, options, scheme);
+        let footprint = footprint(model, options, scheme, provider.copies);
         footprint.fit(&host::available_memory())?;
         Ok(footprint)
     }

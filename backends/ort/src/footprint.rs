@@ -7,7 +7,12 @@ use yardstick_model::{Architecture, ModelInfo};
 use crate::weights::{Scheme, bytes_needed};
 
 /// Saturates instead of overflowing: a context of 2^64 - 1 is a question to be answered with "no".
-pub(crate) fn footprint(model: &ModelInfo, options: &Options, scheme: Scheme) -> Footprint {
+pub(crate) fn footprint(
+    model: &ModelInfo,
+    options: &Options,
+    scheme: Scheme,
+    copies: u64,
+) -> Footprint {
     let architecture = &model.architecture;
     let context = options.context_of(architecture);
     let positions = product(&[context, options.sequences]);
@@ -21,7 +26,7 @@ pub(crate) fn footprint(model: &ModelInfo, options: &Options, scheme: Scheme) ->
     Footprint {
         mapped_bytes: 0,
         // The converted file is mapped while the runtime packs it into memory of its own.
-        copied_bytes: bytes_needed(model, scheme).saturating_add(widened),
+        copied_bytes: bytes_needed(model, scheme).saturating_mul(copies).saturating_add(widened),
         kv_bytes: options.kv.bytes_of(positions.saturating_mul(kv)),
         scratch_bytes: scratch(architecture, options, context),
     }

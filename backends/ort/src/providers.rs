@@ -29,6 +29,8 @@ pub(crate) struct Provider {
     pub(crate) scheme: Scheme,
     /// Rows of the static form's chunk at most.
     pub(crate) rows: usize,
+    /// Bytes of memory that its graphs take for a byte of weights, all together, at most.
+    pub(crate) copies: u64,
     /// How to get it.
     pub(crate) fix: &'static str,
     /// What more the hardware itself needs, where a provider is there and its device is not.
@@ -52,6 +54,8 @@ const OPENVINO: Provider = Provider {
     fixed: true,
     scheme: Scheme::BLOCKS,
     rows: CHUNK,
+    // The chunk's graph and the step's, each of which OpenVINO re-lays: 225 MiB for 78 MiB of smollm-135m's layers.
+    copies: 6,
     fix: "pip install onnxruntime-openvino, into a folder of its own, and --runtime DIR",
     driver: "use a processor that OpenVINO runs on",
     systems: &["linux", "windows"],
@@ -68,6 +72,8 @@ const QNN: Provider = Provider {
     fixed: true,
     scheme: Scheme::DECODED,
     rows: CHUNK,
+    // Two graphs; what each makes of its weights was not measured.
+    copies: 2,
     fix: "pip install onnxruntime onnxruntime-qnn",
     driver: "use a machine with a Hexagon processor, or the emulator: ort:qnn-htp-emulator",
     systems: &["linux", "windows", "android"],
@@ -81,6 +87,7 @@ pub(crate) const PROVIDERS: &[Provider] = &[
         numerics: &[Numerics::A8, Numerics::F32],
         option: None,
         fixed: false,
+        copies: 2,
         fix: "pip install onnxruntime, or name a library: --runtime FILE",
         driver: "",
         systems: &[],
