@@ -118,7 +118,8 @@ devices = ["ort:openvino-cpu"]
 load = 0.02
 "#;
     std::fs::write(&suite, text).unwrap();
-    let (_, records, err) = place.records(&[suite.to_str().unwrap(), "--runtime", &packages]);
+    let (_, records, err) =
+        place.records(&["--suite", suite.to_str().unwrap(), "--runtime", &packages]);
     assert_eq!(records.len(), 1, "{err}");
     let timeout = FailureKind::Timeout { phase: Phase::Load };
     match &records[0].outcome {
