@@ -32,7 +32,7 @@ median() { sort -g | awk '{ v[NR] = $1 } END { if (!NR) exit 1; print NR % 2 ? v
 
 # Converts.
 ours > "$folder/first"
-graph=$(echo "$folder"/cache/onnx/*/*.onnx)
+graph=$(echo "$folder"/cache/*/*.onnx)
 for round in $(seq "${YARDSTICK_DRIVER_ROUNDS:-5}"); do
     a=$(ours | median) b=$(theirs "$graph" | median)
     awk -v a="$a" -v b="$b" -v n="$round" 'BEGIN { printf "round %d: ours %.3f ms a token, Python %.3f ms, ratio %.3f\n", n, a / 1e6, b / 1e6, a / b }'
