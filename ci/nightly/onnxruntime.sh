@@ -15,17 +15,11 @@ trap 'rm -rf "$folder"' EXIT
 status=0
 for preset in "$@"; do
     for device in ort:cpu ort:openvino-cpu; do
-        # Converted models are large: one preset and device at a time.
-        "$yardstick" run --verify-only --devices "$device" --model "$preset:Q4_0,Q8_0,Q4_K_M" --test tg1 --launches 1 \
-            --runtime "$target/tools/onnxruntime" --data-dir "$folder/data" --json > "$folder/records" || status=1
-        python3 - "$folder/records" <<'PYTHON' || status=1
-import json, sys
-records = [json.loads(line) for line in open(sys.argv[1])]
-for record in records:
-    checks = {check["name"]: check["value"] for check in record["verification"]["checks"]}
-    print(record["cell"]["model"]["name"], record["cell"]["device"], record["verification"]["status"], checks, flush=True)
-sys.exit(not records or any(record["verification"]["status"] != "passed" for record in records))
-PYTHON
+        # Converted models are large: one preset and device at a time. A device that is skipped is no error of the run's.
+        verdict=$("$yardstick" run --verify-only --devices "$device" --model "$preset:Q4_0,Q8_0,Q4_K_M" --test tg1 --launches 1 \
+            --runtime "$target/tools/onnxruntime" --data-dir "$folder/data") || status=1
+        echo "$preset on $device: $verdict"
+        [ "$verdict" = "3 launches verified" ] || status=1
     done
 done
 exit $status
