@@ -1,13 +1,16 @@
-//! Row dot products of float formats: one row after the other, or two, four vectors at a time, while prefetches run ahead at
-//! eight places (4 rows side by side read at half the speed, measured on Zen 5).
+//! Row dot products of float formats: one row after the other, or two, four vectors at a time.
 
 use std::arch::x86_64::*;
 
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::total;
 
-/// Columns up to which one row is multiplied at a time: longer inputs do not stay in the L1 beside the weights, so two rows
-/// share what is read of them (8192 columns on Zen 4: 22 GB/s, one by one 20, four 20).
+/// Columns up to which one row is multiplied at a time, and nothing is prefetched: one stream is what the processor's own
+/// prefetchers follow best. F16 rows of 2048 on Zen 4, GB/s, from large pages and from small pages of a file: 28 and 22, as fast
+/// as a plain read; with prefetches into the L2 4 KiB ahead 20 and not measured, with [`ahead`] 20 and 18.
+///
+/// Longer inputs do not stay in the L1 beside the weights, so two rows share what is read of them, and two streams need
+/// [`ahead`] (8192 columns: 21 GB/s, without prefetches 15, one row 12).
 const SHORT: usize = 4096;
 
 /// Pages fetched ahead side by side.
@@ -15,9 +18,7 @@ const PAGES: usize = 8;
 const PAGE: usize = 4096;
 
 /// What to fetch while the line at `at` is read: of every block of eight pages each line names one of the next block, page
-/// after page, so that the processor's prefetchers see eight streams where there is one. Pages of a mapped file are small, and
-/// one stream waits at the end of each: on Zen 4 the row kernel read 11 GB/s with prefetches into the L1 4 KiB ahead, 21 with
-/// prefetches into the L2 8 KiB ahead, 25 with these (the best plain read: 26).
+/// after page, so that the processor's prefetchers see eight streams where there is one.
 #[inline(always)]
 fn ahead(at: *const u8) -> *const u8 {
     const BLOCK: usize = PAGES * PAGE;
@@ -56,7 +57,7 @@ macro_rules! float_rows {
                         let x = $loadx(x.as_ptr().add(k));
                         for (row, sums) in rows.iter().zip(&mut sums) {
                             let at = row.as_ptr().add(k * $bytes);
-                            if i * $lanes * $bytes % 64 == 0 {
+                            if R > 1 && i * $lanes * $bytes % 64 == 0 {
                                 _mm_prefetch::<_MM_HINT_T1>(ahead(at).cast());
                             }
                             sums[i] = $fma($load(at), x, sums[i]);
