@@ -7,22 +7,24 @@ use crate::kernels::isa::{Avx512Bf16, Isa};
 /// Sixteen rows of `deep` values, one after the other, as lines of 16.
 pub(crate) fn turn(isa: Isa, rows: &[f32], deep: usize, lines: &mut [f32]) {
     assert!(rows.len() >= deep * ROWS && lines.len() >= deep * ROWS);
-    let mut done = 0;
     #[cfg(target_arch = "x86_64")]
-    if let Isa::Avx512Vnni(_) = isa {
-        done = deep / 16 * 16;
-        for k in (0..done).step_by(16) {
-            // SAFETY: the value proves the features, and 16 values of each row and 16 lines from k are there (checked).
-            unsafe {
-                super::panels_x86::turn16(
-                    rows.as_ptr().add(k),
-                    deep,
-                    lines.as_mut_ptr().add(k * 16),
-                );
+    let done = match isa {
+        Isa::Avx512Vnni(_) => {
+            let whole = deep / 16 * 16;
+            for k in (0..whole).step_by(16) {
+                let (rows, lines) = (rows[k..].as_ptr(), lines[k * 16..].as_mut_ptr());
+                // SAFETY: the value proves the features, and 16 values of each row and 16 lines from k are there (checked).
+                unsafe { super::panels_x86::turn16(rows, deep, lines) };
             }
+            whole
         }
-    }
-    let _ = isa;
+        _ => 0,
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let done = {
+        let _ = isa;
+        0
+    };
     for k in done..deep {
         for r in 0..ROWS {
             lines[k * ROWS + r] = rows[r * deep + k];
