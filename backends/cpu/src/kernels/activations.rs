@@ -166,7 +166,6 @@ pub(crate) struct Tiles {
     sums: Buffer<f32>,
     wide_q: Buffer<u8>,
     wide_scale: Buffer<f32>,
-    wide_sums: Buffer<f32>,
     brain: Buffer<u32>,
 }
 
@@ -229,7 +228,6 @@ impl Tiles {
             sums: Buffer::zeroed(when(forms.int8, int8 / 32 * 3))?,
             wide_q: Buffer::zeroed(when(forms.wide, int8))?,
             wide_scale: Buffer::zeroed(when(forms.wide, scales))?,
-            wide_sums: Buffer::zeroed(when(forms.wide, int8 / 32 * 3))?,
             brain: Buffer::zeroed(when(forms.brain, columns * cols.div_ceil(2)))?,
         })
     }
@@ -241,7 +239,7 @@ impl Tiles {
         let float = if forms.float { all.saturating_mul(4) } else { 0 };
         let int8 = if forms.int8 { all.saturating_add(all / 32 * 28) } else { 0 };
         let scales = (columns as u64).saturating_mul(cols.div_ceil(wide::BLOCK) as u64 * 4);
-        let wide = if forms.wide { all.saturating_add(all / 32 * 12 + scales) } else { 0 };
+        let wide = if forms.wide { all.saturating_add(scales) } else { 0 };
         let brain = if forms.brain {
             (columns as u64).saturating_mul(cols.div_ceil(2) as u64 * 4)
         } else {
@@ -317,13 +315,11 @@ impl Tiles {
             WideMut {
                 q: self.wide_q.write(part(tile, cols * TILE)),
                 scale: self.wide_scale.write(part(tile, cols.div_ceil(wide::BLOCK) * TILE)),
-                sums: self.wide_sums.write(part(tile, cols / BLOCK * 3 * TILE)),
             }
         };
         if rows.len() < cols * TILE {
             parts.q.fill(0);
             parts.scale.fill(0.0);
-            parts.sums.fill(0.0);
         }
         for (column, row) in rows.chunks_exact(cols).enumerate() {
             wide::quantise_column(isa, row, &mut parts, column);
@@ -340,7 +336,6 @@ impl Tiles {
             Wide {
                 q: self.wide_q.read(part(tile, cols * TILE)),
                 scale: self.wide_scale.read(part(tile, cols.div_ceil(wide::BLOCK) * TILE)),
-                sums: self.wide_sums.read(part(tile, cols / BLOCK * 3 * TILE)),
                 next: cols * TILE,
             }
         }

@@ -214,7 +214,9 @@ fn integer(format: Format, isa: Isa, requantise: bool) -> Kernel {
             return Kernel::Float(Float { dot: None, brain: None });
         }
     };
-    let wide = grouping(format).filter(|_| requantise).map(|from| wide_product(from, isa));
+    let wide = grouping(format)
+        .filter(|_| requantise)
+        .map(|grouping| WideProduct { grouping, product: wide_fn(isa) });
     Kernel::Integer(match (wide, bytes_of(format)) {
         (Some(_), Some((unpack, open))) if isa == Isa::Scalar => {
             Integer { unpack, open, wide, ..kernel }
@@ -224,17 +226,16 @@ fn integer(format: Format, isa: Isa, requantise: bool) -> Kernel {
 }
 
 /// Many columns under one scale per 256 times requantised weights of any format.
-fn wide_product(grouping: Grouping, isa: Isa) -> WideProduct {
-    let product = match isa {
+pub(super) fn wide_fn(isa: Isa) -> WideFn {
+    match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni(_) => wide::avx512_vnni::product::<256, false> as WideFn,
+        Isa::Avx512Vnni(_) => wide::avx512_vnni::product as WideFn,
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2(avx2) if avx2.vnni() => wide::avx_vnni::product::<256, false> as WideFn,
+        Isa::Avx2(avx2) if avx2.vnni() => wide::avx_vnni::product as WideFn,
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2(_) => wide::avx2::product::<256, false> as WideFn,
-        _ => wide::scalar::product::<256, false> as WideFn,
-    };
-    WideProduct { grouping, product }
+        Isa::Avx2(_) => wide::avx2::product as WideFn,
+        _ => wide::scalar::product as WideFn,
+    }
 }
 
 /// Unpacking to bytes in plain Rust, of rows and of packed panels.

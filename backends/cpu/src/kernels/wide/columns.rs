@@ -14,8 +14,6 @@ pub(crate) struct Wide<'a> {
     pub(crate) q: &'a [u8],
     /// (K / 256, 8)
     pub(crate) scale: &'a [f32],
-    /// Sums of each 16 values, and of each 32, without their scale, for minima: (K / 32, 3, 8)
-    pub(crate) sums: &'a [f32],
     /// Bytes from a value in `q` to that of the next tile, to prefetch it
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for vector kernels"))]
     pub(crate) next: usize,
@@ -24,8 +22,8 @@ pub(crate) struct Wide<'a> {
 impl<'a> Wide<'a> {
     /// The tile's values from `k`, a multiple of 256, on.
     pub(crate) fn from(&self, k: usize) -> Wide<'a> {
-        let (q, sums) = (&self.q[k * TILE..], &self.sums[k / 32 * 3 * TILE..]);
-        Wide { q, scale: &self.scale[k / BLOCK * TILE..], sums, next: self.next }
+        let (q, scale) = (&self.q[k * TILE..], &self.scale[k / BLOCK * TILE..]);
+        Wide { q, scale, next: self.next }
     }
 }
 
@@ -33,7 +31,6 @@ impl<'a> Wide<'a> {
 pub(crate) struct WideMut<'a> {
     pub(crate) q: &'a mut [u8],
     pub(crate) scale: &'a mut [f32],
-    pub(crate) sums: &'a mut [f32],
 }
 
 per_isa! {
@@ -56,12 +53,6 @@ fn quantise_column_body(x: &[f32], tile: &mut WideMut<'_>, column: usize) {
                 let rounded = (x[k] * inverse + ROUND).to_bits() as i32;
                 whole[k] = rounded.wrapping_sub(ROUND.to_bits() as i32);
             }
-            // Where the scale is none, sums may be anything.
-            let sum = |half: &[i32]| half.iter().fold(0_i32, |sum, &q| sum.wrapping_add(q));
-            let (low, high) = (sum(&whole[..16]), sum(&whole[16..]));
-            for (s, sum) in [low, high, low.wrapping_add(high)].into_iter().enumerate() {
-                tile.sums[(at / 32 * 3 + s) * TILE + column] = sum as f32;
-            }
             let bytes = whole.map(|q| q as u8 ^ 0x80);
             let to = tile.q[at * TILE..][..32 * TILE].as_chunks_mut::<{ 4 * TILE }>().0;
             for (to, four) in to.iter_mut().zip(bytes.as_chunks::<4>().0) {
@@ -78,14 +69,13 @@ mod tests {
     use super::*;
     use crate::kernels::Isa;
 
-    /// Bytes, scales and sums of one column, the others untouched.
-    fn column(isa: Isa, x: &[f32]) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
+    /// Bytes and scales of one column, the others untouched.
+    fn column(isa: Isa, x: &[f32]) -> (Vec<u8>, Vec<f32>) {
         let k = x.len();
-        let (mut q, mut sums) = (vec![7; k * TILE], vec![7.0; k / 32 * 3 * TILE]);
-        let mut scale = vec![7.0; k.div_ceil(BLOCK) * TILE];
-        let mut tile = WideMut { q: &mut q, scale: &mut scale, sums: &mut sums };
+        let (mut q, mut scale) = (vec![7; k * TILE], vec![7.0; k.div_ceil(BLOCK) * TILE]);
+        let mut tile = WideMut { q: &mut q, scale: &mut scale };
         quantise_column(isa, x, &mut tile, 3);
-        (q, scale, sums)
+        (q, scale)
     }
 
     proptest! {
@@ -95,35 +85,26 @@ mod tests {
             mut x in prop::collection::vec(-1e3_f32..1e3, 12 * 32),
         ) {
             x.truncate(blocks * 32);
-            let (q, scale, sums) = column(Isa::Scalar, &x);
+            let (q, scale) = column(Isa::Scalar, &x);
             for (k, x) in x.iter().enumerate() {
                 let q = f32::from(q[k / 4 * 4 * TILE + 3 * 4 + k % 4]) - 128.0;
                 let scale = scale[k / BLOCK * TILE + 3];
                 prop_assert!((x - scale * q).abs() <= scale * 0.5001);
             }
-            for (b, x) in q.chunks_exact(32 * TILE).enumerate() {
-                let sum = |part: std::ops::Range<usize>| {
-                    part.map(|i| f32::from(x[i / 4 * 4 * TILE + 12 + i % 4]) - 128.0).sum::<f32>()
-                };
-                for (s, own) in [sum(0..16), sum(16..32), sum(0..32)].into_iter().enumerate() {
-                    prop_assert_eq!(own, sums[(b * 3 + s) * TILE + 3]);
-                }
-            }
             for isa in Isa::usable() {
-                prop_assert_eq!(&column(isa, &x), &(q.clone(), scale.clone(), sums.clone()));
+                prop_assert_eq!(&column(isa, &x), &(q.clone(), scale.clone()));
             }
         }
     }
 
     #[test]
-    fn a_value_that_is_no_number_makes_the_scale_none_and_nothing_else() {
+    fn a_value_that_is_no_number_makes_the_scale_none_and_no_other() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = vec![1.0; 512];
             x[300] = bad;
             for isa in Isa::usable() {
-                let (_, scale, sums) = column(isa, &x);
+                let (_, scale) = column(isa, &x);
                 assert!(scale[3].is_finite() && !scale[TILE + 3].is_finite(), "{isa:?} {bad}");
-                assert!(sums.iter().all(|sum| sum.is_finite()), "{isa:?} {bad}");
             }
         }
         assert_eq!(column(Isa::Scalar, &[0.0; 32]).1[3], 0.0);

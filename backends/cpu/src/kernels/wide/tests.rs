@@ -10,7 +10,7 @@ use crate::kernels::activations::{Forms, Tiles};
 use crate::kernels::integer::tests::{dequantised, random_rows};
 use crate::kernels::integer::{PAIR, Panel};
 use crate::kernels::packed::{pack_panels, packed_bytes};
-use crate::kernels::table::WideFn;
+use crate::kernels::table::{WideFn, wide_fn};
 use crate::kernels::{Grouping, Input, Isa, Kernel, Out, Weights, grouping, multiply};
 
 const WIDE: Forms = Forms { int8: false, wide: true, float: false, brain: false };
@@ -26,22 +26,20 @@ fn noise(seed: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// Signed panels of random weights up to `most`, with what they have in excess.
-fn panels(deep: usize, group: usize, most: i64, seed: u64) -> [Unpacked; PAIR] {
+/// Signed panels of random weights, with what they have in excess.
+fn panels(deep: usize, seed: u64) -> [Unpacked; PAIR] {
     let mut next = noise(seed);
     let mut pair = Panel::new(512, true, true).unwrap().pair;
     for panel in &mut pair {
         panel.q.all_mut()[..deep * ROWS]
             .iter_mut()
-            .for_each(|q| *q = (next() as i64 % (2 * most + 1) - most) as i8 as u8);
-        let groups = deep.div_ceil(group);
-        for at in 0..groups * ROWS {
+            .for_each(|q| *q = (next() as i64 % 255 - 127) as i8 as u8);
+        for at in 0..deep.div_ceil(BLOCK) * ROWS {
             panel.scales.all_mut()[at] = (next() % 1000) as f32 / 500.0 - 1.0;
-            panel.mins.all_mut()[at] = (next() % 1000) as f32 / 500.0 - 1.0;
-            let (g, r) = (at / ROWS, at % ROWS);
+            let (b, r) = (at / ROWS, at % ROWS);
             let q = panel.q.all_mut();
             let row = |k: usize| i32::from(q[(k / 4 * ROWS + r) * 4 + k % 4] as i8);
-            let sum: i32 = (g * group..((g + 1) * group).min(deep)).map(row).sum();
+            let sum: i32 = (b * BLOCK..((b + 1) * BLOCK).min(deep)).map(row).sum();
             panel.excess.all_mut()[at] = -128 * sum;
         }
     }
@@ -49,8 +47,8 @@ fn panels(deep: usize, group: usize, most: i64, seed: u64) -> [Unpacked; PAIR] {
 }
 
 /// A product kernel against f64.
-fn check_product(isa: Isa, deep: usize, group: usize, mins: bool, most: i64, kernel: WideFn) {
-    let mut pair = panels(deep, group, most, (deep + group) as u64);
+fn check_product(isa: Isa, deep: usize, kernel: WideFn) {
+    let mut pair = panels(deep, deep as u64);
     let mut next = noise(99);
     let x: Vec<f32> = (0..deep * TILE).map(|_| (next() % 2001) as f32 / 500.0 - 2.0).collect();
     let tiles = Tiles::new(TILE, deep, WIDE).unwrap();
@@ -61,57 +59,32 @@ fn check_product(isa: Isa, deep: usize, group: usize, mins: bool, most: i64, ker
     unsafe { kernel(&mut pair, deep, &tiles.wide(0, deep), &mut out) };
     for (panel, out) in pair.iter_mut().zip(out) {
         let (q, scales) = (panel.q.all_mut(), panel.scales.all_mut());
-        let mins_of = panel.mins.all_mut();
         for (c, x) in x.chunks_exact(deep).enumerate() {
             let x = dequantised(x, BLOCK);
             for r in 0..ROWS {
                 let term = |k: usize| {
-                    let at = k / group * ROWS + r;
                     let q = f64::from(q[(k / 4 * ROWS + r) * 4 + k % 4] as i8);
-                    let min = if mins { f64::from(mins_of[at]) } else { 0.0 };
-                    (f64::from(scales[at]) * q - min) * x[k]
+                    f64::from(scales[k / BLOCK * ROWS + r]) * q * x[k]
                 };
                 let exact: f64 = (0..deep).map(term).sum();
                 let size: f64 = (0..deep).map(|k| term(k).abs()).sum();
                 let error = (f64::from(out[c][r]) - exact).abs();
-                assert!(error <= 2e-6 * size + 1e-5, "{isa:?} {deep} {group} {mins} {c} {r}");
+                assert!(error <= 2e-6 * size + 1e-5, "{isa:?} {deep} {c} {r}");
             }
         }
     }
 }
 
-/// AVX-VNNI's body on the AVX-512 form of its instruction.
-#[cfg(target_arch = "x86_64")]
-mod tested {
-    pub(super) use super::super::avx_vnni::tested as product;
-}
-
 #[test]
 fn products_match_the_definition_at_the_largest_weights_and_odd_lengths() {
-    macro_rules! check {
-        ($module:ident, $isa:expr) => {{
-            for deep in [32, 64, 256, 288, 480, 512] {
-                check_product($isa, deep, 256, false, 127, $module::product::<256, false>);
-            }
-            for deep in [256, 512] {
-                check_product($isa, deep, 32, true, 31, $module::product::<32, true>);
-                check_product($isa, deep, 16, true, 3, $module::product::<16, true>);
-                check_product($isa, deep, 16, false, 32, $module::product::<16, false>);
-            }
-        }};
-    }
     for isa in Isa::usable() {
-        match isa {
+        for deep in [32, 64, 256, 288, 480, 512] {
+            check_product(isa, deep, wide_fn(isa));
+            // AVX-VNNI's body on the AVX-512 form of its instruction.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni(_) => {
-                check!(avx512_vnni, isa);
-                check!(tested, isa);
+            if let Isa::Avx512Vnni(_) = isa {
+                check_product(isa, deep, avx_vnni::tested);
             }
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2(proof) if proof.vnni() => check!(avx_vnni, isa),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2(_) => check!(avx2, isa),
-            _ => check!(scalar, isa),
         }
     }
 }
