@@ -162,7 +162,7 @@ class Session:
     def generate(self, tokens, n, stop):
         raise unsupported("an endpoint answers with text, not with token ids")
 
-    def logits(self, tokens, step, file):
+    def logits(self, tokens, step, file, held=0, skip=0):
         raise unsupported("an endpoint gives no logits")
 
     def facts(self):

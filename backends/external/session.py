@@ -16,6 +16,8 @@ KEEP, BRANCH = 12, [(20, 23), (23, 24)]
 FORK = 7
 BATCHES = [[(0, (24, 25)), (1, (27, 30))], [(1, (30, 31)), (0, (25, 26))], [(0, (26, 27)), (1, (31, 32))]]
 FIRST, GENERATED = [FORK, 24], 6
+# Logits held at once (64 MiB), as harness/measure/src/worker/calls/bulk.rs.
+MOST_LOGITS = 1 << 24
 PATHS = {"prefill": 0, "step": 1, "truncate": 2, "batch": 3}
 
 
@@ -179,16 +181,21 @@ class TokenSession:
         self.steps([(0, tokens[-1])], n, emit)
         return ids
 
-    def logits(self, tokens, step, file):
-        """Writes every row's logits."""
+    def logits(self, tokens, step, file, held=0, skip=0):
+        """Writes the logits of all tokens but the first `skip`, of which sequence 0 still holds `held`."""
         if not tokens:
             raise Fault("invalid", "logits takes at least one token")
+        if not 0 <= held <= skip < len(tokens) or held > self.length(0):
+            raise Fault("invalid", f"logits of {len(tokens)} tokens: found held {held} and skip {skip}")
         self.filled = 0
-        self.truncate(0, 0)
+        self.truncate(0, held)
+        if held < skip:
+            self.forward([(0, tokens[held:skip])], "none")
+        most = 1 if step else max(1, MOST_LOGITS // self.vocab)
         with open(file, "wb") as out:
-            for part in [[token] for token in tokens] if step else [tokens]:
-                out.writelines(self.all_rows([(0, part)]))
-        return {"rows": len(tokens), "vocab": self.vocab}
+            for start in range(skip, len(tokens), most):
+                out.writelines(self.all_rows([(0, tokens[start:start + most])]))
+        return {"rows": len(tokens) - skip, "vocab": self.vocab}
 
     def observe(self, file):
         """Runs the verification script and writes what was answered (backends/api/src/verify/{observe,file}.rs)."""

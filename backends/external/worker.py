@@ -28,8 +28,10 @@ CALLS = {
     "load": {"device", "model", "options"}, "observe": {"file"}, "expect": {"generated", "file"},
     "prepare": {"test"}, "warm_up": {"test", "seconds"}, "sample": {"test", "sampling"},
     "ceiling": {"device", "limit", "threads"}, "generate": {"tokens", "n"}, "logits": {"tokens", "step", "file"},
-    "profile": set(), "stop": set(),
+    "unload": set(), "profile": set(), "stop": set(),
 }
+# Fields that may be absent, and what they are then.
+OPTIONAL = {"logits": {"held": 0, "skip": 0}}
 NEEDS_MODEL = {"observe", "expect", "prepare", "warm_up", "sample", "generate", "logits", "profile"}
 
 
@@ -84,7 +86,7 @@ class Engine:
 
     def load(self, device, model, options):
         """A session: facts(), prepare(test, progress, stop), repeat(test, epoch, stop), observe(file),
-        generate(tokens, n, stop), logits(tokens, step, file), close()."""
+        generate(tokens, n, stop), logits(tokens, step, file, held, skip), close()."""
         raise NotImplementedError
 
 
@@ -167,7 +169,8 @@ class Worker:
     def answer(self, id, call):
         """Does what is asked: each call is the method of its name, its fields are the arguments."""
         name, asked = (call, {}) if isinstance(call, str) else next(iter(call.items()))
-        if CALLS.get(name) != set(asked):
+        asked = {**OPTIONAL.get(name, {}), **asked}
+        if name not in CALLS or CALLS[name] | set(OPTIONAL.get(name, {})) != set(asked):
             raise Fault("invalid", f"call {name!r} with fields {sorted(asked)} is not known")
         if name in NEEDS_MODEL and self.session is None:
             raise Fault("invalid", "no model is loaded")
@@ -238,8 +241,12 @@ class Worker:
     def generate(self, call, tokens, n):
         return {"generated": {"ids": self.session.generate(tokens, n, call.stop)}}
 
-    def logits(self, _call, tokens, step, file):
-        return {"logits": self.session.logits(tokens, step, file)}
+    def logits(self, _call, tokens, step, held, skip, file):
+        return {"logits": self.session.logits(tokens, step, file, held, skip)}
+
+    def unload(self, _call):
+        self.drop()
+        return "unloaded"
 
     def profile(self, _call):
         return {"profile": {"profile": None}}

@@ -105,6 +105,36 @@ pub(crate) struct Programs {
     pub(crate) test_doubles: bool,
 }
 
+/// What tests of quality are asked on. Without `--test` the tests are those that a file given here is for.
+#[derive(clap::Args, Clone, Default)]
+#[command(next_help_heading = "Quality")]
+pub(crate) struct Quality {
+    /// The text of ppl, kld and divergence; beside it FILE.provenance.toml says where it is from [default: rust-docs, built in]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text: Option<String>,
+    /// Questions with choices, JSON lines (suites/FORMAT.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) choice: Option<String>,
+    /// Questions answered with text, JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) generation: Option<String>,
+    /// Your own prompts, JSON lines: latency from text to text, tokens, errors, and scores where answers are given
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prompts: Option<String>,
+    /// The weights kld and divergence are held against: a format, or a model [default: F16 of a preset, a file itself]
+    #[arg(long, value_name = "FORMAT|MODEL")]
+    pub(crate) reference: Option<String>,
+    /// Windows of the text that are scored [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub(crate) windows: Option<u32>,
+    /// Tokens of the longest answer [default: 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub(crate) most_tokens: Option<u32>,
+    /// Score random weights too, though it says nothing about quality
+    #[arg(long)]
+    pub(crate) insist: bool,
+}
+
 /// `yardstick run`
 #[derive(clap::Args, Clone, Default)]
 pub(crate) struct Run {
@@ -117,7 +147,8 @@ pub(crate) struct Run {
     /// Devices: cpu, cpu:avx2, cpu:*, llama.cpp or hardware
     #[arg(long, short, value_name = "LIST", value_delimiter = ',')]
     pub(crate) devices: Vec<String>,
-    /// Tests: load, ppN, tgN, ttft, ttftN, with @dN for a depth (pp512,tg128@d0,2048)
+    /// Tests: load, ppN, tgN, ttft[N], with @dN for a depth (pp512,tg128@d0,2048); ppl[N], kld[N], choice, generation,
+    /// divergence[N], prompts
     #[arg(long, short, value_name = "LIST")]
     pub(crate) test: Option<String>,
     /// Threads: a list and ranges (1,2 or 1-8*2)
@@ -141,6 +172,8 @@ pub(crate) struct Run {
     /// Weights rounded anew for devices that take nothing else: file, int8-channel, w8a16, int4-g128, int4-channel
     #[arg(long, value_name = "LIST")]
     pub(crate) weights: Option<String>,
+    #[command(flatten)]
+    pub(crate) quality: Quality,
     /// Fresh processes per device, model and options
     #[arg(long, value_name = "N")]
     pub(crate) launches: Option<u32>,
@@ -170,6 +203,7 @@ pub(crate) struct Run {
     #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
     #[arg(conflicts_with_all = ["chunk", "numerics", "weights", "launches", "repetitions", "seed", "verify_only"])]
     #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings"])]
+    #[arg(conflicts_with_all = ["text", "choice", "generation", "prompts", "reference", "windows", "most_tokens", "insist"])]
     pub(crate) resume: Option<String>,
     /// Print a record per line instead of the table
     #[arg(long)]

@@ -49,8 +49,17 @@ impl Progress {
 
     /// How far it is, in bytes.
     pub(crate) fn bytes(&mut self, done: u64, total: u64) {
+        self.far("{msg} {bar:30} {bytes}/{total_bytes} {eta}", done, total);
+    }
+
+    /// How far it is, in steps.
+    pub(crate) fn steps(&mut self, done: u64, total: u64) {
+        self.far("{msg} {bar:30} {pos}/{len} {eta}", done, total);
+    }
+
+    fn far(&mut self, template: &str, done: u64, total: u64) {
         if self.watched {
-            self.bar.set_style(style("{msg} {bar:30} {bytes}/{total_bytes} {eta}"));
+            self.bar.set_style(style(template));
             self.bar.set_length(total);
             self.bar.set_position(done);
         } else if self.logged.elapsed() >= LOG_EVERY {

@@ -7,6 +7,7 @@ pub mod claims;
 mod clock;
 pub mod plan;
 pub mod protocol;
+pub mod quality;
 pub mod runner;
 pub mod steady;
 pub mod suite;

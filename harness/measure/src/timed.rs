@@ -4,6 +4,8 @@
 //! choosing tokens, checking that the work was done, sending samples. Tokenizing and sampling strategies are not
 //! part of any test.
 
+mod complete;
+
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -83,12 +85,10 @@ impl Work {
         session.synchronize()?;
         match self.test {
             Test::Load => Err(Error::Invalid("load is timed with the model closed".to_owned())),
-            Test::Foreign(_) | Test::Limit(_) => {
-                Err(Error::Invalid(format!("{} is not run on a model", self.test)))
-            }
             Test::Prefill { tokens, .. } => self.prefill(session, epoch, tokens),
             Test::FirstToken { tokens, .. } => self.first_token(session, epoch, tokens),
             Test::Generate { tokens, .. } => self.generate(session, epoch, tokens, stop),
+            other => Err(Error::Invalid(format!("{other} is not repeated on a session"))),
         }
     }
 
@@ -231,6 +231,8 @@ fn region(
 fn nanoseconds(start: Instant) -> u64 {
     start.elapsed().as_nanos() as u64
 }
+
+pub use complete::{Completed, Prompt, complete};
 
 #[cfg(test)]
 mod tests;

@@ -118,8 +118,11 @@ fn varying(rows: &[Row]) -> Vec<&'static str> {
             };
         }
     }
-    // A setting that only some rows have tells them apart as well.
-    let lacks = |name: &str| rows.iter().any(|row| !row.settings.contains_key(name));
+    // A setting that only some rows have tells them apart as well; that a test has no data, its name tells.
+    let lacks = |name: &str| {
+        !["data", "reference"].contains(&name)
+            && rows.iter().any(|row| !row.settings.contains_key(name))
+    };
     let varies = |(name, values): &(&str, [BTreeSet<&str>; 2])| match *name {
         "program" => several_programs(rows),
         name => values.iter().any(|values| values.len() > 1) || lacks(name),

@@ -36,6 +36,8 @@ pub enum UnitOfStatistics {
     Launches,
     /// Only more samples of this very launch would: the next launch may differ by more.
     SamplesOfOneLaunch,
+    /// Other positions of such a text, or other such questions, would land in it.
+    PositionsOrAnswers,
 }
 
 impl UnitOfStatistics {
@@ -44,6 +46,7 @@ impl UnitOfStatistics {
         match self {
             UnitOfStatistics::Launches => "launches",
             UnitOfStatistics::SamplesOfOneLaunch => "samples within one launch",
+            UnitOfStatistics::PositionsOrAnswers => "positions or answers",
         }
     }
 }
@@ -60,6 +63,8 @@ pub enum Method {
     Bootstrap,
     /// Recovered from the intervals of two sides (3 or 4 launches of one).
     Recovered,
+    /// Normal, from a score's standard error.
+    Normal,
     /// There is no interval.
     None,
 }
@@ -72,6 +77,7 @@ impl Method {
             Method::OrderStatistics => "order statistics",
             Method::Bootstrap => "bootstrap of medians",
             Method::Recovered => "recovery from both sides' intervals",
+            Method::Normal => "the standard error",
             Method::None => "no interval",
         }
     }
@@ -108,7 +114,7 @@ fn build(values: &[f64], unit: UnitOfStatistics) -> Estimate {
     };
     let needed = match unit {
         UnitOfStatistics::Launches => LEAST_LAUNCHES,
-        UnitOfStatistics::SamplesOfOneLaunch => LEAST_ORDERED,
+        _ => LEAST_ORDERED,
     };
     let too_small = || {
         Known::unavailable(format!("n too small: {n} {}, an interval needs {needed}", unit.name()))

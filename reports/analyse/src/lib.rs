@@ -15,6 +15,7 @@ mod rank;
 mod ratio;
 mod resample;
 mod row;
+mod scores;
 mod versus;
 mod view;
 

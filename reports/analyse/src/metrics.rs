@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use yardstick_api::Known;
 use yardstick_record::{Metric, Record, Sample, Test};
 
-use crate::{Estimate, estimate, latency, limit};
+use crate::{Estimate, estimate, latency, limit, scores};
 
 /// What a foreign benchmark declares that one repetition works through.
 const DECLARED: &str = "bytes_per_iteration";
@@ -20,7 +20,18 @@ pub(crate) fn metrics(
     let declared = records.iter().any(|record| record.reading(DECLARED).is_some());
     let applies = Metric::ALL
         .into_iter()
-        .filter(|metric| applies(*metric, test) || declared && *metric == Metric::BytesPerSecond);
+        .filter(|metric| applies(*metric, test) || declared && *metric == Metric::BytesPerSecond)
+        .filter(|metric| !metric.is_score());
+    let mut metrics = times(applies, records, not_ok);
+    metrics.extend(scores::metrics(test, records, not_ok));
+    metrics
+}
+
+fn times(
+    applies: impl Iterator<Item = Metric>,
+    records: &[&Record],
+    not_ok: Option<&str>,
+) -> BTreeMap<Metric, Known<Estimate>> {
     match not_ok {
         Some(reason) => applies.map(|metric| (metric, Known::unavailable(reason))).collect(),
         None => applies.map(|metric| (metric, over_launches(metric, records))).collect(),
@@ -35,11 +46,16 @@ fn applies(metric: Metric, test: Test) -> bool {
     };
     match metric {
         Metric::TokensPerSecond => test.tokens().is_some(),
+        // Of a test of quality only prompts are timed, from text to text.
+        Metric::TimeNs if test.is_quality() => test == Test::Prompts,
         Metric::TimeNs => test.tokens().is_none() && matches!(unit, "" | "ns"),
         Metric::BytesPerSecond | Metric::OperationsPerSecond => unit == metric.unit(),
-        Metric::TokenLatencyNs => generates,
+        Metric::TokenLatencyNs => generates || test == Test::Prompts,
+        Metric::TimeP95Ns => test == Test::Prompts,
+        Metric::CpuCores => unit.is_empty() && !test.is_quality(),
         Metric::PercentOfLimit => generates || matches!(test, Test::Prefill { .. }),
-        Metric::PeakRssBytes | Metric::CpuCores => unit.is_empty(),
+        Metric::PeakRssBytes => unit.is_empty(),
+        _ => false,
     }
 }
 
@@ -79,10 +95,12 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
             each(&|s| s.tokens as f64 * 1e9 / s.nanoseconds as f64)
         }
         Metric::TimeNs => each(&|s| s.nanoseconds as f64),
+        Metric::TimeP95Ns => time_p95(record),
         Metric::TokenLatencyNs => token_latency(record),
         Metric::PeakRssBytes => peak_rss(record),
         Metric::CpuCores => cpu_cores(record),
         Metric::PercentOfLimit => limit::percent(record),
+        score => scores::value(score, record).map(|value| vec![value]),
     }
 }
 
@@ -117,6 +135,16 @@ fn token_latency(record: &Record) -> Known<Vec<f64>> {
         return Known::unavailable("the ids reached the host in one piece: no time between tokens");
     }
     Known::Value(medians)
+}
+
+/// The order statistic at or above 95 % of the samples, where there are enough of them to state one.
+fn time_p95(record: &Record) -> Known<Vec<f64>> {
+    let times: Vec<f64> = record.samples.iter().map(|s| s.nanoseconds as f64).collect();
+    let (n, least) = (times.len(), latency::least_samples(95));
+    if n < least {
+        return Known::unavailable(format!("n too small: {n} prompts, p95 needs {least}"));
+    }
+    Known::Value(vec![crate::estimate::sorted(&times)[(n * 95).div_ceil(100) - 1]])
 }
 
 /// A worker whose engine is another process says so in its facts (backends/PROTOCOL.md); what was read is its own.

@@ -34,7 +34,8 @@ pub(crate) fn rank(rows: &[Row], noise: &[Noise]) -> Vec<Ranking> {
     let mut place: BTreeMap<(String, String, Test, usize), usize> = BTreeMap::new();
     let mut rankings: Vec<Ranking> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
-        if row.not_ranked.is_some() || row.estimate(row.headline()).is_none() {
+        let speed = !row.headline().is_score() && row.estimate(row.headline()).is_some();
+        if row.not_ranked.is_some() || !speed {
             continue;
         }
         let machine = row.settings.get("machine").cloned().unwrap_or_default();

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use yardstick_api::{DeviceClass, Facts, Known, Options};
 use yardstick_record::{
-    Cell, Metric, Origin, Outcome, Record, Test, Verification, VerificationStatus,
+    Cell, Metric, Origin, Outcome, Quality, Record, Test, Verification, VerificationStatus,
 };
 
 use crate::estimate::sorted;
 use crate::latency::latency;
 use crate::metrics::metrics;
-use crate::{Drift, Estimate, Latency, LaunchValue, Versus, describe, drift, limit, median};
+use crate::{
+    Drift, Estimate, Latency, LaunchValue, Versus, describe, drift, limit, median, scores,
+};
 
 /// One line of every table: a cell, whatever became of it.
 #[derive(Clone, Debug)]
@@ -69,6 +71,8 @@ pub struct Row {
     pub rerun: String,
     /// Ids of the records behind it.
     pub records: Vec<String>,
+    /// What a test of quality found, of the first launch: its data, its reference, the answers.
+    pub quality: Option<Box<Quality>>,
 }
 
 impl Row {
@@ -136,6 +140,7 @@ impl Row {
             not_ranked,
             rerun: decisive.rerun.clone(),
             records: records.iter().map(|record| record.id.clone()).collect(),
+            quality: used.iter().find_map(|record| record.quality.clone()),
         })
     }
 }
@@ -148,12 +153,15 @@ fn headline(test: Test) -> Metric {
             rate.unwrap_or(Metric::TimeNs)
         }
         _ if test.tokens().is_some() => Metric::TokensPerSecond,
-        _ => Metric::TimeNs,
+        _ => scores::headline(test).unwrap_or(Metric::TimeNs),
     }
 }
 
-/// A value a launch, where it has one that can be compared.
+/// A value a launch, where it has one that can be compared as a speed.
 fn by_launch(test: Test, used: &[&Record]) -> Vec<LaunchValue> {
+    if headline(test).is_score() {
+        return Vec::new();
+    }
     let value = |record: &&Record| {
         let values = crate::metrics::values(headline(test), record);
         let value = median(&sorted(values.value()?)).filter(|value| *value > 0.0)?;
@@ -219,6 +227,12 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
     ]);
     if let Some(scheme) = weights {
         settings.insert("weights", scheme.name().to_owned());
+    }
+    if let Some(subject) = &record.cell.subject {
+        settings.insert("data", subject.data.clone());
+        if let Some(reference) = &subject.reference {
+            settings.insert("reference", reference.clone());
+        }
     }
     if let Some(label) = &record.cell.build {
         settings.insert("build", label.clone());
@@ -309,6 +323,10 @@ fn not_ranked(
         }
         VerificationStatus::Skipped { reason } => return Some(format!("not verified: {reason}")),
         VerificationStatus::Passed => {}
+    }
+    if let (true, Some(random)) = (record.cell.test.is_quality(), &record.cell.model.random_weights)
+    {
+        return Some(format!("{random}: says nothing about quality"));
     }
     if record.cell.options.profile {
         return Some("profiling run".to_owned());

@@ -66,6 +66,7 @@ impl Draft {
                 options: self.options,
                 build: None,
                 test: self.test,
+                subject: None,
             },
             launch: 0,
             started: self.started,
@@ -80,6 +81,7 @@ impl Draft {
             ceiling: Known::unavailable(silent()),
             peak: None,
             pairing: None,
+            quality: None,
             origin: Some(Origin {
                 format: format.to_owned(),
                 fields: self.fields,

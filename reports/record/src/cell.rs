@@ -21,6 +21,22 @@ pub struct Cell {
     pub build: Option<String>,
     /// The test.
     pub test: Test,
+    /// The text or the questions it was asked on, and what answers are held against: the same test on others is another cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+}
+
+/// What a test of quality is asked on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// Name of the text or the questions.
+    pub data: String,
+    /// SHA-256 of all that decides what is asked: the data, how much of it, the longest answer.
+    pub sha256: String,
+    /// Name of the model whose answers count as right, for tests that compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 impl Cell {
@@ -30,7 +46,15 @@ impl Cell {
         let model = self.model.sha256.value().unwrap_or(&self.model.name);
         let options = serde_json::to_string(&self.options).expect("options are plain data");
         let build = self.build.as_ref().map(|build| format!("|build {build}")).unwrap_or_default();
-        format!("{}|{model}|{options}|{}{build}", self.device, self.test)
+        let subject = self.subject.as_ref().map(Subject::key).unwrap_or_default();
+        format!("{}|{model}|{options}|{}{build}{subject}", self.device, self.test)
+    }
+}
+
+impl Subject {
+    fn key(&self) -> String {
+        let against = self.reference.as_ref().map(|name| format!(" against {name}"));
+        format!("|on {}{}", self.sha256, against.unwrap_or_default())
     }
 }
 

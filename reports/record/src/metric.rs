@@ -35,11 +35,45 @@ pub enum Metric {
     BytesPerSecond,
     /// Multiplications and additions per second (`peak-`).
     OperationsPerSecond,
+    /// Time that 95 % of a user's prompts do not exceed, from text to text, nanoseconds.
+    TimeP95Ns,
+    /// Perplexity of a text: e to the mean negative log-likelihood of its tokens.
+    Perplexity,
+    /// Mean Kullback-Leibler divergence from the reference's predictions, nats a position.
+    KldMean,
+    /// The divergence that 99 % of positions do not exceed.
+    KldP99,
+    /// The largest divergence.
+    KldMax,
+    /// Mean divergence at temperature 3, where unlikely words count for more.
+    KldMeanT3,
+    /// The divergence at temperature 3 that 99 % of positions do not exceed.
+    KldP99T3,
+    /// The largest divergence at temperature 3.
+    KldMaxT3,
+    /// Positions whose likeliest word is the reference's.
+    Top1Agreement,
+    /// How many of the reference's five likeliest words are among the five likeliest.
+    Top5Agreement,
+    /// Answers that are right; of choices, weighed by log-likelihood per byte.
+    Accuracy,
+    /// Choices that are right, weighed by plain log-likelihood.
+    AccuracyUnnormalised,
+    /// Questions without an answer that were not answered.
+    Refusals,
+    /// Tokens of greedy text until it first differs from the reference's; at most those that were generated.
+    MatchingTokens,
+    /// Prompts to which the same device gave the same text twice.
+    Repeatable,
+    /// Tokens of an answer.
+    AnswerTokens,
+    /// Prompts that ended in an error.
+    ErrorRate,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 8] = [
+    pub const ALL: [Metric; 25] = [
         Metric::TokensPerSecond,
         Metric::TimeNs,
         Metric::TokenLatencyNs,
@@ -48,6 +82,23 @@ impl Metric {
         Metric::PercentOfLimit,
         Metric::BytesPerSecond,
         Metric::OperationsPerSecond,
+        Metric::TimeP95Ns,
+        Metric::Perplexity,
+        Metric::KldMean,
+        Metric::KldP99,
+        Metric::KldMax,
+        Metric::KldMeanT3,
+        Metric::KldP99T3,
+        Metric::KldMaxT3,
+        Metric::Top1Agreement,
+        Metric::Top5Agreement,
+        Metric::Accuracy,
+        Metric::AccuracyUnnormalised,
+        Metric::Refusals,
+        Metric::MatchingTokens,
+        Metric::Repeatable,
+        Metric::AnswerTokens,
+        Metric::ErrorRate,
     ];
 
     /// The name used in suites, CSV and JSON.
@@ -61,6 +112,23 @@ impl Metric {
             Metric::PercentOfLimit => "percent_of_limit",
             Metric::BytesPerSecond => "bytes_per_second",
             Metric::OperationsPerSecond => "operations_per_second",
+            Metric::TimeP95Ns => "time_p95_ns",
+            Metric::Perplexity => "perplexity",
+            Metric::KldMean => "kld_mean",
+            Metric::KldP99 => "kld_p99",
+            Metric::KldMax => "kld_max",
+            Metric::KldMeanT3 => "kld_mean_t3",
+            Metric::KldP99T3 => "kld_p99_t3",
+            Metric::KldMaxT3 => "kld_max_t3",
+            Metric::Top1Agreement => "top1_agreement",
+            Metric::Top5Agreement => "top5_agreement",
+            Metric::Accuracy => "accuracy",
+            Metric::AccuracyUnnormalised => "accuracy_unnormalised",
+            Metric::Refusals => "refusals",
+            Metric::MatchingTokens => "matching_tokens",
+            Metric::Repeatable => "repeatable",
+            Metric::AnswerTokens => "answer_tokens",
+            Metric::ErrorRate => "error_rate",
         }
     }
 
@@ -68,13 +136,33 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Metric::TokensPerSecond => "tokens/s",
-            Metric::TimeNs | Metric::TokenLatencyNs => "ns",
+            Metric::TimeNs | Metric::TimeP95Ns | Metric::TokenLatencyNs => "ns",
             Metric::PeakRssBytes => "bytes",
             Metric::CpuCores => "cores",
             Metric::PercentOfLimit => "%",
             Metric::BytesPerSecond => "bytes/s",
             Metric::OperationsPerSecond => "operations/s",
+            Metric::Perplexity => "",
+            Metric::KldMean
+            | Metric::KldP99
+            | Metric::KldMax
+            | Metric::KldMeanT3
+            | Metric::KldP99T3
+            | Metric::KldMaxT3 => "nats",
+            Metric::Top1Agreement
+            | Metric::Top5Agreement
+            | Metric::Accuracy
+            | Metric::AccuracyUnnormalised
+            | Metric::Refusals
+            | Metric::Repeatable
+            | Metric::ErrorRate => "%",
+            Metric::MatchingTokens | Metric::AnswerTokens => "tokens",
         }
+    }
+
+    /// Told by a quality test: the score of a record, not a function of its samples.
+    pub fn is_score(self) -> bool {
+        self >= Metric::Perplexity
     }
 
     /// Which way is better.
@@ -83,10 +171,28 @@ impl Metric {
             Metric::TokensPerSecond
             | Metric::PercentOfLimit
             | Metric::BytesPerSecond
-            | Metric::OperationsPerSecond => Direction::Higher,
-            Metric::TimeNs | Metric::TokenLatencyNs | Metric::PeakRssBytes | Metric::CpuCores => {
-                Direction::Lower
-            }
+            | Metric::OperationsPerSecond
+            | Metric::Top1Agreement
+            | Metric::Top5Agreement
+            | Metric::Accuracy
+            | Metric::AccuracyUnnormalised
+            | Metric::Refusals
+            | Metric::MatchingTokens
+            | Metric::Repeatable => Direction::Higher,
+            Metric::TimeNs
+            | Metric::TimeP95Ns
+            | Metric::TokenLatencyNs
+            | Metric::PeakRssBytes
+            | Metric::CpuCores
+            | Metric::Perplexity
+            | Metric::KldMean
+            | Metric::KldP99
+            | Metric::KldMax
+            | Metric::KldMeanT3
+            | Metric::KldP99T3
+            | Metric::KldMaxT3
+            | Metric::AnswerTokens
+            | Metric::ErrorRate => Direction::Lower,
         }
     }
 }

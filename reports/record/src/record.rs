@@ -6,13 +6,13 @@ use sha2::{Digest, Sha256};
 use yardstick_api::{Device, Facts, Known};
 
 use crate::{
-    Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Reading, Sample, Verification,
-    WarmUp,
+    Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Quality, Reading, Sample,
+    Verification, WarmUp,
 };
 
-/// Version of the record's shape. A reader refuses newer ones. Version 2 added fields that may be absent, so a record of
-/// version 1 reads as it is and keeps its id.
-pub const SCHEMA: u32 = 2;
+/// Version of the record's shape. A reader refuses newer ones. Versions 2 and 3 added fields that may be absent, and
+/// 3 tests and metrics of quality, so that an older record reads as it is and keeps its id.
+pub const SCHEMA: u32 = 3;
 
 /// Everything known about one measured cell in one launch. Never edited: its id is the hash of the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +56,9 @@ pub struct Record {
     /// What it was measured side by side with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairing: Option<Pairing>,
+    /// What its answers are worth, for tests of quality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Box<Quality>>,
     /// The foreign result it was imported from; nothing in it was verified here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -198,6 +201,7 @@ mod tests {
                 options: yardstick_api::Options::default(),
                 build: None,
                 test: Test::Generate { tokens: 8, depth: 0 },
+                subject: None,
             },
             launch: 0,
             started: "2026-01-01T00:00:00Z".into(),
@@ -212,6 +216,7 @@ mod tests {
             ceiling: Known::unavailable(missing),
             peak: None,
             pairing: None,
+            quality: None,
             origin: None,
             verification: Verification::skipped(missing),
             outcome: Outcome::Skipped { reason: missing.into(), fix: None },
@@ -232,8 +237,8 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused() {
-        let text = record().seal().to_json().replace("\"schema\":2", "\"schema\":3");
-        assert!(matches!(Record::from_json(&text), Err(Error::Newer { found: 3 })));
+        let text = record().seal().to_json().replace("\"schema\":3", "\"schema\":4");
+        assert!(matches!(Record::from_json(&text), Err(Error::Newer { found: 4 })));
     }
 
     #[test]

@@ -42,12 +42,41 @@ pub enum Test {
         /// Positions already held.
         depth: usize,
     },
+    /// Perplexity of a text, in windows of `window` tokens.
+    Perplexity {
+        /// Tokens of a window.
+        window: usize,
+    },
+    /// Divergence from a reference's predictions on a text, in windows of `window` tokens.
+    Kld {
+        /// Tokens of a window.
+        window: usize,
+    },
+    /// Questions with choices, answered by log-likelihood.
+    Choice,
+    /// Questions answered with text.
+    Generation,
+    /// Greedy text against a reference's, `tokens` a prompt.
+    Divergence {
+        /// Tokens generated after each prompt.
+        tokens: usize,
+    },
+    /// A user's own prompts, from text to text.
+    Prompts,
     /// A limit of the device; no model takes part.
     Limit(Limit),
     /// What another program measured and we have no test for. Its time is its result; it is never run here.
     Foreign(ForeignTest),
 }
 
+/// Window of a bare `ppl` and `kld`, as llama.cpp's.
+const WINDOW: usize = 512;
+/// The least window of which half can be scored.
+const LEAST_WINDOW: usize = 4;
+/// Tokens of a bare `divergence`.
+const DIVERGENCE_TOKENS: usize = 128;
+/// Tokens of the text that go before what `divergence` generates.
+pub const DIVERGENCE_PROMPT: usize = 64;
 /// Prompt length of a bare `ttft`.
 const TTFT_TOKENS: usize = 512;
 /// More than any context in use; keeps sums of lengths far from overflow.
@@ -59,6 +88,10 @@ impl Test {
         match self {
             Test::Load => 1,
             Test::Foreign(_) | Test::Limit(_) => 0,
+            // The plan counts what questions take.
+            Test::Choice | Test::Generation | Test::Prompts => 0,
+            Test::Perplexity { window } | Test::Kld { window } => window,
+            Test::Divergence { tokens } => DIVERGENCE_PROMPT + tokens,
             Test::Prefill { tokens, depth } | Test::Generate { tokens, depth } => tokens + depth,
             Test::FirstToken { tokens, depth } => tokens + depth + 1,
         }
@@ -68,28 +101,48 @@ impl Test {
     pub fn tokens(self) -> Option<usize> {
         match self {
             Test::Prefill { tokens, .. } | Test::Generate { tokens, .. } => Some(tokens),
-            Test::Load | Test::FirstToken { .. } | Test::Foreign(_) | Test::Limit(_) => None,
+            _ => None,
         }
     }
 
     /// Context depth at the start.
     pub fn depth(self) -> usize {
         match self {
-            Test::Load | Test::Foreign(_) | Test::Limit(_) => 0,
             Test::Prefill { depth, .. }
             | Test::Generate { depth, .. }
             | Test::FirstToken { depth, .. } => depth,
+            _ => 0,
         }
     }
 
     /// The same test at another depth.
     pub fn at_depth(self, new: usize) -> Test {
         match self {
-            Test::Load | Test::Foreign(_) | Test::Limit(_) => self,
             Test::Prefill { tokens, .. } => Test::Prefill { tokens, depth: new },
             Test::Generate { tokens, .. } => Test::Generate { tokens, depth: new },
             Test::FirstToken { tokens, .. } => Test::FirstToken { tokens, depth: new },
+            other => other,
         }
+    }
+
+    /// It may be asked for at a context depth.
+    pub fn has_depth(self) -> bool {
+        self.at_depth(usize::MAX).depth() > 0
+    }
+
+    /// Its result is what answers are worth, not how fast they come.
+    pub fn is_quality(self) -> bool {
+        self.reads_text() || matches!(self, Test::Choice | Test::Generation | Test::Prompts)
+    }
+
+    /// It runs on a text.
+    pub fn reads_text(self) -> bool {
+        matches!(self, Test::Perplexity { .. } | Test::Kld { .. } | Test::Divergence { .. })
+    }
+
+    /// It compares with a reference's answers.
+    pub fn has_reference(self) -> bool {
+        matches!(self, Test::Kld { .. } | Test::Divergence { .. })
     }
 }
 
@@ -101,6 +154,15 @@ impl fmt::Display for Test {
             Test::Generate { tokens, .. } => write!(f, "tg{tokens}")?,
             Test::FirstToken { tokens: TTFT_TOKENS, .. } => write!(f, "ttft")?,
             Test::FirstToken { tokens, .. } => write!(f, "ttft{tokens}")?,
+            Test::Perplexity { window: WINDOW } => write!(f, "ppl")?,
+            Test::Perplexity { window } => write!(f, "ppl{window}")?,
+            Test::Kld { window: WINDOW } => write!(f, "kld")?,
+            Test::Kld { window } => write!(f, "kld{window}")?,
+            Test::Choice => write!(f, "choice")?,
+            Test::Generation => write!(f, "generation")?,
+            Test::Divergence { tokens: DIVERGENCE_TOKENS } => write!(f, "divergence")?,
+            Test::Divergence { tokens } => write!(f, "divergence{tokens}")?,
+            Test::Prompts => write!(f, "prompts")?,
             Test::Foreign(name) => write!(f, "{name}")?,
             Test::Limit(limit) => write!(f, "{}", limits::name(limit))?,
         }
@@ -114,7 +176,7 @@ impl fmt::Display for Test {
 /// A test name that is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "test {found:?} is not known; expected load, ppN, tgN or ttft[N], with @dN for a context depth, N from 1 to {MOST_TOKENS}"
+    "test {found:?} is not known; expected load, ppN, tgN or ttft[N], with @dN for a context depth, or ppl[N], kld[N], choice, generation, divergence[N], prompts, N from 1 to {MOST_TOKENS}"
 )]
 pub struct ParseTestError {
     /// What was written.
@@ -143,11 +205,33 @@ fn parse(text: &str) -> Option<Test> {
     if let Some(tokens) = name.strip_prefix("ttft") {
         return Some(Test::FirstToken { tokens: count(tokens, 1)?, depth });
     }
+    if let Some(test) = quality(name) {
+        return (depth == 0).then_some(test);
+    }
     let tokens = count(name.get(2..)?, 1)?;
     match name.get(..2)? {
         "pp" => Some(Test::Prefill { tokens, depth }),
         "tg" => Some(Test::Generate { tokens, depth }),
         _ => None,
+    }
+}
+
+fn quality(name: &str) -> Option<Test> {
+    let sized = |prefix: &str, bare: usize, least: usize| match name.strip_prefix(prefix)? {
+        "" => Some(bare),
+        digits => count(digits, least),
+    };
+    match name {
+        "choice" => Some(Test::Choice),
+        "generation" => Some(Test::Generation),
+        "prompts" => Some(Test::Prompts),
+        _ => sized("ppl", WINDOW, LEAST_WINDOW)
+            .map(|window| Test::Perplexity { window })
+            .or_else(|| sized("kld", WINDOW, LEAST_WINDOW).map(|window| Test::Kld { window }))
+            .or_else(|| {
+                let tokens = sized("divergence", DIVERGENCE_TOKENS, 1)?;
+                Some(Test::Divergence { tokens })
+            }),
     }
 }
 
@@ -185,6 +269,13 @@ mod tests {
             ["load", "pp512", "tg128", "tg128@d2048", "pp1@d7", "ttft", "ttft64", "ttft@d128"]
         {
             assert_eq!(name.parse::<Test>().unwrap().to_string(), name);
+        }
+        let quality =
+            ["ppl", "ppl256", "kld", "kld4", "choice", "generation", "divergence8", "prompts"];
+        for name in quality {
+            let test = name.parse::<Test>().unwrap();
+            assert_eq!((test.to_string().as_str(), test.is_quality()), (name, true));
+            assert!(!test.has_depth() && test.tokens().is_none());
         }
     }
 
@@ -232,6 +323,11 @@ mod tests {
             "ttft0",
             "warp9",
             "pp16777217",
+            "ppl3",
+            "ppl512@d8",
+            "kldx",
+            "choice4",
+            "prompts@d1",
         ] {
             assert!(name.parse::<Test>().is_err(), "{name:?} was accepted");
         }

@@ -35,6 +35,13 @@ const fn metric(
     column(id, title, Quantity(metric), shown, value)
 }
 
+/// A score of quality: its value function is made of its metric's name.
+macro_rules! score {
+    ($metric:ident, $id:literal, $title:literal, $shown:expr) => {
+        metric(Metric::$metric, $id, $title, $shown, |row| quantity(row, Metric::$metric))
+    };
+}
+
 /// Every column there is.
 pub(crate) const COLUMNS: &[Column] = &[
     column("model", "model", Text, Always(0), |row| name(&row.model)),
@@ -84,6 +91,27 @@ pub(crate) const COLUMNS: &[Column] = &[
     metric(Metric::OperationsPerSecond, "operations_per_second", "operations/s", Never, |row| {
         quantity(row, Metric::OperationsPerSecond)
     }),
+    score!(Perplexity, "perplexity", "perplexity", Never),
+    score!(KldMean, "kld_mean", "KLD", Never),
+    score!(KldP99, "kld_p99", "KLD p99", IfApplies(2)),
+    score!(KldMax, "kld_max", "KLD max", IfApplies(3)),
+    score!(KldMeanT3, "kld_mean_t3", "KLD at T=3", IfApplies(4)),
+    score!(KldP99T3, "kld_p99_t3", "KLD p99 at T=3", Never),
+    score!(KldMaxT3, "kld_max_t3", "KLD max at T=3", Never),
+    score!(Top1Agreement, "top1_agreement", "same top 1", IfApplies(2)),
+    score!(Top5Agreement, "top5_agreement", "same top 5", IfApplies(4)),
+    score!(Accuracy, "accuracy", "accuracy", Never),
+    score!(AccuracyUnnormalised, "accuracy_unnormalised", "plain", IfApplies(3)),
+    score!(Refusals, "refusals", "refusals", IfApplies(2)),
+    score!(MatchingTokens, "matching_tokens", "same tokens", Never),
+    score!(Repeatable, "repeatable", "repeatable", IfApplies(2)),
+    metric(Metric::TimeP95Ns, "time_p95_ns", "p95", IfApplies(2), |row| {
+        quantity(row, Metric::TimeP95Ns)
+    }),
+    score!(AnswerTokens, "answer_tokens", "tokens/answer", IfApplies(3)),
+    score!(ErrorRate, "error_rate", "errors", IfApplies(2)),
+    column("data", "data", Text, IfVarying(1), |row| setting(row, "data")),
+    column("reference", "held against", Text, IfApplies(6), |row| setting(row, "reference")),
     metric(Metric::TokenLatencyNs, "token_latency_ns", "token latency", IfApplies(9), |row| {
         quantity(row, Metric::TokenLatencyNs)
     }),

@@ -55,6 +55,7 @@ fn row(row: &Row) -> Value {
         "not_ranked": row.not_ranked,
         "rerun": row.rerun,
         "records": row.records,
+        "quality": row.quality,
     })
 }
 

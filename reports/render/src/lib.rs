@@ -10,6 +10,7 @@ mod json;
 mod markdown;
 mod number;
 mod ratios;
+mod sources;
 mod table;
 mod terminal;
 mod text;

@@ -3,6 +3,7 @@
 use yardstick_analyse::Comparison;
 
 use crate::ratios::{groups, remarks};
+use crate::sources::sources;
 use crate::table::{Kind, Shape, Table, legend};
 
 /// A GitHub-flavoured table and its footnotes.
@@ -24,6 +25,9 @@ pub fn markdown(comparison: &Comparison) -> String {
     }
     if let Some(legend) = legend(comparison) {
         out.push_str(&format!("\n{legend}\n"));
+    }
+    for source in sources(comparison) {
+        out.push_str(&format!("\n{}\n", escape(&source)));
     }
     push_ratios(&mut out, comparison);
     out

@@ -13,7 +13,8 @@ fn decimals(value: f64) -> usize {
         v if v >= 1000.0 => 0,
         v if v >= 100.0 => 1,
         v if v >= 0.1 || v == 0.0 => 2,
-        _ => 4,
+        v if v >= 0.001 => 4,
+        _ => 6,
     }
 }
 
@@ -97,10 +98,13 @@ pub(crate) fn interval(metric: Metric, interval: &Interval) -> String {
 fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
     match metric {
         Metric::PeakRssBytes => byte_scale(value),
-        Metric::TimeNs | Metric::TokenLatencyNs => time_scale(value),
+        Metric::TimeNs | Metric::TimeP95Ns | Metric::TokenLatencyNs => time_scale(value),
         Metric::TokensPerSecond | Metric::CpuCores | Metric::PercentOfLimit => (1.0, ""),
         Metric::BytesPerSecond => (1e9, "GB/s"),
         Metric::OperationsPerSecond => (1e9, "GOP/s"),
+        // It has no unit, and stands in a column of speeds.
+        Metric::Perplexity => (1.0, "ppl"),
+        score => (1.0, score.unit()),
     }
 }
 

@@ -6,6 +6,7 @@ use comfy_table::{
 use yardstick_analyse::Comparison;
 
 use crate::ratios::{Line, groups, remarks};
+use crate::sources::sources;
 use crate::table::{Kind, Shape, Shown, Table, Tone, legend};
 use crate::text::superscript;
 
@@ -39,6 +40,9 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
     }
     if let Some(legend) = legend(comparison) {
         push_wrapped(&mut text, &legend, width);
+    }
+    for source in sources(comparison) {
+        push_wrapped(&mut text, &source, width);
     }
     if !table.columns.iter().any(|column| column.id == "marks")
         && let Some(note) = left_out(comparison)

@@ -5,9 +5,10 @@ use yardstick_record::Test;
 
 use super::schedule::{Group, schedule};
 use super::{
-    Catalogue, Error, Inventory, Overrides, Plan, Selected, Skipped, excepted, member, resolve,
-    select,
+    Catalogue, Error, Inventory, Overrides, Plan, Selected, Skipped, excepted, member, reference,
+    resolve, select,
 };
+use crate::quality::Material;
 use crate::suite::Suite;
 
 /// Worker processes in one run.
@@ -25,7 +26,8 @@ pub fn expand(
 ) -> Result<Plan, Error> {
     let written = suite;
     let suite = overrides.apply(written)?;
-    let models = resolve(&suite.models, &suite.quantisations, catalogue)?;
+    let mut models = resolve(&suite.models, &suite.quantisations, catalogue)?;
+    let measured = models.len();
     let devices = members(&suite, overrides, inventory)?;
     excepted::check(written, &suite, inventory, catalogue)?;
     if !suite.verify {
@@ -33,6 +35,11 @@ pub fn expand(
     }
     let tests = distinct(&suite.tests);
     bound(&suite, devices.len(), models.len(), tests.len())?;
+    let material = Material::read(&suite.quality, &tests)?;
+    let references = match tests.iter().any(|test| test.has_reference()) {
+        true => reference::add(&mut models, suite.quality.reference.as_deref(), catalogue)?,
+        false => Vec::new(),
+    };
     let mut plan = Plan {
         suite: suite.name.clone(),
         analysis: suite.analysis.clone(),
@@ -44,10 +51,13 @@ pub fn expand(
         deadlines: suite.deadlines.clone(),
         budgets: suite.budgets.clone(),
         verify: suite.verify,
+        material,
+        references,
+        exact: reference::exact(inventory),
     };
     let mut groups = Vec::new();
     for device in &devices {
-        for model in 0..plan.models.len() {
+        for model in 0..measured {
             for options in suite.options.combinations() {
                 groups.extend(group(&suite, &mut plan, device, model, options, &tests));
             }
@@ -152,8 +162,9 @@ fn group(
     }
     match selected {
         Selected::Run { device, worker, build } if !runs.is_empty() => {
-            let (device, build) = (device.clone(), build.clone());
-            Some(Group { place: 0, device, worker: *worker, build, model, options, tests: runs })
+            let (device, worker, build) = (device.clone(), *worker, build.clone());
+            let room = runs.iter().map(|&test| plan.material.room(test)).max().unwrap_or(0);
+            Some(Group { place: 0, device, worker, build, model, options, tests: runs, room })
         }
         _ => None,
     }

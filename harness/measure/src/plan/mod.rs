@@ -5,12 +5,15 @@ mod excepted;
 mod expand;
 mod models;
 mod overrides;
+mod reference;
 mod schedule;
 mod select;
 mod shuffle;
 
 use yardstick_api::{Device, Known, Options};
-use yardstick_record::Test;
+use yardstick_record::{Subject, Test};
+
+use crate::quality::{self, Material};
 
 use crate::suite::{Budget, Deadlines, Sampling, ValueError};
 
@@ -43,12 +46,33 @@ pub struct Plan {
     pub budgets: Vec<Budget>,
     /// Answers are verified first.
     pub verify: bool,
+    /// What tests of quality are asked on.
+    pub material: Material,
+    /// For each measured model, in order: the index of the one whose answers count as right, where a test compares.
+    pub references: Vec<Option<usize>>,
+    /// Devices of this program that compute exactly, the fastest kind first: one of them answers for the reference weights.
+    pub exact: Vec<Device>,
 }
 
 impl Plan {
     /// Cells that will be measured, over all launches.
     pub fn cells(&self) -> usize {
         self.launches.iter().map(|launch| launch.tests.len()).sum()
+    }
+
+    /// Index of the model that a measured model is held against.
+    pub fn reference(&self, model: usize) -> Option<usize> {
+        self.references.get(model).copied().flatten()
+    }
+
+    /// What a test of a model is asked on, for its cell.
+    pub fn subject(&self, model: usize, test: Test) -> Option<Subject> {
+        let against = self.reference(model).filter(|_| test.has_reference());
+        Some(Subject {
+            data: self.material.data(test)?.name.clone(),
+            sha256: self.material.identity(test)?,
+            reference: against.map(|index| self.models[index].name.clone()),
+        })
     }
 }
 
@@ -73,6 +97,8 @@ pub struct Launch {
     pub tests: Vec<Test>,
     /// Launches of one number take turns with each other; `None`: it runs alone.
     pub pair: Option<usize>,
+    /// Positions that the questions of its tests take at most.
+    pub room: usize,
 }
 
 /// A device and the build that runs it, as one word: `cpu:avx2`, `cpu:avx2 base`.
@@ -88,7 +114,8 @@ impl Launch {
 
     /// The options a worker loads with: those asked for, the context sized to the tests and the verification.
     pub fn effective(&self) -> Options {
-        let needed = self.tests.iter().map(|test| test.positions()).max().unwrap_or(1);
+        let needed =
+            self.tests.iter().map(|test| test.positions()).max().unwrap_or(1).max(self.room);
         let context = self.options.context.unwrap_or(needed.max(yardstick_api::verify::CONTEXT));
         Options { context: Some(context), ..self.options.clone() }
     }
@@ -208,6 +235,9 @@ pub enum Error {
         /// What there is.
         found: String,
     },
+    /// A text or questions that cannot be used.
+    #[error("{0}")]
+    Quality(#[from] quality::Error),
     /// A name in a scope that nothing can have.
     #[error("{place}: {key} {found:?} matches nothing; there is {known}")]
     MatchesNothing {

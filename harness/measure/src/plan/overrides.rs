@@ -4,6 +4,7 @@ use yardstick_api::{KvType, Numerics, WeightScheme};
 use yardstick_record::Test;
 
 use super::Error;
+use crate::quality::Asked;
 use crate::suite::{Suite, ValueError};
 
 /// Values that replace the suite's; `None` keeps it.
@@ -47,6 +48,8 @@ pub struct Overrides {
     pub verify: Option<bool>,
     /// Devices and builds take turns.
     pub paired: Option<bool>,
+    /// What tests of quality are asked on; a `None` within keeps the suite's.
+    pub quality: Asked,
     /// Every device twice, as `a` and `b`: the machine's own noise.
     pub twins: bool,
 }
@@ -76,9 +79,22 @@ impl Overrides {
         set(&mut suite.launches, &self.launches);
         set(&mut suite.verify, &self.verify);
         set(&mut suite.paired, &self.paired);
+        self.apply_quality(&mut suite.quality);
         self.apply_sampling(&mut suite)?;
         check(suite.launches, 1, 1000, "launches")?;
         Ok(suite)
+    }
+
+    fn apply_quality(&self, asked: &mut Asked) {
+        let over = self.quality.clone();
+        asked.text = over.text.or(asked.text.take());
+        asked.choice = over.choice.or(asked.choice.take());
+        asked.generation = over.generation.or(asked.generation.take());
+        asked.prompts = over.prompts.or(asked.prompts.take());
+        asked.reference = over.reference.or(asked.reference.take());
+        asked.windows = over.windows.or(asked.windows);
+        asked.most_tokens = over.most_tokens.or(asked.most_tokens);
+        asked.insist |= over.insist;
     }
 
     fn apply_sampling(&self, suite: &mut Suite) -> Result<(), Error> {

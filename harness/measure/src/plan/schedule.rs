@@ -16,12 +16,13 @@ pub(super) struct Group {
     pub(super) model: usize,
     pub(super) options: Options,
     pub(super) tests: Vec<Test>,
+    pub(super) room: usize,
 }
 
 impl Group {
     fn launch(self, number: u32) -> Launch {
-        let Group { place, device, worker, build, model, options, tests } = self;
-        Launch { number, place, device, worker, build, model, options, tests, pair: None }
+        let Group { place, device, worker, build, model, options, tests, room } = self;
+        Launch { number, place, device, worker, build, model, options, tests, pair: None, room }
     }
 }
 
@@ -30,13 +31,23 @@ pub(super) fn schedule(plan: &mut Plan, groups: Vec<Group>, launches: u32, paire
     let mut shuffle = Shuffle::new(plan.seed);
     let groups = groups.into_iter().enumerate();
     let groups: Vec<Group> = groups.map(|(place, group)| Group { place, ..group }).collect();
-    let bunches =
-        if paired { bunches(groups) } else { groups.into_iter().map(|g| vec![g]).collect() };
+    let bunches = match paired {
+        true => {
+            let (speed, quality) = apart(groups);
+            bunches(speed).into_iter().chain(quality.into_iter().map(|group| vec![group])).collect()
+        }
+        false => groups.into_iter().map(|group| vec![group]).collect::<Vec<_>>(),
+    };
     let mut pairs = 0;
     for number in 0..launches {
         let mut round = bunches.clone();
         shuffle.shuffle(&mut round);
         for mut bunch in round {
+            // Quality is the same in every launch: one scores it.
+            if number > 0 {
+                bunch.iter_mut().for_each(|group| group.tests.retain(|test| !test.is_quality()));
+                bunch.retain(|group| !group.tests.is_empty());
+            }
             shuffle.shuffle(&mut bunch);
             let order = order(&bunch, &mut shuffle);
             let pair = (bunch.len() > 1).then_some(pairs);
@@ -47,6 +58,18 @@ pub(super) fn schedule(plan: &mut Plan, groups: Vec<Group>, launches: u32, paire
             }
         }
     }
+}
+
+/// Groups of the tests that are timed, which take turns, and of those that are not.
+fn apart(groups: Vec<Group>) -> (Vec<Group>, Vec<Group>) {
+    let only = |quality: bool| {
+        let some = groups.iter().map(|group| {
+            let tests = group.tests.iter().copied().filter(|test| test.is_quality() == quality);
+            Group { tests: tests.collect(), ..group.clone() }
+        });
+        some.filter(|group| !group.tests.is_empty()).collect()
+    };
+    (only(false), only(true))
 }
 
 /// The tests of a bunch in one shuffled order: those who take turns reach a test together.

@@ -315,3 +315,47 @@ fn noise_measures_each_device_twice() {
     assert_eq!(members, ["cpu:avx2 a", "cpu:avx2 b"]);
     assert!(plan.launches.iter().all(|launch| launch.pair == Some(0)));
 }
+
+#[test]
+fn quality_is_scored_in_the_first_launch_and_never_in_pairs() {
+    let tests = Some(parse_tests("pp8,ppl16").unwrap());
+    let overrides = Overrides { tests, launches: Some(2), ..Overrides::default() };
+    let names = |launch: &Launch| launch.tests.iter().map(Test::to_string).collect::<Vec<_>>();
+    let plan = planned("", &overrides).unwrap();
+    let of = |number| plan.launches.iter().filter(move |launch| launch.number == number);
+    assert_eq!(of(0).map(|launch| launch.tests.len()).sum::<usize>(), 2);
+    assert_eq!(of(1).map(names).collect::<Vec<_>>(), [["pp8"]]);
+    assert_eq!(plan.launches[0].effective().context, Some(32));
+
+    let overrides = Overrides { paired: Some(true), ..overrides };
+    let plan = planned("devices = ['cpu', 'reference']", &overrides).unwrap();
+    for launch in &plan.launches {
+        let quality = launch.tests.iter().any(|test| test.is_quality());
+        assert_eq!((launch.pair.is_none(), launch.tests.len()), (quality, 1), "{launch:?}");
+    }
+}
+
+#[test]
+fn the_reference_is_the_same_preset_in_another_format_or_what_is_named() {
+    let held = |reference: Option<&str>| {
+        let mut overrides =
+            Overrides { tests: Some(parse_tests("kld").unwrap()), ..Overrides::default() };
+        overrides.quality.reference = reference.map(str::to_owned);
+        let plan = planned("", &overrides)?;
+        let index = plan.reference(0).unwrap();
+        assert!(plan.launches.iter().all(|launch| launch.model == 0), "it is not measured itself");
+        let subject = plan.subject(0, "kld".parse().unwrap()).unwrap();
+        assert_eq!(subject.reference.as_ref(), Some(&plan.models[index].name));
+        Ok::<_, Error>(plan.models[index].name.clone())
+    };
+    assert_eq!(held(Some("q8_0")).unwrap(), "small:Q8_0");
+    assert_eq!(held(Some("large:Q4_0")).unwrap(), "large:Q4_0");
+    assert_eq!(held(Some("Q4_0")).unwrap(), "small:Q4_0");
+    let error = held(None).unwrap_err().to_string();
+    assert!(error.contains("\"F16\" is not known"), "{error}");
+    let error = held(Some("large:Q4_0,Q8_0")).unwrap_err().to_string();
+    assert!(error.contains("names several models"), "{error}");
+    let ids: Vec<String> =
+        planned("", &Overrides::default()).unwrap().exact.into_iter().map(|d| d.id).collect();
+    assert_eq!(ids, ["cpu:avx2"], "software and devices that are not preferred do not answer");
+}

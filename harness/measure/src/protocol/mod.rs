@@ -93,15 +93,32 @@ pub enum Call {
         /// Tokens to generate.
         n: usize,
     },
-    /// The logits of every position of a prompt, little-endian f32, (tokens, vocab).
+    /// The logits of positions of a prompt, little-endian f32, (tokens - skip, vocab).
     Logits {
         /// The prompt; not empty.
         tokens: Vec<Token>,
         /// One token a call instead of all at once.
         step: bool,
+        /// Tokens at its beginning that sequence 0 still holds from the call before; the others are run.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        held: usize,
+        /// Positions at its beginning whose logits are not wanted; at least `held`.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        skip: usize,
         /// Where to.
         file: String,
     },
+    /// From a prompt to an answer, both text: greedy, in sequence 0, which is emptied first. One repetition is timed.
+    Complete {
+        /// The prompt; not empty.
+        prompt: String,
+        /// Tokens of the longest answer.
+        n: usize,
+        /// The answer ends before the first of these.
+        stop: Vec<String>,
+    },
+    /// Drop the model and keep the worker.
+    Unload,
     /// Per-operation times of the last call, for sessions loaded with `profile`.
     Profile,
     /// End the call under way early, keeping what it has. Has no reply of its own.
@@ -244,6 +261,21 @@ pub enum Answer {
         /// Row length.
         vocab: usize,
     },
+    /// To `complete`.
+    Completed {
+        /// The answer, without what ended it; bytes that are no characters are replaced.
+        text: String,
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Tokens generated.
+        tokens: usize,
+        /// Why it ended.
+        ended: Ended,
+        /// From the prompt's text to the answer's.
+        sample: Sample,
+    },
+    /// To `unload`.
+    Unloaded,
     /// To `profile`.
     Profile {
         /// If the session records one.
@@ -251,6 +283,33 @@ pub enum Answer {
     },
     /// To `stop`, just before the worker leaves.
     Stopped,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The model ended it: by the token for the end of a text, or another control token.
+    End,
+    /// One of the stops came.
+    Stop,
+    /// It has as many tokens as it may.
+    Length,
+}
+
+impl Ended {
+    /// The word a record keeps.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ended::End => "end",
+            Ended::Stop => "stop",
+            Ended::Length => "length",
+        }
+    }
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// Which way a call failed.

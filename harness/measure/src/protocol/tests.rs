@@ -57,7 +57,7 @@ fn calls_are_written_as_the_contract_says() {
         Call::Sample { test, sampling: Sampling::default() },
         Call::Ceiling { device: "null:0".into(), limit: Limit::Read { bytes: 1 }, threads: None },
         Call::Generate { tokens: vec![1], n: 1 },
-        Call::Logits { tokens: vec![1], step: true, file },
+        Call::Logits { tokens: vec![1], step: true, held: 0, skip: 0, file },
         Call::Profile,
         Call::Cancel,
         Call::Stop,

@@ -184,6 +184,7 @@ fn record(
         options: Options { threads: effective.or(threads), ..Options::default() },
         build: None,
         test: Test::Limit(limit),
+        subject: None,
     };
     Record {
         schema: SCHEMA,
@@ -204,6 +205,7 @@ fn record(
         ceiling: Known::unavailable("this record is a ceiling itself"),
         peak: None,
         pairing: None,
+        quality: None,
         origin: None,
         verification: Verification::skipped(
             "a limit has no answers; its work was checked where it was done",

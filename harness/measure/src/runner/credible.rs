@@ -64,6 +64,16 @@ pub(super) fn uncovered(asked: &Options, generated: &Generated) -> Option<String
     })
 }
 
+/// Why a sample cannot have been taken within a call, if so. `elapsed` is the parent's time around it.
+pub(super) fn overlong(sample: &Sample, elapsed: Duration) -> Option<String> {
+    let took = Duration::from_nanos(sample.nanoseconds);
+    match sample.nanoseconds {
+        0 => Some("it took no time at all".to_owned()),
+        _ if took > elapsed => Some(format!("it says it took {took:?}, the call took {elapsed:?}")),
+        _ => None,
+    }
+}
+
 /// Why these samples cannot be what the test took, if so. `elapsed` is the parent's time around the call.
 pub(super) fn impossible(
     test: Test,
@@ -80,10 +90,10 @@ pub(super) fn impossible(
         return Some(format!("its samples add up to {total:?}, the call took {elapsed:?}"));
     }
     let due = match test {
-        Test::Load | Test::Foreign(_) | Test::Limit(_) => 1,
         Test::Prefill { tokens, .. }
         | Test::Generate { tokens, .. }
         | Test::FirstToken { tokens, .. } => (tokens * sequences) as u64,
+        _ => 1,
     };
     samples.iter().enumerate().find_map(|(i, sample)| {
         let end = |sample: &Sample| sample.started_ns.saturating_add(sample.nanoseconds);

@@ -3,6 +3,7 @@
 mod ceiling;
 mod cell;
 mod pair;
+mod quality;
 mod together;
 
 use std::time::Instant;
@@ -16,7 +17,7 @@ pub(super) use together::{TakingTurns, fits};
 
 use super::credible::misplaced;
 use super::output::{Context, Measured, Output};
-use super::run::reason;
+use super::run::{Ready, reason};
 use super::verify::{Refused, verify, without_logits};
 use super::{Event, Prepared, Run, RunError, Stage};
 use crate::child::{CallError, Child, Loss};
@@ -40,15 +41,19 @@ pub(super) enum Ended {
 pub(super) fn measure(
     run: &Run<'_>,
     launch: &Launch,
-    model: &Prepared,
+    (model, models): (&Prepared, &[Ready]),
     taking_turns: Option<TakingTurns<'_>>,
     probes: &mut [Box<dyn Probe>],
     output: &Output<'_>,
 ) -> Result<Ended, RunError> {
     let context = context(run, launch, model);
-    match Measuring::new(run, launch, model, context, taking_turns, probes, output) {
-        measuring if measuring.remaining.is_empty() => Ok(Ended::Done),
-        measuring => measuring.go(),
+    let mut measuring = Measuring::new(run, launch, model, context, taking_turns, probes, output);
+    let reference = run.plan.reference(launch.model).and_then(|index| models.get(index));
+    measuring.reference = reference;
+    measuring.leave_out_meaningless()?;
+    match measuring.remaining.is_empty() {
+        true => Ok(Ended::Done),
+        false => measuring.go(),
     }
 }
 
@@ -67,6 +72,7 @@ fn context<'r>(run: &'r Run<'_>, launch: &'r Launch, model: &Prepared) -> Contex
         facts: Known::unavailable(not_yet),
         load_ns: Known::unavailable(not_yet),
         verification: Verification::skipped(not_yet),
+        subject: Box::new(|test| run.plan.subject(launch.model, test)),
     }
 }
 
@@ -75,6 +81,8 @@ struct Measuring<'r, 'o, 's> {
     run: &'r Run<'r>,
     launch: &'r Launch,
     model: &'r Prepared,
+    /// The weights whose answers count as right, for tests that compare.
+    reference: Option<&'r Ready>,
     context: Context<'r>,
     /// Tests without a record, in order.
     remaining: Vec<Test>,
@@ -157,6 +165,7 @@ impl<'r, 'o, 's> Measuring<'r, 'o, 's> {
             run,
             launch,
             model,
+            reference: None,
             context,
             remaining,
             ceilings: Ceilings::new(),

@@ -70,6 +70,8 @@ pub fn logits(
     let call = Call::Logits {
         tokens: request.tokens.to_vec(),
         step: request.step,
+        held: 0,
+        skip: 0,
         file: request.out.display().to_string(),
     };
     let answer = child.call(call, Phase::Sample, cancel, &mut |_| {})?;

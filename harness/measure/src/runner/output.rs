@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
-    Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Peak, Reading, Record, SCHEMA, Sample,
-    Test, Tool, Verification, WarmUp,
+    Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Peak, Quality, Reading, Record, SCHEMA,
+    Sample, Subject, Test, Tool, Verification, WarmUp,
 };
 
 use super::{Event, Run, RunError, Sink, Summary};
@@ -26,6 +27,8 @@ pub(super) struct Context<'r> {
     pub(super) facts: Known<Facts>,
     pub(super) load_ns: Known<u64>,
     pub(super) verification: Verification,
+    /// What a test is asked on.
+    pub(super) subject: Box<dyn Fn(Test) -> Option<Subject> + 'r>,
 }
 
 /// What was measured of one cell.
@@ -37,6 +40,9 @@ pub(super) struct Measured {
     pub(super) ceiling: Known<Ceiling>,
     pub(super) peak: Option<Known<Peak>>,
     pub(super) pairing: Option<Pairing>,
+    pub(super) quality: Option<Box<Quality>>,
+    /// Sums of a test that is resumed, not needed once there is a record.
+    pub(super) kept: Option<PathBuf>,
 }
 
 impl Measured {
@@ -50,6 +56,8 @@ impl Measured {
             ceiling: Known::unavailable(reason),
             peak: None,
             pairing: None,
+            quality: None,
+            kept: None,
         }
     }
 }
@@ -141,11 +149,18 @@ impl<'s> Output<'s> {
             ceiling: measured.ceiling,
             peak: measured.peak,
             pairing: measured.pairing,
+            quality: measured.quality,
             origin: None,
             verification: known.verification.clone(),
             outcome,
         };
-        self.ends.borrow_mut().sink.record(record.seal()).map_err(RunError::Store)
+        let whole = record.outcome.is_ok();
+        self.ends.borrow_mut().sink.record(record.seal()).map_err(RunError::Store)?;
+        if let (true, Some(kept)) = (whole, measured.kept) {
+            // What stays behind costs room, not truth.
+            let _ = std::fs::remove_file(kept);
+        }
+        Ok(())
     }
 }
 
@@ -157,6 +172,7 @@ impl Context<'_> {
             options: self.options.clone(),
             build: self.build.clone(),
             test,
+            subject: (self.subject)(test),
         }
     }
 }

@@ -89,7 +89,7 @@ fn together(
     }
     for (launch, _, model) in able {
         begin(run, output, &[launch], place);
-        let ended = launch::measure(run, launch, model, turns.clone(), probes, output)?;
+        let ended = launch::measure(run, launch, (model, models), turns.clone(), probes, output)?;
         if let Ended::Interrupted = ended {
             return Ok(ended);
         }
@@ -128,7 +128,13 @@ impl Run<'_> {
 
 /// Makes every model present that a launch uses.
 fn prepare(run: &Run<'_>, output: &Output<'_>) -> Vec<Ready> {
-    let used = |index| run.plan.launches.iter().any(|launch| launch.model == index);
+    let used = |index| {
+        run.plan.launches.iter().any(|launch| {
+            launch.model == index
+                || launch.tests.iter().any(|test| test.has_reference())
+                    && run.plan.reference(launch.model) == Some(index)
+        })
+    };
     let mut models = Vec::new();
     for (index, request) in run.plan.models.iter().enumerate() {
         if !used(index) || run.cancelled() {
@@ -183,6 +189,7 @@ fn skip(
         facts: Known::unavailable(cell.reason.clone()),
         load_ns: Known::unavailable(cell.reason.clone()),
         verification: Verification::skipped(cell.reason.clone()),
+        subject: Box::new(|test| run.plan.subject(cell.model, test)),
     };
     if run.done.contains(&(context.cell(cell.test).key(), 0)) {
         output.count(|summary| summary.resumed += 1);
@@ -223,6 +230,7 @@ fn refuse(
         facts: Known::unavailable(why.clone()),
         load_ns: Known::unavailable(why.clone()),
         verification: Verification::skipped(why.clone()),
+        subject: Box::new(|test| run.plan.subject(launch.model, test)),
     };
     for &test in &launch.tests {
         if run.done.contains(&(context.cell(test).key(), launch.number)) {

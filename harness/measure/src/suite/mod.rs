@@ -12,6 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use yardstick_record::{Direction, Metric, Phase, Test};
 
+use crate::quality;
+
 pub use error::Error;
 pub use scope::Scope;
 pub(crate) use scope::There;
@@ -50,6 +52,8 @@ pub struct Suite {
     pub except: Vec<Except>,
     /// Limits that later verbs judge.
     pub budgets: Vec<Budget>,
+    /// What tests of quality are asked on.
+    pub quality: quality::Asked,
     /// Answers are verified before anything is measured. Off only for devices that make answers up.
     pub verify: bool,
 }

@@ -35,7 +35,7 @@ impl std::error::Error for ValueError {}
 
 impl From<ParseTestError> for ValueError {
     fn from(error: ParseTestError) -> ValueError {
-        let expected = "load, ppN, tgN or ttft[N], each but load with @dN for a context depth";
+        let expected = "load, ppN, tgN or ttft[N], each but load with @dN for a context depth, ppl[N], kld[N], choice, generation, divergence[N] or prompts";
         ValueError::new(&error.found, expected)
     }
 }
@@ -59,8 +59,9 @@ pub fn parse_tests(text: &str) -> Result<Vec<Test>, ValueError> {
                 let test: Test = name.parse()?;
                 if !deep {
                     tests.push(test);
-                } else if test == Test::Load {
-                    return Err(ValueError::new(item, "load without a depth: it has none"));
+                } else if !test.has_depth() {
+                    let expected = format!("{name} without a depth: it has none");
+                    return Err(ValueError::new(item, expected));
                 } else {
                     tests.extend(parse_range(depths, 0)?.into_iter().map(|d| test.at_depth(d)));
                 }

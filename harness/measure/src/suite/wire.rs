@@ -12,6 +12,8 @@ use super::{
     parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests, parse_weights,
 };
 
+use crate::quality::Asked;
+
 /// A suite is a page of text; a larger file is not one.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -38,6 +40,8 @@ struct Wire {
     except: Vec<ExceptWire>,
     #[serde(default)]
     budget: Vec<BudgetWire>,
+    #[serde(default)]
+    quality: QualityWire,
     #[serde(default = "yes")]
     verify: bool,
 }
@@ -113,6 +117,20 @@ struct DeadlinesWire {
     heartbeat: Option<Spanned<f64>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QualityWire {
+    text: Option<Spanned<String>>,
+    choice: Option<Spanned<String>>,
+    generation: Option<Spanned<String>>,
+    prompts: Option<Spanned<String>>,
+    reference: Option<Spanned<String>>,
+    windows: Option<Spanned<i64>>,
+    most_tokens: Option<Spanned<i64>>,
+    #[serde(default)]
+    insist: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExceptWire {
@@ -183,7 +201,27 @@ fn suite(at: &Place<'_>, wire: Wire) -> Result<Suite, Error> {
         deadlines: deadlines(at, wire.deadlines)?,
         except: wire.except.into_iter().map(|e| except(at, e)).collect::<Result<_, _>>()?,
         budgets: wire.budget.into_iter().map(|b| budget(at, b)).collect::<Result<_, _>>()?,
+        quality: quality(at, wire.quality)?,
         verify: wire.verify,
+    })
+}
+
+/// The longest answer and the most windows that can be asked for.
+const MOST: u32 = 1 << 20;
+
+fn quality(at: &Place<'_>, wire: QualityWire) -> Result<Asked, Error> {
+    let name = |value: Option<Spanned<String>>, expected: &str| {
+        value.map(|value| text(at, value, 4096, expected)).transpose()
+    };
+    Ok(Asked {
+        text: name(wire.text, "a file of text")?,
+        choice: name(wire.choice, "a file of questions")?,
+        generation: name(wire.generation, "a file of questions")?,
+        prompts: name(wire.prompts, "a file of prompts")?,
+        reference: name(wire.reference, "a format such as F16, or a model")?,
+        windows: whole(at, wire.windows, 1, MOST)?,
+        most_tokens: whole(at, wire.most_tokens, 1, MOST)?,
+        insist: wire.insist,
     })
 }
 

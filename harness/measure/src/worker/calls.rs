@@ -1,6 +1,7 @@
 //! What the worker does for each call: finds devices, keeps one session, runs and times it.
 
 mod bulk;
+mod complete;
 mod fault;
 mod measure;
 
@@ -12,9 +13,11 @@ use std::time::Instant;
 
 use yardstick_api::{Backend, Device, DeviceStatus, Limit, Options, Sequence, Session};
 use yardstick_model::Model;
+use yardstick_model::tokenizer::Tokenizer;
 
 use super::output::Output;
 use crate::protocol::{Answer, Call, Load, VERSION};
+use bulk::LogitsAsked;
 pub(super) use fault::Fault;
 
 /// State between calls.
@@ -39,6 +42,8 @@ struct Resident<'a> {
     session: Option<Box<dyn Session>>,
     /// Positions of sequence 0 that hold the tests' filler.
     filled: usize,
+    /// Of the file, once a prompt came as text.
+    tokenizer: Option<Arc<Tokenizer>>,
 }
 
 impl Resident<'_> {
@@ -73,7 +78,14 @@ impl<'a> Calls<'a> {
             Call::Sample { test, sampling } => self.sample(id, test, &sampling, stop),
             Call::Ceiling { device, limit, threads } => self.ceiling(&device, limit, threads),
             Call::Generate { tokens, n } => self.generate(&tokens, n, stop),
-            Call::Logits { tokens, step, file } => self.logits(&tokens, step, &file),
+            Call::Logits { tokens, step, held, skip, file } => {
+                self.logits(&LogitsAsked { tokens: &tokens, step, held, skip, file: &file })
+            }
+            Call::Complete { prompt, n, stop: ends } => self.complete(&prompt, n, &ends, stop),
+            Call::Unload => {
+                self.resident = None;
+                Ok(Answer::Unloaded)
+            }
             Call::Profile => Ok(Answer::Profile { profile: self.resident()?.session()?.profile() }),
             Call::Cancel => Err(Fault::invalid("a cancel is not a call")),
             Call::Stop => {
@@ -153,6 +165,7 @@ impl<'a> Calls<'a> {
             vocab,
             session: Some(session),
             filled: 0,
+            tokenizer: None,
         });
         Ok(Answer::Loaded { facts, load_ns })
     }

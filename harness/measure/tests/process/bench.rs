@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use yardstick_api::Known;
-use yardstick_measure::plan::{Catalogue, Overrides, Plan, Role, expand};
+use yardstick_measure::plan::{self, Catalogue, Overrides, Plan, Role, expand};
 use yardstick_measure::runner::{
     self, Event, Run, RunError, Sink, Stage, Summary, Worker, WorkerCommand,
 };
@@ -131,10 +131,14 @@ impl Bench {
     }
 
     pub(crate) fn plan(&self) -> Plan {
+        self.try_plan().unwrap()
+    }
+
+    pub(crate) fn try_plan(&self) -> Result<Plan, plan::Error> {
         let suite = Suite::parse("test.toml", &self.suite).unwrap();
         let cancel = AtomicBool::new(false);
         let found = runner::inventory(&self.workers(), &suite.deadlines, &cancel).unwrap();
-        expand(&suite, &self.overrides, &found, &Catalogue::built_in(), self.seed).unwrap()
+        expand(&suite, &self.overrides, &found, &Catalogue::built_in(), self.seed)
     }
 
     /// This program first, then the others.

@@ -8,7 +8,9 @@ mod misbehaviour;
 mod orphans;
 mod pairs;
 mod python;
+mod quality;
 mod verification;
+mod worded;
 mod workers;
 
 use std::process::ExitCode;
@@ -45,6 +47,14 @@ const TESTS: &[(&str, fn())] = &[
     ("noise_is_every_device_against_itself", pairs::noise),
     ("members_that_do_not_fit_together_take_turns_by_launches", pairs::apart),
     ("a_device_without_logits_is_measured_unverified", python::unverifiable),
+    ("perplexity_is_that_of_a_direct_computation", quality::perplexity),
+    ("divergence_is_small_from_itself_and_large_from_made_up_answers", quality::divergence),
+    ("random_weights_are_scored_only_where_one_insists", quality::random),
+    ("bad_texts_and_questions_are_errors_that_say_where", quality::bad_input),
+    ("the_likelier_choice_is_found", quality::choices),
+    ("answers_are_bounded_checked_and_timed", quality::answers),
+    ("greedy_text_of_the_reference_is_its_own", quality::greedy),
+    ("a_test_of_quality_goes_on_where_it_was", quality::resumed),
 ];
 
 fn main() -> ExitCode {

@@ -121,6 +121,8 @@ fn words(metric: Metric) -> &'static str {
         Metric::PercentOfLimit => "share of the measured limit",
         Metric::BytesPerSecond => "bytes read per second",
         Metric::OperationsPerSecond => "operations per second",
+        Metric::TimeP95Ns => "95th percentile of time",
+        score => score.name(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::charts::{Chart, charts};
 use crate::columns::status;
 use crate::number;
 use crate::ratios::remarks;
+use crate::sources::sources;
 use crate::table::{Column, Kind, Shape, Shown, Table, Tone, legend};
 use crate::text::elide;
 
@@ -44,6 +45,7 @@ pub(super) struct Page {
     models: Vec<Rows>,
     notes: Vec<String>,
     legend: String,
+    sources: Vec<String>,
     charts: Vec<Chart>,
     tails: Vec<Tail>,
     troubles: Vec<Trouble>,
@@ -123,6 +125,7 @@ pub(super) fn page(
         models: models(comparison, &table),
         notes: table.notes.clone(),
         legend: legend(comparison).unwrap_or_default(),
+        sources: sources(comparison),
         charts: charts(comparison),
         tails: tails(comparison),
         imports: imports(records),

@@ -8,14 +8,15 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 use yardstick_measure::builtin;
 use yardstick_measure::plan::{Catalogue, Inventory, Overrides, Plan, expand};
+use yardstick_measure::quality::Asked;
 use yardstick_measure::suite::{
     Deadlines, Suite, parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
     parse_weights,
 };
-use yardstick_record::RunInfo;
+use yardstick_record::{RunInfo, Test};
 use yardstick_store::Store;
 
-use crate::args::{Args, Run, Verb};
+use crate::args::{Args, Quality, Run, Verb};
 use crate::tool;
 
 /// More than a suite may have, so that one that is longer is refused for its length.
@@ -164,7 +165,7 @@ fn overrides(args: &Run) -> Result<Overrides> {
         models: some(&args.model),
         quantisations: None,
         devices: some(&args.devices),
-        tests: list("--test", &args.test, parse_tests)?,
+        tests: list("--test", &args.test, parse_tests)?.or_else(|| implied(&args.quality)),
         threads: list("--threads", &args.threads, parse_automatic)?,
         context: list("--context", &args.context, parse_automatic)?,
         sequences: list("--sequences", &args.sequences, parse_counts)?,
@@ -179,7 +180,27 @@ fn overrides(args: &Run) -> Result<Overrides> {
         max_seconds: None,
         warm_up_seconds: None,
         verify: None,
+        quality: asked(&args.quality),
         paired: args.paired.then_some(true),
         twins: args.noise,
     })
+}
+
+fn asked(flags: &Quality) -> Asked {
+    let Quality { text, choice, generation, prompts, reference, windows, most_tokens, insist } =
+        flags.clone();
+    Asked { text, choice, generation, prompts, reference, windows, most_tokens, insist }
+}
+
+/// The tests that the files given are for.
+fn implied(flags: &Quality) -> Option<Vec<Test>> {
+    let files = [
+        (&flags.text, "ppl"),
+        (&flags.choice, "choice"),
+        (&flags.generation, "generation"),
+        (&flags.prompts, "prompts"),
+    ];
+    let given = files.into_iter().filter(|(file, _)| file.is_some());
+    let tests: Vec<Test> = given.filter_map(|(_, test)| test.parse().ok()).collect();
+    (!tests.is_empty()).then_some(tests)
 }

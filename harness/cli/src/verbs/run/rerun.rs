@@ -1,7 +1,7 @@
 //! The command line that measures a cell again, with those it took turns with.
 
 use yardstick_measure::plan::ModelRequest;
-use yardstick_record::{Cell, Pairing};
+use yardstick_record::{Cell, Pairing, Test};
 
 use crate::args::Run;
 use crate::words::quoted;
@@ -34,6 +34,7 @@ pub(crate) fn line(
     if let Some(weights) = options.weights {
         words.push(format!("--weights {}", weights.name()));
     }
+    words.extend(quality(flags, cell));
     words.extend(programs(flags, cell, pairing));
     match pairing {
         _ if flags.noise => words.push("--noise".to_owned()),
@@ -66,4 +67,28 @@ fn programs(flags: &Run, cell: &Cell, pairing: Option<&Pairing>) -> Vec<String> 
         flags.programs.build.iter().filter(build).map(|b| format!("--build {}", quoted(b)));
     let workers = flags.programs.worker.iter().filter(worker);
     builds.chain(workers.map(|worker| format!("--worker {}", quoted(worker)))).collect()
+}
+
+/// What a test of quality was asked on, where flags said it: a suite's files are the suite's.
+fn quality(flags: &Run, cell: &Cell) -> Vec<String> {
+    let flags = &flags.quality;
+    let number = |n: Option<u32>| n.map(|n| n.to_string());
+    let file = match cell.test {
+        Test::Choice => ("choice", &flags.choice),
+        Test::Generation => ("generation", &flags.generation),
+        Test::Prompts => ("prompts", &flags.prompts),
+        _ => ("text", &flags.text),
+    };
+    if !cell.test.is_quality() {
+        return Vec::new();
+    }
+    let given = [
+        (file.0, file.1.clone()),
+        ("reference", flags.reference.clone()),
+        ("windows", number(flags.windows)),
+        ("most-tokens", number(flags.most_tokens)),
+    ];
+    let words =
+        given.into_iter().filter_map(|(flag, value)| Some(format!("--{flag} {}", quoted(&value?))));
+    words.chain(flags.insist.then(|| "--insist".to_owned())).collect()
 }

@@ -92,7 +92,8 @@ impl Sink for Screen<'_> {
                 };
                 self.progress.line(&format!("{device} {model}: {verdict}"));
             }
-            Event::Progress { .. } | Event::Turn { .. } => {}
+            Event::Progress { done, total } => self.progress.steps(done, total),
+            Event::Turn { .. } => {}
             Event::Note(text) => self.progress.line(&format!("note: {text}")),
         }
     }

@@ -25,6 +25,10 @@ const MARKS: [Mark; 3] = [
 pub(super) enum End {
     /// All of it: the parent's time around the calls, and what really ran.
     Sampled(Duration, Box<Facts>),
+    /// A test of quality has its scores.
+    Scored,
+    /// It cannot be had.
+    Without(Outcome),
     /// A call failed.
     Error(CallError),
     /// What the worker says cannot be true.
@@ -58,7 +62,10 @@ impl Measuring<'_, '_, '_> {
     /// Measures and records one cell, or leaves it to be tried once more. Tells how the worker was lost, if it was.
     pub(super) fn cell(&mut self, child: &mut Child, test: Test) -> Result<Cell, Halt> {
         let mut measured = self.begun(test);
-        let end = self.calls(child, test, &mut measured);
+        let end = match test.is_quality() {
+            true => self.score(child, test, &mut measured),
+            false => self.calls(child, test, &mut measured),
+        };
         if !self.device_lost
             && let Some(loss) = end.device_loss()
         {
@@ -87,6 +94,11 @@ impl Measuring<'_, '_, '_> {
     ) -> Result<Option<Loss>, Halt> {
         let (outcome, loss) = match end {
             End::Sampled(elapsed, facts) => (self.judge(test, &measured, elapsed, *facts), None),
+            End::Scored => {
+                let flaw = self.model.changed();
+                (flaw.map_or(Outcome::Ok, |reason| Outcome::Invalid { reason }), None)
+            }
+            End::Without(outcome) => (outcome, None),
             End::Error(CallError::Interrupted) => {
                 let n = measured.samples.len();
                 let message = format!("interrupted after {n} samples");
@@ -104,6 +116,7 @@ impl Measuring<'_, '_, '_> {
         };
         let mut loss = loss;
         if outcome.is_ok()
+            && !test.is_quality()
             && let Err(error) = self.hold(child, test, &mut measured)
         {
             loss = lost(error);

@@ -135,6 +135,7 @@ mod tests {
             options,
             tests: Vec::new(),
             pair: Some(0),
+            room: 0,
         }
     }
 

@@ -30,28 +30,52 @@ impl Calls<'_> {
         Ok(Answer::Expected)
     }
 
-    pub(super) fn logits(
-        &mut self,
-        tokens: &[Token],
-        step: bool,
-        file: &str,
-    ) -> Result<Answer, Fault> {
+    pub(super) fn logits(&mut self, asked: &LogitsAsked<'_>) -> Result<Answer, Fault> {
+        let &LogitsAsked { tokens, step, held, skip, file } = asked;
         let resident = self.resident()?;
         resident.filled = 0;
         let vocab = resident.vocab;
         if tokens.is_empty() {
             return Err(Fault::invalid("logits takes at least one token"));
         }
+        if held > skip || skip >= tokens.len() {
+            let n = tokens.len();
+            let message = format!(
+                "logits of {n} tokens: found held {held} and skip {skip}, expected held <= skip < {n}"
+            );
+            return Err(Fault::invalid(message));
+        }
         let session = resident.session()?;
-        session.truncate(Sequence(0), 0)?;
+        let length = session.length(Sequence(0));
+        if length < held {
+            return Err(Fault::invalid(format!("{held} tokens are not held, only {length}")));
+        }
+        session.truncate(Sequence(0), held)?;
         let mut out = create(file)?;
-        for part in tokens.chunks(if step { 1 } else { tokens.len() }) {
+        if skip > held {
+            let spans = [Span { sequence: Sequence(0), tokens: &tokens[held..skip] }];
+            session.forward(&Batch { spans: &spans, rows: Rows::None })?;
+        }
+        let most = if step { 1 } else { (MOST_LOGITS / vocab.max(1)).max(1) };
+        for part in tokens[skip..].chunks(most) {
             forward(session, part, vocab, &mut out, file)?;
         }
         out.flush().map_err(|error| Fault::io(file, &error))?;
-        Ok(Answer::Logits { rows: tokens.len(), vocab })
+        Ok(Answer::Logits { rows: tokens.len() - skip, vocab })
     }
 }
+
+/// The fields of a `logits` call.
+pub(super) struct LogitsAsked<'a> {
+    pub(super) tokens: &'a [Token],
+    pub(super) step: bool,
+    pub(super) held: usize,
+    pub(super) skip: usize,
+    pub(super) file: &'a str,
+}
+
+/// Logits a session holds at once (64 MiB): a large vocabulary must not take more memory than its model.
+const MOST_LOGITS: usize = 1 << 24;
 
 /// Appends tokens and writes the logits of each.
 fn forward(
