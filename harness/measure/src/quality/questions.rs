@@ -96,7 +96,7 @@ impl<Q> Set<Q> {
 }
 
 /// A line that parsed may still be one that cannot be asked.
-pub(super) trait Line: DeserializeOwned {
+pub(crate) trait Line: DeserializeOwned {
     fn check(&self) -> Result<(), String>;
 }
 

@@ -27,7 +27,7 @@ impl Measuring<'_, '_, '_> {
         self.tokenizer()?;
         let mut answers = Vec::new();
         for (index, question) in set.questions.iter().enumerate() {
-            self.tell_progress(index, set.questions.len());
+            self.go_on(index, set.questions.len())?;
             let id = question.id.clone().unwrap_or_else(|| format!("{}", index + 1));
             answers.push(self.answer(child, question, id, measured)?);
         }

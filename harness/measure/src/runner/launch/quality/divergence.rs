@@ -31,14 +31,14 @@ impl Measuring<'_, '_, '_> {
         let mut exact = self.open_reference(DIVERGENCE_PROMPT + tokens)?;
         let mut expected = Vec::new();
         for (index, prompt) in prompts.iter().enumerate() {
-            self.tell_progress(index, 3 * prompts.len());
+            self.go_on(index, 3 * prompts.len())?;
             expected.push(self.greedy(&mut exact.child, prompt, tokens)?);
         }
         exact.child.stop();
         self.resume(child)?;
         let (mut answers, mut repeated) = (Vec::new(), 0);
         for (index, (prompt, expected)) in prompts.iter().zip(&expected).enumerate() {
-            self.tell_progress(prompts.len() + 2 * index, 3 * prompts.len());
+            self.go_on(prompts.len() + 2 * index, 3 * prompts.len())?;
             let found = self.greedy(child, prompt, tokens)?;
             repeated += usize::from(self.greedy(child, prompt, tokens)? == found);
             let same = found.iter().zip(expected).take_while(|(a, b)| a == b).count();

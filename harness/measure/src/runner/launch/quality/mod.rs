@@ -126,7 +126,12 @@ impl Measuring<'_, '_, '_> {
         }
     }
 
-    fn tell_progress(&self, done: usize, total: usize) {
+    /// Tells how far it is, and stops where the run was cancelled: a call that is answered at once does not look.
+    fn go_on(&self, done: usize, total: usize) -> Result<(), Trouble> {
         self.output.event(Event::Progress { done: done as u64, total: total as u64 });
+        match self.run.cancelled() {
+            true => Err(Trouble::Call(CallError::Interrupted)),
+            false => Ok(()),
+        }
     }
 }

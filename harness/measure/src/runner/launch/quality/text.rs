@@ -107,7 +107,7 @@ impl Measuring<'_, '_, '_> {
         scoring: &mut Scoring<'_>,
     ) -> Result<(), Trouble> {
         let all = &scoring.windows.windows;
-        self.tell_progress(index, all.len());
+        self.go_on(index, all.len())?;
         let tokens = &all[index];
         let mut found = self.rows(child, tokens, "found")?;
         if let Some(expected) = expected.as_ref().filter(|expected| expected.vocab != found.vocab) {
@@ -131,7 +131,7 @@ impl Measuring<'_, '_, '_> {
         scoring.partial.add(sums).map_err(|error| {
             Trouble::failed(format!("the sums of windows cannot be kept: {error}"))
         })?;
-        self.tell_progress(index + 1, all.len());
+        self.go_on(index + 1, all.len())?;
         Ok(())
     }
 
