@@ -13,8 +13,7 @@ fn decimals(value: f64) -> usize {
         v if v >= 1000.0 => 0,
         v if v >= 100.0 => 1,
         v if v >= 0.1 || v == 0.0 => 2,
-        v if v >= 0.001 => 4,
-        _ => 6,
+        _ => 4,
     }
 }
 
@@ -59,11 +58,20 @@ pub(crate) fn scientific(value: f64) -> String {
     format!("{value:.1e}")
 }
 
+/// Below this four decimals show less than two digits.
+const SMALL: f64 = 0.001;
+
 /// Median ± the farther end of its interval.
 pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
     let (divisor, unit) = scale(metric, estimate.median);
     if metric == Metric::PercentOfLimit {
         return format!("{:.1}", estimate.median);
+    }
+    // A divergence of 8-bit weights is small beside one of 2-bit weights, and not nothing.
+    if unit == "nats" && estimate.median.abs() < SMALL {
+        let half = estimate.interval.value().map(|i| reach(estimate.median, i));
+        let half = half.map(|half| format!(" ± {}", scientific(half))).unwrap_or_default();
+        return join(format!("{}{half}", scientific(estimate.median)), unit);
     }
     let mut text = digits(estimate.median / divisor);
     // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.

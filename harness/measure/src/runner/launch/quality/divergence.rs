@@ -1,7 +1,7 @@
 //! Greedy text against the reference's: how many tokens until it first differs, and whether the same device repeats itself.
 
 use yardstick_api::Token;
-use yardstick_record::{Answered, DIVERGENCE_PROMPT, Metric, Phase, Quality};
+use yardstick_record::{Answered, DIVERGENCE_PROMPT, Metric, Phase, Quality, Test};
 
 use super::tokens::Windows;
 use super::{Measuring, Trouble};
@@ -35,7 +35,7 @@ impl Measuring<'_, '_, '_> {
             expected.push(self.greedy(&mut exact.child, prompt, tokens)?);
         }
         exact.child.stop();
-        self.resume(child)?;
+        self.resume(child, Test::Divergence { tokens })?;
         let (mut answers, mut repeated) = (Vec::new(), 0);
         for (index, (prompt, expected)) in prompts.iter().zip(&expected).enumerate() {
             self.go_on(prompts.len() + 2 * index, 3 * prompts.len())?;

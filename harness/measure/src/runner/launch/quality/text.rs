@@ -92,7 +92,7 @@ impl Measuring<'_, '_, '_> {
         }
         exact.child.stop();
         scoring.reference = Some(exact.told);
-        self.resume(child)?;
+        self.resume(child, test)?;
         for (index, rows) in (at..).zip(expected) {
             self.score_window(child, index, Some(rows), scoring)?;
         }
@@ -152,13 +152,14 @@ impl Measuring<'_, '_, '_> {
     }
 
     /// Loads the model again, and verifies it again.
-    pub(super) fn resume(&mut self, child: &mut Child) -> Result<(), Trouble> {
+    pub(super) fn resume(&mut self, child: &mut Child, test: Test) -> Result<(), Trouble> {
         let facts = self.load(child)?;
         match super::super::verify(self.run, self.launch, self.model, child, &facts) {
             // Told once, not at every block.
             Ok(Ok(verification)) => self.context.verification = verification,
             verdict => self.verdict(verdict)?,
         }
+        self.phase(Phase::Sample, Some(test));
         Ok(())
     }
 
