@@ -3,7 +3,6 @@
 mod check;
 mod error;
 mod info;
-mod operations;
 
 use std::path::Path;
 
@@ -13,7 +12,8 @@ use crate::gguf::TensorInfo;
 use crate::{Architecture, Format, Gguf};
 
 pub use error::Error;
-pub use info::ModelInfo;
+pub(crate) use info::Header;
+pub use info::{ModelInfo, Streamed};
 
 /// A model file, mapped and checked; shared between sessions by `Arc`.
 pub struct Model {

@@ -26,7 +26,11 @@ fn operations_per_token_are_weights_head_and_attended_positions() {
     let attended = |positions: f64| layers as f64 * (2 * heads) as f64 * positions;
     for (tokens, depth, positions) in [(1, 0, 1.0), (4, 0, 2.5), (4, 100, 102.5)] {
         let expected = 2.0 * (weights as f64 + head as f64 / tokens as f64 + attended(positions));
-        assert_eq!(model.operations_per_token(tokens, depth), expected, "{tokens} at {depth}");
+        assert_eq!(
+            model.architecture().operations_per_token(tokens, depth),
+            expected,
+            "{tokens} at {depth}"
+        );
     }
 }
 
@@ -42,7 +46,7 @@ fn a_model_with_windows_reads_fewer_positions_than_it_holds() {
     let window = layers.iter().find_map(|layer| layer.window).expect("a window") as f64;
     let (depth, share) = (10 * window as usize, windowed as f64 / layers.len() as f64);
     let expected = share * window + (1.0 - share) * (depth + 1) as f64;
-    assert!((model.positions_read(1, depth) - expected).abs() < 1e-9 * expected);
+    assert!((model.architecture().positions_read(1, depth) - expected).abs() < 1e-9 * expected);
 }
 
 #[test]
@@ -67,5 +71,5 @@ fn experts_count_as_far_as_they_are_used() {
     let widths =
         |layer: &yardstick_model::arch::Layer| layer.heads * (layer.key_dim + layer.value_dim);
     let attended: usize = architecture.layers.iter().map(widths).sum();
-    assert_eq!(model.operations_per_token(1, 0), 2.0 * (weights + head + attended as f64));
+    assert_eq!(architecture.operations_per_token(1, 0), 2.0 * (weights + head + attended as f64));
 }

@@ -35,6 +35,8 @@ fn every_quantisation_of_the_tiny_presets_has_the_manifests_hash_and_the_predict
             assert_eq!(predicted, made.bytes, "{text}");
             let model = Model::open(&made.path).unwrap();
             assert_eq!(model.sha256().unwrap(), made.sha256, "{text}");
+            let info = preset::info(&PresetRef::parse(&text).unwrap()).unwrap();
+            assert_eq!(format!("{info:?}"), format!("{:?}", model.info()), "{text}");
         }
     }
 }

@@ -22,6 +22,13 @@ pub struct Ffn {
     pub experts: Option<Experts>,
 }
 
+impl Ffn {
+    /// Experts a token runs, and experts stored; one of one without a mixture.
+    pub fn experts_of(&self) -> (usize, usize) {
+        self.experts.map_or((1, 1), |experts| (experts.used, experts.count))
+    }
+}
+
 impl fmt::Display for Ffn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gate = if self.gate == Gate::None { "no gate" } else { "gated" };

@@ -7,6 +7,7 @@ mod build;
 mod families;
 mod ffn;
 mod layer;
+mod operations;
 mod read;
 mod requirements;
 mod rotary;

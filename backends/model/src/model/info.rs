@@ -1,6 +1,6 @@
 //! What is known of a model without touching its weights.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::arch::{Architecture, TensorSpec};
 use crate::gguf::{TensorInfo, escape};
@@ -20,12 +20,38 @@ pub struct ModelInfo {
     /// Bytes read to produce one token at depth 0: every weight once, the embedding table only when it is the head too,
     /// and only the experts used.
     pub streamed_bytes: u64,
+    /// The same by format.
+    pub streamed: Streamed,
     /// Bytes of the file.
     pub file_bytes: u64,
     /// Formats of the matrices with their share of the tensor bytes, largest first.
     pub formats: Vec<(Format, u64)>,
     /// llama.cpp's name of the mix, `Q4_K - Medium` files are `Q4_K_M`, from `general.file_type`; else the largest format's name.
     pub quantisation: String,
+}
+
+/// Weight bytes that one token reads, by the format they are stored in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Streamed {
+    /// Of the layers.
+    pub layers: BTreeMap<Format, u64>,
+    /// Of the head and what else is outside of layers.
+    pub head: BTreeMap<Format, u64>,
+}
+
+impl Streamed {
+    /// Bytes of all formats.
+    pub fn total(&self) -> u64 {
+        self.layers.values().chain(self.head.values()).sum()
+    }
+}
+
+/// What a description is made of beside the architecture: a file's header, written or planned.
+pub(crate) struct Header<'a> {
+    pub(crate) name: String,
+    pub(crate) tensors: &'a [TensorInfo],
+    pub(crate) file_bytes: u64,
+    pub(crate) file_type: Option<u64>,
 }
 
 /// Longest display name, in characters.
@@ -65,21 +91,37 @@ impl ModelInfo {
         architecture: Architecture,
         specs: &[TensorSpec],
     ) -> Result<ModelInfo, Error> {
-        let tensors = gguf.tensors();
+        let header = Header {
+            name: name(gguf)?,
+            tensors: gguf.tensors(),
+            file_bytes: gguf.file_bytes() as u64,
+            file_type: gguf.unsigned("general.file_type")?,
+        };
+        Ok(ModelInfo::of_header(header, architecture, specs))
+    }
+
+    /// Describes a header whose tensors are `specs`, the architecture's own list.
+    pub(crate) fn of_header(
+        header: Header<'_>,
+        architecture: Architecture,
+        specs: &[TensorSpec],
+    ) -> ModelInfo {
+        let Header { name, tensors, file_bytes, file_type } = header;
         let formats = formats(tensors);
-        let file_type = gguf.unsigned("general.file_type")?;
         let known = file_type.and_then(|n| FILE_TYPES.iter().find(|t| t.0 == n));
         let largest = || formats.first().map_or("F32", |f| f.0.name());
-        Ok(ModelInfo {
-            name: name(gguf)?,
+        let streamed = streamed(tensors, &architecture, specs);
+        ModelInfo {
+            name,
             parameters: tensors.iter().map(|t| t.weights() as u64).sum(),
             tensor_bytes: tensors.iter().map(|t| t.bytes as u64).sum(),
-            streamed_bytes: streamed(gguf, &architecture, specs),
-            file_bytes: gguf.file_bytes() as u64,
+            streamed_bytes: streamed.total(),
+            streamed,
+            file_bytes,
             quantisation: known.map_or_else(largest, |t| t.1).to_owned(),
             formats,
             architecture,
-        })
+        }
     }
 }
 
@@ -101,19 +143,25 @@ fn formats(tensors: &[TensorInfo]) -> Vec<(Format, u64)> {
     sums
 }
 
-fn streamed(gguf: &Gguf, architecture: &Architecture, specs: &[TensorSpec]) -> u64 {
-    let bytes_of = |spec: &TensorSpec| {
-        let bytes = gguf.tensor(&spec.name).map_or(0, |t| t.bytes as u64);
-        match spec.layer.map(|i| architecture.layers[i].ffn.experts) {
+fn streamed(tensors: &[TensorInfo], architecture: &Architecture, specs: &[TensorSpec]) -> Streamed {
+    let stored: HashMap<&str, &TensorInfo> = tensors.iter().map(|t| (t.name.as_str(), t)).collect();
+    let mut streamed = Streamed::default();
+    for spec in specs {
+        let Some(tensor) = stored.get(spec.name.as_str()) else { continue };
+        let bytes = tensor.bytes as u64;
+        let (part, read) = match spec.layer {
             // The experts are the slowest dimension of three: each takes the same share.
-            Some(Some(experts)) if spec.shape.len() == 3 => {
-                bytes / experts.count as u64 * experts.used as u64
+            Some(layer) if spec.shape.len() == 3 => {
+                let (used, stored) = architecture.layers[layer].ffn.experts_of();
+                (&mut streamed.layers, bytes / stored as u64 * used as u64)
             }
-            None if spec.part == "token_embd.weight" && !architecture.tied_head => 0,
+            Some(_) => (&mut streamed.layers, bytes),
+            None if spec.part == "token_embd.weight" && !architecture.tied_head => continue,
             // A row of it.
-            None if spec.part == "position_embd.weight" => 0,
-            _ => bytes,
-        }
-    };
-    specs.iter().map(bytes_of).sum()
+            None if spec.part == "position_embd.weight" => continue,
+            None => (&mut streamed.head, bytes),
+        };
+        *part.entry(tensor.format).or_insert(0) += read;
+    }
+    streamed
 }

@@ -3,6 +3,8 @@
 use super::plan::Plan;
 use super::reference::{PresetRef, quantisations};
 use super::{Error, Recipe, table};
+use crate::ModelInfo;
+use crate::model::Header as ModelHeader;
 
 /// A preset with its sizes.
 #[derive(Clone, Debug)]
@@ -30,6 +32,21 @@ fn listed(preset: &PresetRef) -> Result<Listed, Error> {
 /// Exact bytes of a preset's file.
 pub fn file_bytes(preset: &PresetRef) -> Result<u64, Error> {
     Ok(Plan::new(preset, "preset")?.0.file_bytes()?)
+}
+
+/// What a preset's file will be once it is opened, before a byte of it is written.
+pub fn info(preset: &PresetRef) -> Result<ModelInfo, Error> {
+    let (header, _) = Plan::new(preset, "preset")?;
+    let (_, tensors) = header.encode()?;
+    let architecture = preset.recipe().network()?;
+    let specs = architecture.tensors();
+    let header = ModelHeader {
+        name: preset.recipe().name.clone(),
+        tensors: &tensors,
+        file_bytes: header.file_bytes()?,
+        file_type: Some(u64::from(preset.mix().file_type())),
+    };
+    Ok(ModelInfo::of_header(header, architecture, &specs))
 }
 
 /// Weights in all tensors of a preset.

@@ -14,7 +14,7 @@
 //! # Ok::<(), preset::Error>(())
 //! ```
 //!
-//! * [`names`], [`quantisations`] and [`list`] say what there is, with exact sizes, without writing anything.
+//! * [`names`], [`quantisations`], [`list`] and [`info`] say what there is, with exact sizes, without writing anything.
 //! * [`make`] returns a file from the cache, or writes it there: streamed, in parallel, whole or not at all.
 //! * [`hash`] computes what the manifest holds, without a disk.
 //!
@@ -38,7 +38,7 @@ mod weights;
 
 pub use cache::{Check, InManifest, Made, cache_path, hash, make};
 pub use error::Error;
-pub use list::{Listed, file_bytes, list, parameters};
+pub use list::{Listed, file_bytes, info, list, parameters};
 pub use per_layer::PerLayer;
 pub use recipe::{Recipe, RecipeError};
 pub use reference::{PresetRef, quantisations};

@@ -52,7 +52,7 @@ impl Measuring<'_, '_, '_> {
             return Ok(Known::unavailable("the device streams no weights"));
         }
         let positions_read = match Model::open(&self.model.path) {
-            Ok(model) => model.positions_read(tokens, depth),
+            Ok(model) => model.architecture().positions_read(tokens, depth),
             Err(error) => return Ok(Known::unavailable(error.to_string())),
         };
         let bytes = working_set(facts, self.launch.options.sequences, positions_read);
@@ -75,7 +75,7 @@ impl Measuring<'_, '_, '_> {
         (tokens, depth): (usize, usize),
     ) -> Result<Known<Peak>, CallError> {
         let operations_per_token = match Model::open(&self.model.path) {
-            Ok(model) => model.operations_per_token(tokens, depth),
+            Ok(model) => model.architecture().operations_per_token(tokens, depth),
             Err(error) => return Ok(Known::unavailable(error.to_string())),
         };
         let threads = facts.threads.value().copied();

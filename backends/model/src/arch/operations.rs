@@ -1,11 +1,9 @@
 //! What a token takes: multiplications and additions, with which a prefill speed is held against a peak, and the positions
 //! whose keys and values it reads, with which a decode speed is held against the read bandwidth.
 
-use super::Model;
-use crate::arch::Layer;
-use crate::gguf::TensorInfo;
+use super::{Architecture, Layer, TensorSpec};
 
-impl Model {
+impl Architecture {
     /// Operations per token, on average over `tokens` computed together at context depth `depth`, of one sequence. Counted are
     /// a multiplication and an addition for
     ///
@@ -16,24 +14,22 @@ impl Model {
     ///
     /// Embedding rows, norms, rotary embedding and softmax are not counted.
     pub fn operations_per_token(&self, tokens: usize, depth: usize) -> f64 {
-        let architecture = self.architecture();
-        let layers: f64 = self.gguf().tensors().iter().map(|tensor| self.used(tensor)).sum();
-        let head = (architecture.vocab * architecture.embedding) as f64 / tokens.max(1) as f64;
-        let attention: f64 = architecture
-            .layers
-            .iter()
-            .map(|layer| {
-                let width = layer.heads * (layer.key_dim + layer.value_dim);
-                width as f64 * mean_reach(layer.window, tokens, depth)
-            })
-            .sum();
-        2.0 * (layers + head + attention)
+        let layers: f64 = self.tensors().iter().map(|tensor| self.used(tensor)).sum();
+        let head = (self.vocab * self.embedding) as f64 / tokens.max(1) as f64;
+        2.0 * (layers + head) + self.attention_operations(tokens, depth)
+    }
+
+    /// Those of the attention alone, the last of the list.
+    pub fn attention_operations(&self, tokens: usize, depth: usize) -> f64 {
+        let width = |layer: &Layer| (layer.heads * (layer.key_dim + layer.value_dim)) as f64;
+        let attended = |layer: &Layer| width(layer) * mean_reach(layer.window, tokens, depth);
+        2.0 * self.layers.iter().map(attended).sum::<f64>()
     }
 
     /// Positions whose keys and values a token reads, on average over `tokens` from context depth `depth` and over the layers,
     /// each layer weighted with the width of its cache. With sliding windows it is less than the positions that are held.
     pub fn positions_read(&self, tokens: usize, depth: usize) -> f64 {
-        let layers = &self.architecture().layers;
+        let layers = &self.layers;
         let width = |layer: &Layer| (layer.kv_heads * (layer.key_dim + layer.value_dim)) as f64;
         let all: f64 = layers.iter().map(width).sum();
         let read = |layer: &Layer| width(layer) * mean_reach(layer.window, tokens, depth);
@@ -41,18 +37,15 @@ impl Model {
     }
 
     /// Weights of a tensor that one token is multiplied with.
-    fn used(&self, tensor: &TensorInfo) -> f64 {
-        let weights = tensor.weights() as f64;
-        match tensor.shape.len() {
-            _ if !tensor.name.starts_with("blk.") => 0.0,
-            0 | 1 => 0.0,
-            2 => weights,
+    fn used(&self, tensor: &TensorSpec) -> f64 {
+        let weights = tensor.shape.iter().product::<usize>() as f64;
+        match (tensor.layer, tensor.shape.len()) {
+            (None, _) | (_, 0 | 1) => 0.0,
+            (Some(_), 2) => weights,
             // Experts are stacked along a third dimension.
-            _ => {
-                let key = format!("{}.expert_used_count", self.architecture().name);
-                let used = self.gguf().unsigned(&key).ok().flatten().unwrap_or(1);
-                let experts = tensor.shape[2].max(1) as u64;
-                weights * used.min(experts) as f64 / experts as f64
+            (Some(layer), _) => {
+                let (used, stored) = self.layers[layer].ffn.experts_of();
+                weights * used as f64 / stored as f64
             }
         }
     }
