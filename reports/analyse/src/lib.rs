@@ -11,6 +11,7 @@ mod limit;
 mod metrics;
 mod noise;
 mod outcome;
+pub mod predict;
 mod rank;
 mod ratio;
 mod resample;
