@@ -9,6 +9,7 @@ pub mod plan;
 pub mod protocol;
 pub mod quality;
 pub mod runner;
+pub mod sheets;
 pub mod steady;
 pub mod suite;
 pub mod timed;
