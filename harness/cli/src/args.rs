@@ -75,6 +75,8 @@ pub(crate) enum Verb {
     Claims(Claims),
     /// Measure a stored record's cell again
     Rerun(Rerun),
+    /// Speeds nobody measured, from records or a data sheet, labelled predicted, each with its error bar
+    Predict(Predict),
     /// Time the operations of one test, against the device's ceilings; stores nothing
     Profile(Profile),
     /// Serve the worker protocol on standard input and output
@@ -434,6 +436,41 @@ pub(crate) struct Profile {
     /// A line for every layer too
     #[arg(long)]
     pub(crate) layers: bool,
+}
+
+/// `yardstick predict`
+#[derive(clap::Args)]
+pub(crate) struct Predict {
+    /// Models: preset:quantisations (smollm-135m:Q4_0,Q8_0) or a file; repeatable
+    #[arg(long, short, value_name = "MODEL", required_unless_present = "held_out")]
+    pub(crate) model: Vec<String>,
+    /// Devices: one with records (cpu, cpu:avx2) or one of the data sheets (raspberry-pi-5)
+    #[arg(
+        long,
+        short,
+        value_name = "LIST",
+        value_delimiter = ',',
+        required_unless_present = "held_out"
+    )]
+    pub(crate) device: Vec<String>,
+    /// Tests: ppN and tgN, with @dN for a depth (pp512,tg128@d0,4096)
+    #[arg(long, short, value_name = "LIST", default_value = "pp512,tg128")]
+    pub(crate) test: String,
+    /// Sequences generated together
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) sequences: usize,
+    /// Learn from these records, a file as export writes it [default: the store]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) records: Option<PathBuf>,
+    /// Data sheets [default: the built-in suites/devices.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalogue: Option<PathBuf>,
+    /// Hold what was measured against what the cells of other models would have predicted
+    #[arg(long, conflicts_with_all = ["model", "device", "test", "sequences", "catalogue"])]
+    pub(crate) held_out: bool,
+    /// JSON, with every record it was learnt from
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `yardstick worker`

@@ -57,6 +57,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Export(export) => verbs::export::run(&paths()?, &export),
         Verb::Import(import) => verbs::import::run(&paths()?, &import),
         Verb::Claims(claims) => verbs::claims::run(paths().ok().as_ref(), &claims),
+        Verb::Predict(predict) => verbs::predict::run(&paths()?, &predict),
         Verb::Profile(profile) => verbs::profile::run(&paths()?, &profile),
         Verb::Rerun(rerun) => verbs::rerun::run(&paths()?, &rerun),
     }

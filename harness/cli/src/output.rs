@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use yardstick_analyse::predict::HeldOut;
 use yardstick_analyse::{Comparison, View, is_noise};
 use yardstick_record::Record;
 use yardstick_render as render;
@@ -98,7 +99,12 @@ pub(crate) fn show(
 ) -> Result<()> {
     let text = match format {
         Format::Terminal => {
-            render::terminal(comparison, width(), output.is_none() && console::colour())
+            let table =
+                render::terminal(comparison, width(), output.is_none() && console::colour());
+            match render::held_out(&HeldOut::of(records), false, width()) {
+                text if text.is_empty() => table,
+                text => format!("{table}\n{text}"),
+            }
         }
         Format::Markdown => render::markdown(comparison),
         Format::Csv => render::csv(comparison),

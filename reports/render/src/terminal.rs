@@ -22,7 +22,7 @@ const GAP: usize = 2;
 /// Width of a column whose cells can wrap; it grows where there is room.
 const WRAP: usize = 16;
 /// Narrowest table laid out; below it the terminal wraps.
-const NARROWEST: usize = 40;
+pub(crate) const NARROWEST: usize = 40;
 
 /// A table at most `width` columns wide, then its footnotes. `colour`: the output is a terminal that takes colours.
 pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
@@ -206,7 +206,7 @@ fn paint(text: &str, colour: bool) -> String {
 }
 
 /// Words on lines of at most `width`, indented from the second; a word longer than a line is cut.
-fn push_wrapped(out: &mut String, text: &str, width: usize) {
+pub(crate) fn push_wrapped(out: &mut String, text: &str, width: usize) {
     let mut used = 0;
     for word in text.split_whitespace() {
         let mut rest: Vec<char> = word.chars().collect();

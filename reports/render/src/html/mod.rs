@@ -4,6 +4,7 @@ mod environment;
 mod imports;
 mod meters;
 mod page;
+mod predictions;
 mod ratios;
 mod summary;
 

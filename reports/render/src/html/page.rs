@@ -6,6 +6,7 @@ use yardstick_record::Record;
 
 use super::environment::{Device, Machine, Run, devices, machines, runs};
 use super::imports::{Import, imports};
+use super::predictions::{Predictions, predictions};
 use super::ratios::{Ratios, ratios};
 use super::summary::{Model, Tail, Tile, Unranked, fastest, lead, tails, tiles, unranked};
 use crate::charts::{Chart, charts};
@@ -48,6 +49,7 @@ pub(super) struct Page {
     sources: Vec<String>,
     charts: Vec<Chart>,
     tails: Vec<Tail>,
+    predictions: Option<Predictions>,
     troubles: Vec<Trouble>,
     imports: Vec<Import>,
     machines: Vec<Machine>,
@@ -128,6 +130,7 @@ pub(super) fn page(
         sources: sources(comparison),
         charts: charts(comparison),
         tails: tails(comparison),
+        predictions: predictions(records),
         imports: imports(records),
         troubles: comparison.rows.iter().filter_map(trouble).collect(),
         machines: machines(records),
