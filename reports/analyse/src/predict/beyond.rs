@@ -17,9 +17,11 @@ pub(crate) enum Beyond {
 /// This much outside of the range still counts as inside.
 const NEAR: f64 = 1.25;
 
-/// What a range is of.
-fn quantities(phase: Phase) -> Vec<(&'static str, fn(&Work) -> f64)> {
-    let mut all: Vec<(&'static str, fn(&Work) -> f64)> = vec![
+/// What a range is of: its name, and its value in a test.
+type Quantity = (&'static str, fn(&Work) -> f64);
+
+fn quantities(phase: Phase) -> Vec<Quantity> {
+    let mut all: Vec<Quantity> = vec![
         ("bytes of weights", Work::weight_bytes),
         // Positions, so that depth 0 is a value like others.
         ("context depth", |work| work.depth + DEPTH_UNIT),

@@ -18,7 +18,7 @@ const MOST: f64 = 10.0;
 #[derive(Serialize)]
 pub(super) struct Predictions {
     head: &'static str,
-    /// What the ends of the scale are: `1.4× too slow`.
+    /// What the ends of the scale are: `1.4× slower`.
     ends: [String; 2],
     groups: Vec<Group>,
 }
@@ -57,6 +57,6 @@ pub(super) fn predictions(records: &[Record]) -> Option<Predictions> {
     let groups: Vec<Group> = shown(&found)
         .map(|one| Group { summary: summary(one), lines: one.cells.iter().map(line).collect() })
         .collect();
-    let ends = ["slow", "fast"].map(|word| format!("{:.2}× too {word}", reach.exp()));
+    let ends = ["slower", "faster"].map(|word| format!("{:.1}× {word}", reach.exp()));
     (!groups.is_empty()).then_some(Predictions { head: HEAD, ends, groups })
 }
