@@ -184,7 +184,7 @@ quote = "40.0"
             (ONE.replace("tg128", "load"), "x:1:1", "test: found load"),
             (ONE.replace("tg128", "warp"), "x:24:8", "test \"warp\" is not known"),
             (ONE.replace("a-1", "A 1"), "x:1:1", "id: expected lower-case"),
-            (twice, "x:28:1", "found device \"a-1\" twice"),
+            (twice, "x:29:1", "found device \"a-1\" twice"),
         ];
         for (text, place, words) in cases {
             let message = parse("x", &text).unwrap_err().to_string();

@@ -31,7 +31,7 @@ fn the_page_has_a_section_where_two_models_were_measured_and_none_with_one() {
     let mut records = records();
     let text = html(&Comparison::of(&records), &records, &meta);
     assert_eq!(text.matches("<h2 id=\"predictions-heading\">").count(), 1);
-    assert_eq!(text.matches("t/s, ").count(), 2 * 12);
+    assert_eq!(text.matches(", predicted ").count(), 2 * 12);
     records.retain(|record| record.cell.model.name.starts_with("smollm"));
     let text = html(&Comparison::of(&records), &records, &meta);
     assert!(!text.contains("predictions-heading"));
