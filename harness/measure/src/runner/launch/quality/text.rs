@@ -82,9 +82,9 @@ impl Measuring<'_, '_, '_> {
         self.release(child)?;
         let mut exact = self.open_reference(all[at].len())?;
         let mut expected = Vec::new();
-        for index in at..all.len() {
-            let rows = self.rows(&mut exact.child, &all[index], &format!("reference-{index}"))?;
-            let bytes = rows.vocab * 4 * scored(all[index].len()).len();
+        for (index, window) in all.iter().enumerate().skip(at) {
+            let rows = self.rows(&mut exact.child, window, &format!("reference-{index}"))?;
+            let bytes = rows.vocab * 4 * scored(window.len()).len();
             expected.push(rows);
             if bytes * (expected.len() + 1) > BLOCK_BYTES {
                 break;
