@@ -11,6 +11,7 @@ mod facts;
 pub mod host;
 mod known;
 mod limit;
+pub mod mutants;
 mod options;
 mod plan;
 mod step;

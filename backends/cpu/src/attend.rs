@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use yardstick_api::Piece;
+use yardstick_api::mutants::Mutant;
 use yardstick_model::arch::{Layer, QkNorm};
 
 use crate::attention::{self, Head, Partial, attend};
@@ -12,7 +13,6 @@ use crate::forward::Pass;
 use crate::kernels::TILE;
 use crate::kernels::activations::Forms;
 use crate::kernels::elementwise::scale;
-use crate::mutants::Mutant;
 use crate::product::Job;
 use crate::weights::LayerWeights;
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use yardstick_api::mutants::{self, Mutation};
 use yardstick_api::{
     Backend, Device, DeviceClass, DeviceKind, DeviceStatus, Error, Footprint, Known, Lengths,
     Limit, Numerics, Options, Reached, Session, Unsupported, host, unfit_heads,
@@ -15,7 +16,6 @@ use crate::engine::{Engine, Sizes};
 use crate::kernels::activations::Forms;
 use crate::kernels::{Avx512Vnni, Isa, Kernel};
 use crate::kv::Kv;
-use crate::mutants::{self, Mutation};
 use crate::pool::Pool;
 use crate::profile::Recorder;
 use crate::session::CpuSession;

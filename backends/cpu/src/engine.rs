@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use yardstick_api::mutants::Mutation;
 use yardstick_api::{Error, KvType};
 use yardstick_model::Architecture;
 use yardstick_model::arch::Layer;
@@ -14,7 +15,6 @@ use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::integer::Panel;
 use crate::kernels::{FEW, Isa, TILE};
 use crate::kv::Kv;
-use crate::mutants::Mutation;
 use crate::profile::Recorder;
 use crate::rotary::Rotation;
 use crate::touched::Touched;

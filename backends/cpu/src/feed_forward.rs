@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use yardstick_api::mutants::Mutant;
 use yardstick_model::arch::{Activation, Experts};
 
 use crate::engine::{Engine, Scratch};
@@ -9,7 +10,6 @@ use crate::forward::Pass;
 use crate::kernels::elementwise::{add_scaled, gelu, gelu_times, silu, silu_times};
 use crate::kernels::integer::Panel;
 use crate::kernels::{FEW, Input};
-use crate::mutants::Mutant;
 use crate::product::Job;
 use crate::weights::{FfnWeights, LayerWeights, Mixture, NormWeights};
 

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use yardstick_api::Step;
+use yardstick_api::mutants::Mutant;
 use yardstick_model::arch::NormKind;
 
 use crate::buffer::Buffer;
@@ -14,7 +15,6 @@ use crate::kernels::decode;
 use crate::kernels::elementwise::{
     add, add_scaled, layer_norm, norm_in_place, rms_norm, scale, soft_cap,
 };
-use crate::mutants::Mutant;
 use crate::pool::Member;
 use crate::product::Job;
 use crate::profile::Work;

@@ -22,7 +22,6 @@ mod feed_forward;
 mod forward;
 mod kernels;
 mod kv;
-mod mutants;
 mod packed;
 mod pool;
 mod product;
