@@ -1,11 +1,12 @@
 //! A developer's stopwatch for shaders: prints prefill and decode speed of a GGUF file. It proves nothing and records
 //! nothing; measurements are the harness's business.
 //!
-//! `cargo run --release -p yardstick-wgpu --example adapter_speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH]`
+//! `cargo run --release -p yardstick-wgpu --example adapter_speed -- FILE [DEVICE] [THREADS] [PROMPT] [GENERATE] [REPEATS] [DEPTH] [FOLDER]`,
+//! where a PROMPT or GENERATE of 0 leaves that out, and FOLDER keeps tunings and compiled pipelines.
 
 use std::error::Error;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = args.first().ok_or("which file?")?;
     let (threads, prompt, generate) = (number(2, 2)?, number(3, 512)?, number(4, 64)?);
     let (repeats, depth) = (number(5, 5)?, number(6, 0)?);
-    let wgpu = Wgpu::default();
+    let wgpu = Wgpu::keeping(args.get(7).map(PathBuf::from));
     let devices = wgpu.devices();
     let wanted = |status: &&DeviceStatus| match (status, args.get(1)) {
         (DeviceStatus::Ready(device), None) => device.preferred,
@@ -33,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = Arc::new(Model::open(Path::new(file))?);
     let context = Some(depth + prompt.max(generate) + 1);
     let options = Options { context, ..Options::default() };
+    let start = Instant::now();
     let mut session = wgpu.load(device, &model, &options)?;
+    println!("loaded in {:.2} s", start.elapsed().as_secs_f64());
     let vocab = model.architecture().vocab as u64;
     let tokens: Vec<Token> =
         (0..depth + prompt).map(|i| (i as u64 * 7919 % vocab) as Token).collect();
@@ -49,7 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut best = f64::INFINITY;
     for _ in 0..repeats {
         let mut line = String::new();
-        for (name, count) in [("pp", prompt), ("tg", generate)] {
+        let tests = [("pp", prompt), ("tg", generate)];
+        for (name, count) in tests.into_iter().filter(|&(_, count)| count > 0) {
             session.truncate(first, 0)?;
             if depth > 0 {
                 let spans = [Span { sequence: first, tokens: &tokens[..depth] }];

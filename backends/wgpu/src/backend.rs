@@ -9,8 +9,10 @@ use yardstick_api::{
 };
 use yardstick_model::{Model, ModelInfo};
 
+use crate::blocking::Blocking;
 use crate::session::WgpuSession;
-use crate::{adapters, ceiling, plan, weights};
+use crate::wait::block;
+use crate::{adapters, ceiling, plan};
 
 /// Every adapter of this machine.
 #[derive(Clone, Debug, Default)]
@@ -49,26 +51,11 @@ impl Backend for Wgpu {
         model: &Arc<Model>,
         options: &Options,
     ) -> Result<Box<dyn Session>, Error> {
-        self.plan(device, model.info(), options)?;
-        check_pairs(model)?;
-        model.check_unchanged()?;
-        Ok(Box::new(WgpuSession::new(&device.id, model, options, self.folder.as_deref())?))
+        let session = WgpuSession::load(device, model, options, self.folder.as_deref());
+        Ok(Box::new(Blocking(block(session)?)))
     }
 
     fn ceiling(&self, device: &Device, limit: Limit, _: Option<usize>) -> Known<Reached> {
-        ceiling::measure(&device.id, limit, self.folder.as_deref())
-    }
-}
-
-/// Gate and up are multiplied together, which needs one format.
-fn check_pairs(model: &Model) -> Result<(), Unsupported> {
-    let layers = 0..model.architecture().layers.len();
-    let mut mixed = layers.flat_map(|layer| weights::gate_formats(model, layer));
-    match mixed.find(|(gate, up)| gate != up) {
-        None => Ok(()),
-        Some((gate, up)) => Err(Unsupported {
-            reason: format!("ffn_gate is {}, ffn_up {}", gate.name(), up.name()),
-            fix: Some("quantise both alike".into()),
-        }),
+        block(ceiling::measure(&device.id, limit, self.folder.as_deref()))
     }
 }

@@ -10,6 +10,7 @@ use yardstick_model::Model;
 use crate::Wgpu;
 use crate::program::{Step, record_one};
 use crate::session::WgpuSession;
+use crate::wait::block;
 
 /// Tokens of the steps that take many.
 const ROWS: u32 = 64;
@@ -59,7 +60,7 @@ pub fn adapter(number: Option<usize>) -> Option<Device> {
 pub fn shaders(device: &Device, model: &Arc<Model>) -> Result<Vec<Shader>, Error> {
     let options = Options { context: Some(1024), ..Options::default() };
     Wgpu::default().plan(device, model.info(), &options)?;
-    let session = Arc::new(WgpuSession::new(&device.id, model, &options, None)?);
+    let session = Arc::new(block(WgpuSession::new(&device.id, model, &options, None))?);
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for single in [true, false] {
         let (program, rows) = (session.program(single), if single { 1 } else { ROWS });
@@ -96,7 +97,7 @@ impl Shader {
             }
         }
         let index = gpu.queue.submit([encoder.finish()]);
-        gpu.wait(Some(index))?;
+        gpu.drive(Some(index))?;
         Ok(start.elapsed())
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Buffers {
     pub(crate) queries: wgpu::Buffer,
     /// (heads * value_dim), tiled.
     pub(crate) attended: wgpu::Buffer,
+    /// (heads, splits, value_dim + 2): what splits of a token's attention found.
+    pub(crate) partials: wgpu::Buffer,
     /// Inner width of the feed-forward block, tiled.
     pub(crate) inner: wgpu::Buffer,
     /// (rows, embedding): a block's result before its own norm.
@@ -80,6 +82,7 @@ impl Buffers {
             qkv: gpu.storage("qkv", sizes.qkv_bytes())?,
             queries: gpu.storage("queries", sizes.qkv_bytes())?,
             attended: tiled("attended", sizes.attended_bytes())?,
+            partials: gpu.storage("partials", sizes.partials_bytes())?,
             inner: tiled("inner", sizes.inner_bytes())?,
             block: gpu.storage("block", sizes.stream_bytes())?,
             logits: gpu.storage("logits", sizes.logits_bytes())?,
@@ -115,6 +118,7 @@ impl Buffers {
             &self.qkv,
             &self.queries,
             &self.attended,
+            &self.partials,
             &self.inner,
             &self.block,
             &self.logits,
@@ -201,11 +205,12 @@ impl Numbers {
     }
 }
 
-/// Words of a cache cell's row of one head, and elements of a word.
+/// Words of a cache cell's row of one head, and elements of a word. Eight words are read together (shaders/attend.wgsl).
 pub(crate) fn words(kv: KvType, dim: usize) -> (u32, u32) {
+    let padded = dim.next_multiple_of(16) as u32;
     match kv {
-        KvType::F32 => (dim as u32, 1),
-        KvType::F16 | KvType::Q8_0 => (dim.div_ceil(2) as u32, 2),
+        KvType::F32 => (padded, 1),
+        KvType::F16 | KvType::Q8_0 => (padded / 2, 2),
     }
 }
 

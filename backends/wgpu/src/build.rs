@@ -1,6 +1,7 @@
 //! Building the programs of a model: one for a single token, with norms folded into products, one for many rows.
 //! This is the one place that reads the architecture's description.
 
+mod attention;
 mod experts;
 mod layer;
 mod product;
@@ -13,11 +14,12 @@ use yardstick_model::arch::NormKind;
 use crate::buffers::{Buffers, Numbers, all};
 use crate::gpu::{Gpu, Key, Part};
 use crate::matrix::Matrix;
-use crate::program::{Grid, Program, Step};
+use crate::program::{Depth, Grid, Program, Step};
 use crate::shaders::{Operation, Variant};
 use crate::sizes::Sizes;
 use crate::tune::Tunings;
 use crate::weights::Network;
+pub(crate) use attention::workgroup_bytes;
 use product::{After, Call};
 
 /// Marks an absent offset in a shader's numbers.
@@ -143,8 +145,16 @@ impl Builder<'_> {
         let mut bound = vec![self.numbers.bind(&at)];
         bound.extend_from_slice(parts);
         let group = self.gpu.bind(&pipeline, &bound);
-        self.steps.push(Step { name, layer, pipeline, group, grid, work: 0, bytes: 0 });
+        let depth = Depth::Any;
+        self.steps.push(Step { name, layer, depth, pipeline, group, grid, work: 0, bytes: 0 });
         Ok(())
+    }
+
+    /// Says for how many positions the last step is.
+    fn depth(&mut self, depth: Depth) {
+        if let Some(step) = self.steps.last_mut() {
+            step.depth = depth;
+        }
     }
 
     /// Says how many multiplications the last step makes for a row, and the bytes of weights it reads once.

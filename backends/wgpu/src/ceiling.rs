@@ -2,12 +2,13 @@
 //! everything here is.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use yardstick_api::{Error, Known, Limit, Reached, Round};
 
 use crate::gpu::{self, Gpu, Key, part, whole};
 use crate::shaders::{Operation, Variant};
+use crate::wait::{now, since};
 
 /// Time for the rounds that count, of each way.
 const BUDGET: Duration = Duration::from_millis(100);
@@ -21,15 +22,20 @@ const OPERATIONS: u64 = 128;
 const GROUP: u32 = 64;
 
 /// What the adapter of a device reaches at a limit.
-pub(crate) fn measure(id: &str, limit: Limit, folder: Option<&Path>) -> Known<Reached> {
-    let measured = gpu::open(id, folder).and_then(|gpu| match limit {
-        Limit::Read { bytes } => read(&gpu, bytes),
-        Limit::F32 => arithmetic(&gpu, Operation::PeakF32, "f32"),
-        Limit::Int8 => arithmetic(&gpu, Operation::PeakInt8, "int8 dot product"),
-        Limit::F16 if gpu.has_f16() => arithmetic(&gpu, Operation::PeakF16, "f16"),
-        _ => Err(Error::Device(format!("{} does not measure {limit}", gpu.found.info.name))),
-    });
+pub(crate) async fn measure(id: &str, limit: Limit, folder: Option<&Path>) -> Known<Reached> {
+    let measured = of(id, limit, folder).await;
     measured.map_or_else(|error| Known::unavailable(error.to_string()), Known::Value)
+}
+
+async fn of(id: &str, limit: Limit, folder: Option<&Path>) -> Result<Reached, Error> {
+    let gpu = gpu::open(id, folder).await?;
+    match limit {
+        Limit::Read { bytes } => read(&gpu, bytes).await,
+        Limit::F32 => arithmetic(&gpu, Operation::PeakF32, "f32").await,
+        Limit::Int8 => arithmetic(&gpu, Operation::PeakInt8, "int8 dot product").await,
+        Limit::F16 if gpu.has_f16() => arithmetic(&gpu, Operation::PeakF16, "f16").await,
+        _ => Err(Error::Device(format!("{} does not measure {limit}", gpu.found.info.name))),
+    }
 }
 
 /// One way of doing it: dispatches, and how much they do together.
@@ -43,8 +49,8 @@ struct Way {
 
 impl Way {
     /// Runs it `times` times in one submission.
-    fn run(&self, gpu: &Gpu, times: u64) -> Result<Round, Error> {
-        let start = Instant::now();
+    async fn run(&self, gpu: &Gpu, times: u64) -> Result<Round, Error> {
+        let start = now();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -57,21 +63,21 @@ impl Way {
             }
         }
         let index = gpu.queue.submit([encoder.finish()]);
-        gpu.wait(Some(index))?;
-        let nanoseconds = (start.elapsed().as_nanos() as u64).max(1);
+        gpu.wait(Some(index)).await?;
+        let nanoseconds = (since(start).as_nanos() as u64).max(1);
         Ok(Round { amount: self.amount * times, nanoseconds })
     }
 
     /// Rounds until the budget is spent, after one that counts for nothing and says how often to repeat.
-    fn rounds(&self, gpu: &Gpu) -> Result<Vec<Round>, Error> {
-        self.run(gpu, 1)?;
-        let once = self.run(gpu, 1)?.nanoseconds;
+    async fn rounds(&self, gpu: &Gpu) -> Result<Vec<Round>, Error> {
+        self.run(gpu, 1).await?;
+        let once = self.run(gpu, 1).await?.nanoseconds;
         let times = (ROUND.as_nanos() as u64).div_ceil(once);
-        let (start, mut rounds) = (Instant::now(), Vec::new());
+        let (start, mut rounds) = (now(), Vec::new());
         while rounds.len() < *ROUNDS.end()
-            && (rounds.len() < *ROUNDS.start() || start.elapsed() < BUDGET)
+            && (rounds.len() < *ROUNDS.start() || since(start) < BUDGET)
         {
-            rounds.push(self.run(gpu, times)?);
+            rounds.push(self.run(gpu, times).await?);
         }
         Ok(rounds)
     }
@@ -82,10 +88,10 @@ fn rate(round: &Round) -> f64 {
 }
 
 /// The best of some ways.
-fn best(gpu: &Gpu, ways: &[Way], label: &str) -> Result<Reached, Error> {
+async fn best(gpu: &Gpu, ways: &[Way], label: &str) -> Result<Reached, Error> {
     let mut best: Option<Reached> = None;
     for way in ways {
-        let rounds = way.rounds(gpu)?;
+        let rounds = way.rounds(gpu).await?;
         let value = rounds.iter().map(rate).fold(0.0, f64::max);
         if best.as_ref().is_none_or(|best| value > best.value) {
             let threads = Known::unavailable("the driver schedules invocations");
@@ -99,7 +105,7 @@ fn best(gpu: &Gpu, ways: &[Way], label: &str) -> Result<Reached, Error> {
 /// Workgroups worth trying: some adapters want few and long ones, most want many.
 const GROUPS: [u32; 3] = [16, 256, 2048];
 
-fn read(gpu: &Gpu, bytes: u64) -> Result<Reached, Error> {
+async fn read(gpu: &Gpu, bytes: u64) -> Result<Reached, Error> {
     let binding = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
     // The largest step of any way, so that all read the same bytes.
     let step = u64::from(GROUPS[2]) * u64::from(GROUP) * 16 * 4;
@@ -129,7 +135,7 @@ fn read(gpu: &Gpu, bytes: u64) -> Result<Reached, Error> {
     if each <= gpu.texture_bytes() {
         ways.extend(texels(gpu, &buffers, each, &numbers, &out)?);
     }
-    best(gpu, &ways, "device memory")
+    best(gpu, &ways, "device memory").await
 }
 
 /// The same words from textures, which software adapters fetch faster.
@@ -161,7 +167,7 @@ fn texels(
     Ok((0..).zip(GROUPS).map(way).collect())
 }
 
-fn arithmetic(gpu: &Gpu, operation: Operation, label: &str) -> Result<Reached, Error> {
+async fn arithmetic(gpu: &Gpu, operation: Operation, label: &str) -> Result<Reached, Error> {
     const ROUNDS: u32 = 256;
     let out = gpu.storage("unread", 16)?;
     let numbers = gpu.buffer("numbers", 256, wgpu::BufferUsages::UNIFORM)?;
@@ -173,7 +179,7 @@ fn arithmetic(gpu: &Gpu, operation: Operation, label: &str) -> Result<Reached, E
         dispatches: vec![(gpu.bind(&pipeline, &[whole(&numbers), whole(&out)]), groups)],
         pipeline: std::sync::Arc::clone(&pipeline),
     };
-    best(gpu, &GROUPS.map(way), label)
+    best(gpu, &GROUPS.map(way), label).await
 }
 
 fn send(gpu: &Gpu, numbers: &wgpu::Buffer, slot: u64, words: &[u32]) {

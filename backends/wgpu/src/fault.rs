@@ -57,6 +57,15 @@ impl Fault {
         self.state().lost.is_some()
     }
 
+    /// The same, of what was just made: natively its errors are told before the call that makes it returns, in a browser later.
+    pub(crate) fn check_of(&self, what: impl FnOnce() -> String) -> Result<(), Error> {
+        self.check().map_err(|error| match error {
+            Error::OutOfMemory(text) => Error::OutOfMemory(format!("{}: {text}", what())),
+            Error::Device(text) => Error::Device(format!("{}: {text}", what())),
+            other => other,
+        })
+    }
+
     /// What went wrong since the last question. A loss is for ever.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let mut state = self.state();

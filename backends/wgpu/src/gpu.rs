@@ -1,23 +1,20 @@
-//! An open device: its queue, its pipelines (made when first used, kept while the process lives), and waiting for it.
+//! An open device: its queue and its pipelines, made when first used and kept while the process lives.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use yardstick_api::Error;
+use yardstick_api::mutants::Mutation;
 use yardstick_model::Format;
 
 use crate::adapters::{self, Found};
 use crate::fault::Fault;
 use crate::kept::Kept;
-use crate::mutants::Mutation;
+use crate::mutants;
 use crate::pipelines::Pipelines;
 use crate::shaders::{Input, Kind, Operation, Variant};
-use crate::wait::block;
-
-/// A device that does not answer for so long is lost. Submissions are far shorter.
-const PATIENCE: Duration = Duration::from_secs(100);
+use crate::texels::WORDS_OF_ROW;
 
 /// An open device, shared by its sessions.
 pub(crate) struct Gpu {
@@ -73,40 +70,51 @@ pub(crate) fn has_timestamps(found: &Found) -> bool {
 /// A buffer, or a part of one, to be bound.
 pub(crate) type Part<'a> = wgpu::BindingResource<'a>;
 
+/// Open devices by id.
+static OPEN: Mutex<Vec<(String, Arc<Gpu>)>> = Mutex::new(Vec::new());
+
 /// The device of an adapter, opened once a process, so that its pipelines are made once; a lost one is opened anew.
 /// `folder` is where what can be made again is kept.
-pub(crate) fn open(id: &str, folder: Option<&Path>) -> Result<Arc<Gpu>, Error> {
-    static OPEN: Mutex<Vec<(String, Arc<Gpu>)>> = Mutex::new(Vec::new());
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    open.retain(|(_, gpu)| !gpu.fault.is_lost());
-    if let Some((_, gpu)) = open.iter().find(|(known, _)| known == id) {
-        return Ok(Arc::clone(gpu));
+pub(crate) async fn open(id: &str, folder: Option<&Path>) -> Result<Arc<Gpu>, Error> {
+    if let Some(gpu) = known(id) {
+        return Ok(gpu);
     }
     let (found, mutation) =
         adapters::find(id).ok_or_else(|| Error::Device(format!("no device {id} any more")))?;
-    let mut gpu = Gpu::new(found, mutation, folder)?;
-    gpu.lanes = gpu.subgroups && found.is_software() && gpu.lanes_are_subgroups()?;
+    let mut gpu = Gpu::new(found, mutation, folder).await?;
+    gpu.lanes = gpu.subgroups && found.is_software() && gpu.lanes_are_subgroups().await?;
     let gpu = Arc::new(gpu);
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.push((id.to_owned(), Arc::clone(&gpu)));
     Ok(gpu)
 }
 
+/// The device of this id that is open and not lost.
+fn known(id: &str) -> Option<Arc<Gpu>> {
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|(_, gpu)| !gpu.fault.is_lost());
+    open.iter().find(|(known, _)| known == id).map(|(_, gpu)| Arc::clone(gpu))
+}
+
 impl Gpu {
-    fn new(found: &'static Found, mutation: Mutation, folder: Option<&Path>) -> Result<Gpu, Error> {
+    async fn new(
+        found: &'static Found,
+        mutation: Mutation,
+        folder: Option<&Path>,
+    ) -> Result<Gpu, Error> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("yardstick"),
             required_features: found.adapter.features() & OPTIONAL,
             required_limits: found.limits.clone(),
             ..Default::default()
         };
-        let (device, queue) =
-            block(found.adapter.request_device(&descriptor)).map_err(|error| {
-                Error::Device(format!("{} cannot be opened: {error}", found.info.name))
-            })?;
+        let (device, queue) = found.adapter.request_device(&descriptor).await.map_err(|error| {
+            Error::Device(format!("{} cannot be opened: {error}", found.info.name))
+        })?;
         let (fault, limits) = (Fault::watch(&device), device.limits());
         // A software adapter takes buffers apart lane by lane and fetches texels whole.
         let side = u64::from(limits.max_texture_dimension_2d);
-        let texels = found.is_software() && side >= TEXELS;
+        let texels = found.is_software() && side >= WORDS_OF_ROW;
         let subgroups = device.features().contains(wgpu::Features::SUBGROUP);
         let kept = Kept::new(folder, &found.info);
         let pipelines = Pipelines::new(&device, kept.clone());
@@ -127,13 +135,19 @@ impl Gpu {
         })
     }
 
-    /// Tries it (shaders/lanes.wgsl): nothing else says which invocations make a subgroup.
-    fn lanes_are_subgroups(&self) -> Result<bool, Error> {
+    /// Tries it for the workgroups that rely on it: nothing else says which invocations make a subgroup.
+    async fn lanes_are_subgroups(&self) -> Result<bool, Error> {
+        let rows = self.eights_are_subgroups([8, 2]).await?;
+        Ok(rows && self.eights_are_subgroups([16, 1]).await?)
+    }
+
+    /// Tries it for workgroups so wide and deep (shaders/lanes.wgsl).
+    async fn eights_are_subgroups(&self, [width, depth]: [u32; 2]) -> Result<bool, Error> {
         let key = Key {
             operation: Operation::Lanes,
             format: None,
             variant: Variant::default(),
-            constants: Vec::new(),
+            constants: vec![("WIDTH", width), ("DEPTH", depth)],
         };
         let pipeline = self.pipeline(key)?;
         let right = self.storage("right", 64)?;
@@ -148,7 +162,7 @@ impl Gpu {
         }
         encoder.copy_buffer_to_buffer(&right, 0, &staging, 0, 64);
         let index = self.queue.submit([encoder.finish()]);
-        let read = self.read(&staging, 64, Some(index))?;
+        let read = self.read(&staging, 64, Some(index)).await?;
         Ok(read.chunks_exact(4).all(|count| count == 8u32.to_le_bytes()))
     }
 
@@ -180,18 +194,13 @@ impl Gpu {
                 "{label}: {size} bytes, a buffer has at most {limit}"
             )));
         }
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let usage = usage | wgpu::BufferUsages::COPY_DST;
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        self.fault.check()?;
         let buffer = self.device.create_buffer(&descriptor);
-        match block(scope.pop()) {
-            Some(error) => Err(Error::OutOfMemory(format!("{label}: {size} bytes: {error}"))),
-            None => {
-                self.fault.check()?;
-                Ok(buffer)
-            }
-        }
+        self.fault.check_of(|| format!("{label}: {size} bytes"))?;
+        Ok(buffer)
     }
 
     /// A buffer shaders read and write.
@@ -213,11 +222,13 @@ impl Gpu {
 
     fn make(&self, key: &Key) -> Result<Pipeline, Error> {
         let name = key.operation.name();
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        self.fault.check()?;
         let text = key.operation.text(key.format, key.variant);
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(name),
-            source: wgpu::ShaderSource::Wgsl(self.mutation.text(key.operation, text).into()),
+            source: wgpu::ShaderSource::Wgsl(
+                mutants::text(self.mutation, key.operation, text).into(),
+            ),
         });
         let mut kinds = key.operation.bindings().to_vec();
         if key.variant.texels {
@@ -243,10 +254,7 @@ impl Gpu {
             },
             cache: self.pipelines.cache.as_ref(),
         });
-        if let Some(error) = block(scope.pop()) {
-            return Err(Error::Device(format!("shader {name} of {:?}: {error}", key.format)));
-        }
-        self.fault.check()?;
+        self.fault.check_of(|| format!("shader {name} of {:?}", key.format))?;
         Ok(Pipeline { pipeline, layout })
     }
 
@@ -271,53 +279,6 @@ impl Gpu {
         let layout = &pipeline.layout;
         let descriptor = wgpu::BindGroupDescriptor { label: None, layout, entries: &entries };
         self.device.create_bind_group(&descriptor)
-    }
-
-    /// Waits until a submission, or everything submitted, is done; never for ever.
-    pub(crate) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), Error> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) };
-        match self.device.poll(poll) {
-            Ok(_) => self.fault.check(),
-            Err(error) => {
-                self.fault.check()?;
-                self.fault.lose(format!("no answer within {} s: {error}", PATIENCE.as_secs()));
-                self.fault.check()
-            }
-        }
-    }
-
-    /// Reads the first bytes of a buffer made for reading, once a submission, or everything submitted, is done.
-    pub(crate) fn read(
-        &self,
-        buffer: &wgpu::Buffer,
-        bytes: u64,
-        submission: Option<wgpu::SubmissionIndex>,
-    ) -> Result<Vec<u8>, Error> {
-        let (told, outcome) = mpsc::channel();
-        buffer.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
-            // Nobody listens any more where the wait below was given up.
-            let _ = told.send(result);
-        });
-        let answer = self.wait(submission).and_then(|()| {
-            // Another session's thread may have been the one to see it done, and be about to tell.
-            match outcome.recv_timeout(PATIENCE) {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(Error::Device(format!("cannot read back: {error}"))),
-                Err(_) => Err(Error::Device("cannot read back: no answer".into())),
-            }
-        });
-        if let Err(error) = answer {
-            buffer.unmap();
-            return Err(error);
-        }
-        let view = buffer
-            .slice(..bytes)
-            .get_mapped_range()
-            .map_err(|error| Error::Device(format!("cannot read back: {error}")))?;
-        let read = view.to_vec();
-        drop(view);
-        buffer.unmap();
-        Ok(read)
     }
 }
 
@@ -347,70 +308,4 @@ fn binding_type(kind: Kind) -> wgpu::BindingType {
     };
     let has_dynamic_offset = kind == Kind::Window;
     wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None }
-}
-
-/// Words of 16 bytes in a row of a texture of codes (shaders/codes_texture.wgsl).
-const TEXELS: u64 = 4096;
-
-impl Gpu {
-    /// The most bytes a texture of codes holds.
-    pub(crate) fn texture_bytes(&self) -> u64 {
-        let side = u64::from(self.limits.max_texture_dimension_2d);
-        if side < TEXELS { 0 } else { side * TEXELS * 16 }
-    }
-
-    /// A texture with the words of a buffer, and its bytes.
-    pub(crate) fn texels(
-        &self,
-        label: &str,
-        words: &wgpu::Buffer,
-    ) -> Result<(wgpu::TextureView, u64), Error> {
-        let count = words.size() / 16;
-        let rows = count.div_ceil(TEXELS);
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let texture = self.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some(label),
-            size: wgpu::Extent3d {
-                width: TEXELS as u32,
-                height: rows as u32,
-                depth_or_array_layers: 1,
-            },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Uint,
-            usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
-            view_formats: &[],
-        });
-        if let Some(error) = block(scope.pop()) {
-            return Err(Error::OutOfMemory(format!("{label}: {rows} rows of texels: {error}")));
-        }
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        // Whole rows, then what is left of the last.
-        let (whole, rest) = ((count / TEXELS) as u32, (count % TEXELS) as u32);
-        for (y, width, height) in [(0, TEXELS as u32, whole), (whole, rest, 1)] {
-            if width == 0 || height == 0 {
-                continue;
-            }
-            let source = wgpu::TexelCopyBufferInfo {
-                buffer: words,
-                layout: wgpu::TexelCopyBufferLayout {
-                    offset: u64::from(y) * TEXELS * 16,
-                    bytes_per_row: Some(TEXELS as u32 * 16),
-                    rows_per_image: None,
-                },
-            };
-            let target = wgpu::TexelCopyTextureInfo {
-                texture: &texture,
-                mip_level: 0,
-                origin: wgpu::Origin3d { x: 0, y, z: 0 },
-                aspect: wgpu::TextureAspect::All,
-            };
-            let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
-            encoder.copy_buffer_to_texture(source, target, size);
-        }
-        let index = self.queue.submit([encoder.finish()]);
-        self.wait(Some(index))?;
-        Ok((texture.create_view(&Default::default()), rows * TEXELS * 16))
-    }
 }

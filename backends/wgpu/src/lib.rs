@@ -3,8 +3,12 @@
 #![deny(unsafe_code)]
 
 mod adapters;
+#[cfg(not(target_arch = "wasm32"))]
 mod backend;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod bench;
+#[cfg(not(target_arch = "wasm32"))]
+mod blocking;
 mod buffers;
 mod build;
 mod ceiling;
@@ -17,11 +21,16 @@ mod pipelines;
 mod plan;
 mod planes;
 mod program;
+mod read_back;
 mod session;
 mod shaders;
 mod sizes;
+mod texels;
 mod tune;
 mod wait;
 mod weights;
 
+pub use adapters::{devices, look};
+#[cfg(not(target_arch = "wasm32"))]
 pub use backend::Wgpu;
+pub use session::WgpuSession;

@@ -1,10 +1,10 @@
 //! Matrices on the device: re-laid into planes and cut into parts that fit a binding.
 
 use yardstick_api::Error;
+use yardstick_api::mutants::Mutant;
 use yardstick_model::{Format, Tensor};
 
 use crate::gpu::{Gpu, Part, part};
-use crate::mutants::Mutant;
 use crate::planes::{self, PANEL, Shape};
 
 /// Bytes re-laid and sent at once, so that the host never holds a second copy of a model.
@@ -215,7 +215,8 @@ impl Stored {
                 gpu.queue.write_buffer(&self.buffer, at, &planes.supers);
             }
             let index = gpu.queue.submit([]);
-            gpu.wait(Some(index))?;
+            // So that no more than a batch is held twice.
+            gpu.drive(Some(index))?;
         }
         self.texels = apart.map(|codes| gpu.texels("codes", &codes)).transpose()?;
         Ok(())

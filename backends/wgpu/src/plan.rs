@@ -45,7 +45,7 @@ const SUPPORTED: &[Requirement] = &[
 /// Most experts (shaders/route.wgsl).
 const MOST_EXPERTS: usize = 512;
 
-/// Widest head (shaders/place.wgsl, shaders/attend.wgsl).
+/// Widest head (shaders/place.wgsl).
 const WIDEST_HEAD: usize = 512;
 
 fn refuse<T>(reason: String, fix: &str) -> Result<T, Unsupported> {
@@ -71,6 +71,7 @@ pub(crate) fn plan(
     let sizes = Sizes::new(&model.architecture, options, binding);
     let footprint = footprint(model, &sizes);
     check_buffers(model, &sizes, found)?;
+    check_heads(model, options, found)?;
     let limit = machine_memory().value().copied().filter(|_| found.is_software());
     match limit {
         Some(limit) if footprint.total() > limit => Err(does_not_fit(&footprint, limit)),
@@ -165,6 +166,21 @@ fn check_buffers(model: &ModelInfo, sizes: &Sizes, found: &Found) -> Result<(), 
         );
     }
     Ok(())
+}
+
+/// What a workgroup holds of four heads must fit its memory.
+fn check_heads(model: &ModelInfo, options: &Options, found: &Found) -> Result<(), Unsupported> {
+    let layers = model.architecture.layers.iter();
+    let most = layers.map(|layer| crate::build::workgroup_bytes(options.kv, layer)).max();
+    let limit = found.limits.max_compute_workgroup_storage_size;
+    match most.filter(|&bytes| bytes > limit) {
+        Some(bytes) => {
+            let name = &found.info.name;
+            let reason = format!("heads take {bytes} bytes of a workgroup, {name} has {limit}");
+            refuse(reason, "use a model with narrower heads")
+        }
+        None => Ok(()),
+    }
 }
 
 fn footprint(model: &ModelInfo, sizes: &Sizes) -> Footprint {

@@ -9,6 +9,7 @@ pub(crate) struct Step {
     /// What a profile calls it.
     pub(crate) name: &'static str,
     pub(crate) layer: Option<usize>,
+    pub(crate) depth: Depth,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) group: wgpu::BindGroup,
     pub(crate) grid: Grid,
@@ -16,6 +17,16 @@ pub(crate) struct Step {
     pub(crate) work: u64,
     /// Bytes of weights it reads once.
     pub(crate) bytes: u64,
+}
+
+/// How many positions a token must see for a step to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Any,
+    /// Up to [`crate::sizes::SHALLOW`].
+    Shallow,
+    /// More.
+    Deep,
 }
 
 /// How many workgroups.
@@ -27,6 +38,8 @@ pub(crate) enum Grid {
     Rows(u32),
     /// (rows, 1)
     Each,
+    /// (x, 1, so many): one token.
+    Split(u32, u32),
     /// (x, so many a row)
     Several(u32, u32),
     /// (x, tiles), tiles of so many tokens.
@@ -48,8 +61,15 @@ pub(crate) struct Program {
 
 impl Program {
     /// Steps of a layer.
-    pub(crate) fn of_layer(&self, layer: usize) -> usize {
-        self.body.iter().filter(|step| step.layer == Some(layer)).count()
+    pub(crate) fn of_layer(&self, layer: usize, deep: bool) -> usize {
+        self.body.iter().filter(|step| step.layer == Some(layer) && step.is_for(deep)).count()
+    }
+}
+
+impl Step {
+    /// Whether it is taken for a token that sees many positions, or few.
+    pub(crate) fn is_for(&self, deep: bool) -> bool {
+        self.depth != if deep { Depth::Shallow } else { Depth::Deep }
     }
 }
 
@@ -60,6 +80,10 @@ pub(crate) fn record_one(pass: &mut wgpu::ComputePass<'_>, step: &Step, rows: u3
         Grid::One(x) => plain(pass, step, x, 1),
         Grid::Rows(x) => plain(pass, step, x, rows),
         Grid::Each => plain(pass, step, rows, 1),
+        Grid::Split(x, splits) => {
+            pass.set_bind_group(0, &step.group, &[]);
+            pass.dispatch_workgroups(x, 1, splits);
+        }
         Grid::Several(x, of_row) => plain(pass, step, x, rows * of_row),
         Grid::Tiles(x, tile) => {
             pass.set_bind_group(0, &step.group, &[0]);
@@ -79,11 +103,11 @@ fn plain(pass: &mut wgpu::ComputePass<'_>, step: &Step, x: u32, y: u32) {
     pass.dispatch_workgroups(x, y, 1);
 }
 
-/// Dispatches recorded for so many rows.
+/// Dispatches recorded for so many rows of few positions.
 pub(crate) fn dispatches(steps: &[Step], rows: u32) -> usize {
     let of = |step: &Step| match step.grid {
         Grid::Windows { tile, .. } => rows.div_ceil(tile) as usize,
         _ => 1,
     };
-    steps.iter().map(of).sum()
+    steps.iter().filter(|step| step.is_for(false)).map(of).sum()
 }

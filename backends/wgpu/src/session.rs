@@ -1,4 +1,4 @@
-//! A model resident on an adapter: checks calls whole, cuts them into chunks, keeps lengths and logits.
+//! A model resident on an adapter, asynchronous: checks calls whole, cuts them into chunks, keeps lengths and logits.
 
 mod batch;
 mod chain;
@@ -10,23 +10,25 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
+use yardstick_api::mutants::Mutant;
 use yardstick_api::{
-    Batch, Emit, Error, Facts, KvType, Logits, Numerics, Options, Profile, Sequence, Session, Token,
+    Batch, Device, Emit, Error, Facts, KvType, Logits, Numerics, Options, Profile, Sequence, Token,
 };
 use yardstick_model::Model;
 
 use crate::buffers::{Buffers, Numbers};
 use crate::build::Builder;
 use crate::gpu::{self, Gpu};
-use crate::mutants::Mutant;
+use crate::plan;
 use crate::program::Program;
-use crate::sizes::Sizes;
+use crate::sizes::{SHALLOW, Sizes};
 use crate::tune::Tunings;
-use crate::weights::Network;
+use crate::weights::{Network, check_pairs};
 use batch::Row;
-use submit::{Pace, Profiler, submit};
+use submit::{Pace, Profiler, Stage, submit};
 
-pub(crate) struct WgpuSession {
+/// A model on an adapter. Calls that wait are asynchronous.
+pub struct WgpuSession {
     device: String,
     gpu: Arc<Gpu>,
     model: Arc<Model>,
@@ -50,13 +52,26 @@ pub(crate) struct WgpuSession {
 }
 
 impl WgpuSession {
-    pub(crate) fn new(
+    /// Loads a model that fits; compiled pipelines and tunings are kept in `folder`.
+    pub async fn load(
+        device: &Device,
+        model: &Arc<Model>,
+        options: &Options,
+        folder: Option<&Path>,
+    ) -> Result<WgpuSession, Error> {
+        plan::plan(device, model.info(), options)?;
+        check_pairs(model)?;
+        model.check_unchanged()?;
+        WgpuSession::new(&device.id, model, options, folder).await
+    }
+
+    pub(crate) async fn new(
         device: &str,
         model: &Arc<Model>,
         options: &Options,
         folder: Option<&Path>,
     ) -> Result<WgpuSession, Error> {
-        let gpu = gpu::open(device, folder)?;
+        let gpu = gpu::open(device, folder).await?;
         let architecture = model.architecture();
         let binding = gpu.limits.max_storage_buffer_binding_size;
         let sizes = Sizes::new(architecture, options, binding);
@@ -66,12 +81,12 @@ impl WgpuSession {
             Buffers::new(&gpu, &sizes, &architecture.layers, &architecture.rotary, chosen_by)?;
         let int8 = options.numerics == Some(Numerics::A8);
         let parts = (&network, &buffers, &sizes);
-        let tunings = Tunings::measure(&gpu, architecture, parts, int8)?;
+        let tunings = Tunings::measure(&gpu, architecture, parts, int8).await?;
         let mut numbers = Numbers::new();
         let builder = Builder::new(&gpu, architecture, parts, &tunings, &mut numbers);
         let [single, many] = builder.programs()?;
         gpu.queue.submit([]);
-        gpu.wait(None)?;
+        gpu.wait(None).await?;
         gpu.pipelines.keep();
         let profiler = options.profile.then(|| Profiler::new(&gpu)).transpose()?;
         Ok(WgpuSession {
@@ -113,31 +128,39 @@ impl WgpuSession {
     }
 
     /// Runs rows, at most a chunk of them, and leaves the logits of the wanted ones to be read.
-    fn run(&mut self, rows: &[Row]) -> Result<(), Error> {
+    async fn run(&mut self, rows: &[Row]) -> Result<(), Error> {
         if rows.len() == 1 && self.gpu.mutation.is(Mutant::Lost) {
             self.gpu.device.destroy();
         }
         self.send_rows(rows);
         let single = rows.len() == 1;
-        self.run_part(single, false, rows.len() as u32)?;
+        let deep = rows.iter().any(|row| row.position >= SHALLOW);
+        self.run_part(single, false, deep, rows.len() as u32).await?;
         let wanted: Vec<u32> =
             (0..).zip(rows).filter(|(_, row)| row.wanted).map(|(i, _)| i).collect();
         for wanted in wanted.chunks(self.sizes.logit_rows) {
-            self.fetch()?;
+            self.fetch().await?;
             let picks: Vec<u8> = wanted.iter().flat_map(|row| row.to_le_bytes()).collect();
             self.gpu.queue.write_buffer(&self.buffers.picks, 0, &picks);
-            self.run_part(single, true, wanted.len() as u32)?;
+            self.run_part(single, true, deep, wanted.len() as u32).await?;
             self.unread = wanted.len();
         }
         Ok(())
     }
 
     /// Runs a program's body or head for so many rows.
-    fn run_part(&mut self, single: bool, head: bool, rows: u32) -> Result<(), Error> {
+    async fn run_part(
+        &mut self,
+        single: bool,
+        head: bool,
+        deep: bool,
+        rows: u32,
+    ) -> Result<(), Error> {
         let program = if single { &self.single } else { &self.many };
-        let stages = [(if head { &program.head } else { &program.body }.as_slice(), rows)];
+        let steps = if head { &program.head } else { &program.body };
+        let stages = [Stage { steps, rows, deep }];
         match &mut self.profiler {
-            Some(profiler) => profiler.run(&self.gpu, &stages),
+            Some(profiler) => profiler.run(&self.gpu, &stages).await,
             None => submit(&self.gpu, &mut self.pace, &stages),
         }
     }
@@ -150,12 +173,12 @@ impl WgpuSession {
     }
 
     /// Reads the logits that are still on the device.
-    fn fetch(&mut self) -> Result<(), Error> {
+    async fn fetch(&mut self) -> Result<(), Error> {
         if self.unread == 0 {
             return Ok(());
         }
         let bytes = (self.unread * self.sizes.vocab * 4) as u64;
-        let read = self.copy_out(&self.buffers.logits, bytes)?;
+        let read = self.copy_out(&self.buffers.logits, bytes).await?;
         self.pace.note_idle();
         let values = read.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         self.logits.extend(values);
@@ -164,20 +187,22 @@ impl WgpuSession {
     }
 
     /// The first bytes of a buffer, once everything submitted is done.
-    fn copy_out(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>, Error> {
+    async fn copy_out(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>, Error> {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(buffer, 0, &self.buffers.staging, 0, bytes);
         self.gpu.queue.submit([encoder.finish()]);
-        self.gpu.read(&self.buffers.staging, bytes, None)
+        self.gpu.read(&self.buffers.staging, bytes, None).await
     }
 }
 
-impl Session for WgpuSession {
-    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+/// What [`yardstick_api::Session`] asks, for callers that must not block.
+impl WgpuSession {
+    /// Runs a batch.
+    pub async fn forward(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         let rows = self.check(batch)?;
         self.begin();
         for chunk in rows.chunks(self.sizes.chunk) {
-            self.run(chunk)?;
+            self.run(chunk).await?;
         }
         // Only now that nothing can fail do the sequences grow.
         for span in batch.spans {
@@ -186,28 +211,32 @@ impl Session for WgpuSession {
         Ok(())
     }
 
-    fn synchronize(&mut self) -> Result<(), Error> {
-        self.gpu.wait(None)?;
+    /// Waits until all is done.
+    pub async fn synchronize(&mut self) -> Result<(), Error> {
+        self.gpu.wait(None).await?;
         self.pace.note_idle();
         Ok(())
     }
 
-    fn logits(&mut self) -> Result<Logits<'_>, Error> {
-        self.fetch()?;
-        self.gpu.wait(None)?;
+    /// The logits of the last batch's wanted rows.
+    pub async fn logits(&mut self) -> Result<Logits<'_>, Error> {
+        self.fetch().await?;
+        self.gpu.wait(None).await?;
         Ok(Logits { vocab: self.sizes.vocab, values: &self.logits })
     }
 
-    fn generate(
+    /// Generates greedily from the first tokens.
+    pub async fn generate(
         &mut self,
         first: &[(Sequence, Token)],
         n: usize,
         emit: &mut Emit<'_>,
     ) -> Result<(), Error> {
-        self.chain(first, n, emit)
+        self.chain(first, n, emit).await
     }
 
-    fn truncate(&mut self, sequence: Sequence, length: usize) -> Result<(), Error> {
+    /// Cuts a sequence.
+    pub fn truncate(&mut self, sequence: Sequence, length: usize) -> Result<(), Error> {
         let (index, now) = self.find(sequence)?;
         if length > now {
             let reason = format!("sequence {index} holds {now} positions, cannot keep {length}");
@@ -217,7 +246,8 @@ impl Session for WgpuSession {
         Ok(())
     }
 
-    fn copy(&mut self, from: Sequence, to: Sequence) -> Result<(), Error> {
+    /// Copies a sequence.
+    pub fn copy(&mut self, from: Sequence, to: Sequence) -> Result<(), Error> {
         let ((from, length), (to, _)) = (self.find(from)?, self.find(to)?);
         if from != to && length > 0 {
             self.copy_cache(from, to, length)?;
@@ -226,15 +256,18 @@ impl Session for WgpuSession {
         Ok(())
     }
 
-    fn length(&self, sequence: Sequence) -> usize {
+    /// Positions a sequence holds.
+    pub fn length(&self, sequence: Sequence) -> usize {
         self.find(sequence).map_or(0, |(_, length)| length)
     }
 
-    fn facts(&self) -> Facts {
+    /// What really runs.
+    pub fn facts(&self) -> Facts {
         self.describe()
     }
 
-    fn profile(&mut self) -> Option<Profile> {
+    /// Times of operations since the last call began, where it is a profiling run.
+    pub fn profile(&mut self) -> Option<Profile> {
         self.profiler.as_ref().map(Profiler::profile)
     }
 }

@@ -34,13 +34,18 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    fn text(self) -> &'static str {
+    /// What declares x, and how eight of it are read.
+    fn texts(self) -> [&'static str; 2] {
         match self {
-            Input::Storage => text!("input_storage"),
-            Input::Uniform => text!("input_uniform"),
-            Input::Lanes => text!("input_lanes"),
+            Input::Storage => [text!("x_storage"), held(false)],
+            Input::Uniform => [text!("x_uniform"), held(false)],
+            Input::Lanes => [text!("x_uniform"), held(true)],
         }
     }
+}
+
+fn held(by_lanes: bool) -> &'static str {
+    if by_lanes { text!("held_lanes") } else { text!("held_nowhere") }
 }
 
 /// Which of several ways to do the same an adapter's shaders take.
@@ -71,7 +76,11 @@ pub(crate) enum Operation {
     Route,
     Combine,
     Place,
-    Attend,
+    Attend {
+        /// What is read for all is handed from lane to lane.
+        lanes: bool,
+    },
+    Join,
     Best,
     Choose,
     /// Whether lanes are a subgroup.
@@ -98,7 +107,8 @@ impl Operation {
             Operation::Route => "route",
             Operation::Combine => "combine",
             Operation::Place => "place",
-            Operation::Attend => "attend",
+            Operation::Attend { .. } => "attend",
+            Operation::Join => "join",
             Operation::Best => "best",
             Operation::Choose => "choose",
             Operation::Lanes => "lanes",
@@ -123,7 +133,8 @@ impl Operation {
             Operation::Route => &[U, R, W],
             Operation::Combine => &[U, R, R, R, W],
             Operation::Place => &[U, R, R, R, R, W, W, W],
-            Operation::Attend => &[U, R, R, R, R, W],
+            Operation::Attend { .. } => &[U, R, R, R, R, W, W],
+            Operation::Join => &[U, R, W],
             Operation::Best => &[U, R, W],
             Operation::Choose => &[U, R, W, W],
             Operation::Lanes => &[W],
@@ -131,6 +142,12 @@ impl Operation {
             Operation::PeakTexels => &[U, Kind::Texels, W],
             Operation::PeakF32 | Operation::PeakF16 | Operation::PeakInt8 => &[U, W],
         }
+    }
+
+    /// Sums over a workgroup are part of it.
+    fn reduces(self) -> bool {
+        use Operation::{Attend, Norm, Place, Route};
+        matches!(self, Norm | Place | Attend { .. } | Route)
     }
 
     /// Its text; `format` is that of its weights, where it has any.
@@ -147,16 +164,18 @@ impl Operation {
         }
         match self {
             Operation::Product { input, .. } | Operation::ProductTile { input } => {
-                parts.extend([input.text(), text!("epilogue")]);
+                parts.extend(input.texts());
+                parts.push(text!("epilogue"));
             }
-            Operation::ProductEach => parts.push(text!("input_storage")),
-            Operation::Norm | Operation::Place | Operation::Attend | Operation::Route => {
-                parts.push(match variant.subgroups {
-                    true => text!("reduce_subgroups"),
-                    false => text!("reduce"),
-                });
-            }
+            Operation::ProductEach => parts.push(text!("x_storage")),
+            Operation::Attend { lanes } => parts.push(held(lanes)),
             _ => {}
+        }
+        if self.reduces() {
+            parts.push(match variant.subgroups {
+                true => text!("reduce_subgroups"),
+                false => text!("reduce"),
+            });
         }
         if let Operation::Product { int8, .. } = self {
             parts.push(match format {
@@ -174,7 +193,8 @@ impl Operation {
             Operation::Route => text!("route"),
             Operation::Combine => text!("combine"),
             Operation::Place => text!("place"),
-            Operation::Attend => text!("attend"),
+            Operation::Attend { .. } => text!("attend"),
+            Operation::Join => text!("join"),
             Operation::Best => text!("best"),
             Operation::Choose => text!("choose"),
             Operation::Lanes => text!("lanes"),
@@ -231,7 +251,8 @@ mod tests {
         Operation::Route,
         Operation::Combine,
         Operation::Place,
-        Operation::Attend,
+        Operation::Attend { lanes: false },
+        Operation::Join,
         Operation::Best,
         Operation::Choose,
         Operation::PeakRead,
@@ -276,17 +297,20 @@ mod tests {
                 }
             }
         }
-        assert_eq!(checked, 2 * 8 * 11 + 11);
+        assert_eq!(checked, 2 * 8 * 11 + 12);
     }
 
     #[test]
     fn sums_through_subgroups_are_valid_where_there_are_some() {
         let subgroups = Variant { texels: false, subgroups: true };
-        for operation in [Operation::Norm, Operation::Place, Operation::Attend, Operation::Route] {
+        let attend = Operation::Attend { lanes: false };
+        for operation in [Operation::Norm, Operation::Place, attend, Operation::Route] {
             let text = operation.text(None, subgroups);
             assert_ne!(text, operation.text(None, Variant::default()), "{operation:?}");
             check(&format!("{operation:?}"), &text, Capabilities::SUBGROUP);
         }
+        let handed = Operation::Attend { lanes: true }.text(None, subgroups);
+        check("attend", &handed, Capabilities::SUBGROUP);
         check("lanes", &Operation::Lanes.text(None, subgroups), Capabilities::SUBGROUP);
         for format in Format::ALL.into_iter().filter(|&format| weights_text(format).is_some()) {
             let input = Input::Lanes;

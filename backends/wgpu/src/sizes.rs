@@ -22,6 +22,11 @@ const DEFAULT_CONTEXT: usize = 4096;
 /// Sums of squares behind a normed row.
 pub(crate) const SUMS: usize = 2048;
 
+/// Positions up to which one workgroup a head sees all of them.
+pub(crate) const SHALLOW: usize = 512;
+/// Workgroups that share the positions of a head, for a token that comes alone and sees many.
+pub(crate) const SPLITS: u32 = 8;
+
 /// Sizes of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Sizes {
@@ -36,6 +41,8 @@ pub(crate) struct Sizes {
     pub(crate) vocab: usize,
     qkv: usize,
     attended: usize,
+    /// Of all heads what a split of a token's attention leaves.
+    partials: usize,
     inner: usize,
     /// Experts stored and taken, at most.
     experts: [usize; 2],
@@ -81,6 +88,7 @@ impl Sizes {
             vocab,
             qkv: widest(|layer| layer.qkv_rows().iter().sum()),
             attended: widest(|layer| layer.heads * layer.value_dim),
+            partials: widest(|layer| layer.heads * (layer.value_dim + 2)),
             inner: widest(inner),
             experts: [
                 widest(|layer| layer.ffn.experts.map_or(0, |experts| experts.count)),
@@ -109,6 +117,10 @@ impl Sizes {
 
     pub(crate) fn attended_bytes(&self) -> u64 {
         self.values(units(self.attended) * UNIT)
+    }
+
+    pub(crate) fn partials_bytes(&self) -> u64 {
+        (self.partials as u64).saturating_mul(u64::from(SPLITS) * 4)
     }
 
     pub(crate) fn inner_bytes(&self) -> u64 {
@@ -164,6 +176,7 @@ impl Sizes {
             self.normed_bytes(),
             self.qkv_bytes().saturating_mul(2),
             self.attended_bytes(),
+            self.partials_bytes(),
             self.inner_bytes(),
             self.scores_bytes(),
             self.choices_bytes(),

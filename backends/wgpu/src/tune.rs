@@ -108,7 +108,7 @@ impl Tunings {
     }
 
     /// Measured, or as measured earlier; the usual where nothing can be kept.
-    pub(crate) fn measure(
+    pub(crate) async fn measure(
         gpu: &Gpu,
         architecture: &Architecture,
         (network, buffers, sizes): (&Network, &Buffers, &Sizes),
@@ -128,7 +128,8 @@ impl Tunings {
             if matrix.bytes() < SMALLEST || matrix.rows > sizes.logit_rows * sizes.vocab {
                 continue;
             }
-            let choice = best(gpu, architecture, (network, buffers, sizes), &tunings, matrix)?;
+            let choice =
+                best(gpu, architecture, (network, buffers, sizes), &tunings, matrix).await?;
             tunings.of.push((matrix.format, choice));
         }
         if tunings.of.len() > before {
@@ -145,7 +146,7 @@ const SMALLEST: u64 = 256 << 10;
 /// Another choice must be so much faster than the usual one.
 const GAIN: f64 = 0.95;
 
-fn best(
+async fn best(
     gpu: &Gpu,
     architecture: &Architecture,
     parts: (&Network, &Buffers, &Sizes),
@@ -156,7 +157,8 @@ fn best(
     for tuning in Tuning::candidates(gpu) {
         let trial = Tunings { usual: tuning, of: Vec::new(), ..tunings.clone() };
         let mut numbers = Numbers::new();
-        let time = Builder::new(gpu, architecture, parts, &trial, &mut numbers).time(matrix)?;
+        let time =
+            Builder::new(gpu, architecture, parts, &trial, &mut numbers).time(matrix).await?;
         let limit = best.map_or(Duration::MAX, |(_, time)| time.mul_f64(GAIN));
         if time < limit {
             best = Some((tuning, time));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use yardstick_api::Error;
+use yardstick_api::{Error, Unsupported};
 use yardstick_model::arch::{Experts, Gate, Layer};
 use yardstick_model::{Format, Model, Tensor};
 
@@ -266,8 +266,21 @@ fn together(gpu: &Gpu, tensors: &[Tensor<'_>]) -> Result<Vec<Product>, Error> {
     tensors.chunk_by(same).map(product).collect()
 }
 
+/// Gate and up are multiplied together, which needs one format.
+pub(crate) fn check_pairs(model: &Model) -> Result<(), Unsupported> {
+    let layers = 0..model.architecture().layers.len();
+    let mut mixed = layers.flat_map(|layer| gate_formats(model, layer));
+    match mixed.find(|(gate, up)| gate != up) {
+        None => Ok(()),
+        Some((gate, up)) => Err(Unsupported {
+            reason: format!("ffn_gate is {}, ffn_up {}", gate.name(), up.name()),
+            fix: Some("quantise both alike".into()),
+        }),
+    }
+}
+
 /// Formats of the gates and ups of a layer, which are one matrix and so need one format.
-pub(crate) fn gate_formats(model: &Model, layer: usize) -> Vec<(Format, Format)> {
+fn gate_formats(model: &Model, layer: usize) -> Vec<(Format, Format)> {
     let find =
         |part: &str| model.tensor(&format!("blk.{layer}.{part}")).map(|tensor| tensor.format);
     let pairs = ["", "_exps", "_shexp"].map(|kind| {

@@ -1,15 +1,12 @@
 //! The steps of one layer.
 
 use yardstick_api::Error;
-use yardstick_model::arch::{Activation, Layer, NormKind, QkNorm, Rotary, RotaryStyle};
+use yardstick_api::mutants::Mutant;
+use yardstick_model::arch::{Activation, Layer};
 
+use super::Builder;
 use super::product::{After, Call};
-use super::{Builder, NONE, key};
-use crate::buffers::{all, words};
-use crate::mutants::Mutant;
 use crate::planes::{UNIT, units};
-use crate::program::Grid;
-use crate::shaders::Operation;
 use crate::weights::{Block, Network};
 
 /// Every product that adds to the stream is one dispatch, so that it leaves one list of sums of squares.
@@ -54,7 +51,7 @@ impl Builder<'_> {
         self.feed_forward(layer, shape, tile, folds)
     }
 
-    fn vector(&self, layer: usize, name: &str) -> Option<u32> {
+    pub(super) fn vector(&self, layer: usize, name: &str) -> Option<u32> {
         self.network.vectors.of_layer(layer, name)
     }
 
@@ -88,74 +85,6 @@ impl Builder<'_> {
             self.product(call, After { bias, folded, ..After::default() }, tile)?;
         }
         Ok(())
-    }
-
-    fn place(&mut self, layer: usize, shape: &Layer) -> Result<(), Error> {
-        let (buffers, architecture) = (self.buffers, self.architecture);
-        let rotary = shape.rotary.map(|i| (&architecture.rotary[i], buffers.turns[i]));
-        let span = match shape.qk_norm {
-            None => 0,
-            Some(QkNorm::Head) => 1,
-            Some(QkNorm::EachHead) => 2,
-            Some(QkNorm::Whole) => 3,
-        };
-        let (key_words, packed) = words(self.sizes.kv, shape.key_dim);
-        let growth = architecture.temperature;
-        let numbers = [
-            shape.heads as u32,
-            shape.kv_heads as u32,
-            shape.key_dim as u32,
-            shape.value_dim as u32,
-            shape.qkv_rows().iter().sum::<usize>() as u32,
-            self.sizes.context as u32,
-            key_words,
-            words(self.sizes.kv, shape.value_dim).0,
-            span,
-            u32::from(architecture.norm.kind == NormKind::Layer),
-            self.vector(layer, "attn_q_norm.weight").unwrap_or(NONE),
-            self.vector(layer, "attn_k_norm.weight").unwrap_or(NONE),
-            rotary.map_or(0, |(rotary, _)| rotary.dims as u32),
-            rotary.map_or(0, |(rotary, _)| u32::from(self.halves(rotary))),
-            rotary.map_or(0, |(rotary, first)| first + self.further(rotary)),
-            growth.map_or(0, |growth| growth.length.clamp(1, 1 << 31) as u32),
-            growth.map_or(0.0, |growth| growth.scale).to_bits(),
-            architecture.norm.eps.to_bits(),
-            packed,
-        ];
-        let [keys, values] = &buffers.cache[layer];
-        let nowhere = self.stale(layer).then(|| self.gpu.storage("nowhere", 16)).transpose()?;
-        let keys = nowhere.as_ref().unwrap_or(keys);
-        let vectors = &self.network.vectors.buffer;
-        let queries = &buffers.queries;
-        let parts =
-            [&buffers.rows, &buffers.qkv, vectors, &buffers.angles, keys, values, queries].map(all);
-        let x = (shape.heads + shape.kv_heads) as u32;
-        let key = key(Operation::Place, None, &[]);
-        self.step("place", Some(layer), key, &numbers, &parts, Grid::Rows(x))
-    }
-
-    fn attend(&mut self, layer: usize, shape: &Layer, tile: u32) -> Result<(), Error> {
-        let buffers = self.buffers;
-        let (key_words, packed) = words(self.sizes.kv, shape.key_dim);
-        let numbers = [
-            shape.heads as u32,
-            shape.kv_heads as u32,
-            shape.key_dim as u32,
-            shape.value_dim as u32,
-            self.sizes.context as u32,
-            key_words,
-            words(self.sizes.kv, shape.value_dim).0,
-            packed,
-            shape.window.map_or(NONE, |window| window.min(NONE as usize) as u32),
-            shape.attention_scale.to_bits(),
-            shape.softcap.unwrap_or(0.0).to_bits(),
-            tile,
-            padded(shape.heads * shape.value_dim),
-        ];
-        let [keys, values] = &buffers.cache[layer];
-        let parts = [&buffers.rows, &buffers.queries, keys, values, &buffers.attended].map(all);
-        let key = key(Operation::Attend, None, &[]);
-        self.step("attend", Some(layer), key, &numbers, &parts, Grid::Rows(shape.heads as u32))
     }
 
     /// A block's last product, back into the stream: added, or normalised and then added.
@@ -246,25 +175,10 @@ impl Builder<'_> {
     }
 }
 
-/// Where faults are made on purpose.
+/// Where a fault is made on purpose.
 impl Builder<'_> {
     pub(super) fn skips(&self, layer: usize) -> bool {
         self.gpu.mutation.is(Mutant::SkipLayer) && layer == self.architecture.layers.len() / 2
-    }
-
-    fn halves(&self, rotary: &Rotary) -> bool {
-        (rotary.style == RotaryStyle::Halves) != self.gpu.mutation.is(Mutant::Rotary)
-    }
-
-    /// Pairs of angles between where they are and where they are read.
-    fn further(&self, rotary: &Rotary) -> u32 {
-        let further = self.gpu.mutation.is(Mutant::Position) && self.single;
-        if further { (rotary.dims / 2) as u32 } else { 0 }
-    }
-
-    fn stale(&self, layer: usize) -> bool {
-        let middle = layer == self.architecture.layers.len() / 2;
-        self.gpu.mutation.is(Mutant::StaleKv) && self.single && middle
     }
 }
 

@@ -8,7 +8,7 @@ use yardstick_api::{Emit, Error, Sequence, Token};
 use super::WgpuSession;
 use super::batch::Row;
 use super::submit::{Stage, submit};
-use crate::sizes::CHAIN;
+use crate::sizes::{CHAIN, SHALLOW};
 
 /// A round on its way: its steps, which half of the list its ids are in, and the submission that ends it.
 struct Round {
@@ -18,7 +18,7 @@ struct Round {
 }
 
 impl WgpuSession {
-    pub(super) fn chain(
+    pub(super) async fn chain(
         &mut self,
         first: &[(Sequence, Token)],
         n: usize,
@@ -36,11 +36,14 @@ impl WgpuSession {
         while done < n {
             while sent < n && under_way.len() < 2 {
                 let steps = CHAIN.min(n - sent);
-                under_way.push_back(self.send_round(steps, rows.len(), sent / CHAIN % 2)?);
+                let deepest = rows.iter().map(|row| row.position).max().unwrap_or(0) + sent + steps;
+                let deep = deepest > SHALLOW;
+                under_way
+                    .push_back(self.send_round(steps, rows.len(), deep, sent / CHAIN % 2).await?);
                 sent += steps;
             }
             let Some(round) = under_way.pop_front() else { break };
-            let ids = self.receive(&round, rows.len())?;
+            let ids = self.receive(&round, rows.len()).await?;
             rows.iter().for_each(|row| self.lengths[row.sequence] += round.steps);
             let stop = emit(done, &ids).is_break();
             done += round.steps;
@@ -49,7 +52,7 @@ impl WgpuSession {
             }
         }
         // What was sent beyond a stop only fills places that count as empty.
-        if under_way.is_empty() { Ok(()) } else { self.gpu.wait(None) }
+        if under_way.is_empty() { Ok(()) } else { self.gpu.wait(None).await }
     }
 
     /// The rows of the first step, or what is wrong with the call.
@@ -67,14 +70,19 @@ impl WgpuSession {
         first.iter().map(row).collect()
     }
 
-    fn send_round(&mut self, steps: usize, count: usize, half: usize) -> Result<Round, Error> {
+    async fn send_round(
+        &mut self,
+        steps: usize,
+        count: usize,
+        deep: bool,
+        half: usize,
+    ) -> Result<Round, Error> {
         let program = if count == 1 { &self.single } else { &self.many };
         let rows = count as u32;
-        let step: [Stage<'_>; 3] =
-            [(&program.body, rows), (&program.head, rows), (&program.choice, rows)];
-        let stages = step.repeat(steps);
+        let parts = [&program.body, &program.head, &program.choice];
+        let stages = parts.map(|steps| Stage { steps, rows, deep }).repeat(steps);
         match &mut self.profiler {
-            Some(profiler) => profiler.run(&self.gpu, &stages)?,
+            Some(profiler) => profiler.run(&self.gpu, &stages).await?,
             None => submit(&self.gpu, &mut self.pace, &stages)?,
         }
         let bytes = self.half_bytes();
@@ -90,9 +98,9 @@ impl WgpuSession {
     }
 
     /// The ids of a round, step-major.
-    fn receive(&mut self, round: &Round, count: usize) -> Result<Vec<Token>, Error> {
+    async fn receive(&mut self, round: &Round, count: usize) -> Result<Vec<Token>, Error> {
         let staging = &self.buffers.id_staging[round.half];
-        let bytes = self.gpu.read(staging, self.half_bytes(), Some(round.done.clone()))?;
+        let bytes = self.gpu.read(staging, self.half_bytes(), Some(round.done.clone())).await?;
         let (words, _) = bytes.as_chunks::<4>();
         let steps = words.chunks_exact(self.sizes.logit_rows).take(round.steps);
         Ok(steps.flat_map(|step| &step[..count]).map(|id| u32::from_le_bytes(*id)).collect())

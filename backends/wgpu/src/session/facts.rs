@@ -7,7 +7,7 @@ use yardstick_api::{Facts, Known, Numerics};
 use super::WgpuSession;
 use crate::program::dispatches;
 use crate::shaders::Input;
-use crate::sizes::CHAIN;
+use crate::sizes::{CHAIN, SHALLOW};
 use crate::tune::Tuning;
 
 impl WgpuSession {
@@ -81,10 +81,12 @@ impl WgpuSession {
         let steps = &self.single;
         let (body, head) = (dispatches(&steps.body, 1), dispatches(&steps.head, 1));
         let layers = self.network.layers.len();
-        let most = (0..layers).map(|layer| steps.of_layer(layer)).max().unwrap_or(0);
+        let most = |deep| (0..layers).map(|layer| steps.of_layer(layer, deep)).max().unwrap_or(0);
         let dispatches = format!(
-            "{} for a generated token, at most {most} a layer",
-            body + head + dispatches(&steps.choice, 1)
+            "{} for a generated token, at most {} a layer; {} behind {SHALLOW} positions",
+            body + head + dispatches(&steps.choice, 1),
+            most(false),
+            most(true)
         );
         let encoding = format!(
             "{} submissions so far, {:.1} ms to record them, {:.1} ms in the driver's submit",

@@ -7,6 +7,7 @@ use yardstick_api::{Error, Known, OperationTime, Profile};
 
 use crate::gpu::Gpu;
 use crate::program::{Step, record_one};
+use crate::wait::{now, since};
 
 /// Longest time a submission should take.
 const LONGEST: Duration = Duration::from_millis(200);
@@ -36,17 +37,15 @@ impl Pace {
     }
 
     fn note_sent(&mut self, work: u64) {
-        self.since.get_or_insert_with(Instant::now);
+        self.since = self.since.or_else(now);
         self.sent += work;
         self.submissions += 1;
     }
 
     /// The device is idle again.
     pub(super) fn note_idle(&mut self) {
-        let (Some(since), work) = (self.since.take(), std::mem::take(&mut self.sent)) else {
-            return;
-        };
-        let seconds = since.elapsed().as_secs_f64();
+        let work = std::mem::take(&mut self.sent);
+        let seconds = since(self.since.take()).as_secs_f64();
         // Short ones say more about the driver than about the device.
         if seconds > 0.01 && work > 0 {
             let rate = work as f64 / seconds;
@@ -56,16 +55,28 @@ impl Pace {
 }
 
 /// A list of steps for so many rows.
-pub(super) type Stage<'a> = (&'a [Step], u32);
+#[derive(Clone, Copy)]
+pub(super) struct Stage<'a> {
+    pub(super) steps: &'a [Step],
+    pub(super) rows: u32,
+    /// A row sees many positions.
+    pub(super) deep: bool,
+}
+
+/// The steps of stages, each with its rows.
+fn steps_of<'a>(stages: &'a [Stage<'a>]) -> impl Iterator<Item = (&'a Step, u32)> {
+    let of = |stage: &'a Stage<'a>| {
+        let steps = stage.steps.iter().filter(|step| step.is_for(stage.deep));
+        steps.map(|step| (step, stage.rows))
+    };
+    stages.iter().flat_map(of)
+}
 
 /// Records and submits stages.
 pub(super) fn submit(gpu: &Gpu, pace: &mut Pace, stages: &[Stage<'_>]) -> Result<(), Error> {
-    let mut steps = stages
-        .iter()
-        .flat_map(|&(steps, rows)| steps.iter().map(move |step| (step, rows)))
-        .peekable();
+    let mut steps = steps_of(stages).peekable();
     while steps.peek().is_some() {
-        let begun = Instant::now();
+        let begun = now();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let mut work = 0;
         {
@@ -78,10 +89,10 @@ pub(super) fn submit(gpu: &Gpu, pace: &mut Pace, stages: &[Stage<'_>]) -> Result
             }
         }
         let commands = encoder.finish();
-        let recorded = Instant::now();
-        pace.encoding += recorded - begun;
+        pace.encoding += since(begun);
+        let recorded = now();
         gpu.queue.submit([commands]);
-        pace.submitting += recorded.elapsed();
+        pace.submitting += since(recorded);
         pace.note_sent(work);
     }
     gpu.fault.check()
@@ -120,11 +131,8 @@ impl Profiler {
     }
 
     /// Runs stages to their end, a timestamp between any two steps.
-    pub(super) fn run(&mut self, gpu: &Gpu, stages: &[Stage<'_>]) -> Result<(), Error> {
-        let steps: Vec<(&Step, u32)> = stages
-            .iter()
-            .flat_map(|&(steps, rows)| steps.iter().map(move |step| (step, rows)))
-            .collect();
+    pub(super) async fn run(&mut self, gpu: &Gpu, stages: &[Stage<'_>]) -> Result<(), Error> {
+        let steps: Vec<(&Step, u32)> = steps_of(stages).collect();
         for part in steps.chunks(TIMED) {
             let mut encoder = gpu.device.create_command_encoder(&Default::default());
             {
@@ -140,7 +148,7 @@ impl Profiler {
             encoder.resolve_query_set(&self.queries, 0..count, &self.resolved, 0);
             encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, bytes);
             let index = gpu.queue.submit([encoder.finish()]);
-            let read = gpu.read(&self.staging, bytes, Some(index))?;
+            let read = gpu.read(&self.staging, bytes, Some(index)).await?;
             self.add(part, &read, f64::from(gpu.queue.get_timestamp_period()));
         }
         Ok(())

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use yardstick_api::{
-    Backend, Batch, Device, DeviceStatus, Error, Known, Numerics, Options, Rows, Sequence, Session,
-    Span,
+    Backend, Batch, Device, DeviceStatus, Error, Known, Numerics, Options, Rows, Sequence, Span,
 };
 use yardstick_model::Model;
 
 use super::WgpuSession;
 use crate::Wgpu;
+use crate::wait::block;
 
 /// The best adapter's device, or a word that there is none.
 fn device() -> Option<Device> {
@@ -33,13 +33,13 @@ fn model() -> Arc<Model> {
 
 fn open(device: &Device, folder: Option<&Path>, numerics: Option<Numerics>) -> WgpuSession {
     let options = Options { context: Some(64), numerics, ..Options::default() };
-    WgpuSession::new(&device.id, &model(), &options, folder).expect("it loads")
+    block(WgpuSession::new(&device.id, &model(), &options, folder)).expect("it loads")
 }
 
 fn forward(session: &mut WgpuSession) -> Result<Vec<f32>, Error> {
     let spans = [Span { sequence: Sequence(0), tokens: &[1, 2, 3] }];
-    session.forward(&Batch { spans: &spans, rows: Rows::Last })?;
-    Ok(session.logits()?.values.to_vec())
+    block(session.forward(&Batch { spans: &spans, rows: Rows::Last }))?;
+    Ok(block(session.logits())?.values.to_vec())
 }
 
 /// One test, because all share the process's one device, which this loses.
@@ -52,11 +52,11 @@ fn a_lost_device_is_told_for_ever_and_the_next_session_opens_it_anew() {
     for _ in 0..2 {
         let lost = forward(&mut session);
         assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
-        let lost = session
-            .generate(&[(Sequence(0), 1)], 4, &mut |_, _| std::ops::ControlFlow::Continue(()));
+        let mut emit = |_, _: &[u32]| std::ops::ControlFlow::Continue(());
+        let lost = block(session.generate(&[(Sequence(0), 1)], 4, &mut emit));
         assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
     }
-    assert!(matches!(session.synchronize(), Err(Error::DeviceLost(_))));
+    assert!(matches!(block(session.synchronize()), Err(Error::DeviceLost(_))));
     let after = forward(&mut open(&device, None, None)).expect("a new device");
     assert_eq!(before, after);
     what_is_kept_is_found_again(&device, &after);

@@ -15,19 +15,19 @@ fn of_half(sa: Scales, sb: Scales, slot: u32, far: u32, lane: u32, unit: u32, ha
     let cb = codes(far, lane, half);
     let at = unit * 16u + half * 8u;
     let h = hold(at, lane);
-    let x0 = held0(h, at);
-    let x1 = held1(h, at);
-    let x2 = held2(h, at);
-    let x3 = held3(h, at);
+    let x0 = held(h, at, 0u);
+    let x1 = held(h, at, 1u);
+    let x2 = held(h, at, 2u);
+    let x3 = held(h, at, 3u);
     let low = vec2(
         total(fma(q(ca[3]), x3, fma(q(ca[2]), x2, fma(q(ca[1]), x1, q(ca[0]) * x0)))),
         total(fma(q(cb[3]), x3, fma(q(cb[2]), x2, fma(q(cb[1]), x1, q(cb[0]) * x0)))),
     );
     let sum_low = total((x0 + x1) + (x2 + x3));
-    let x4 = held4(h, at);
-    let x5 = held5(h, at);
-    let x6 = held6(h, at);
-    let x7 = held7(h, at);
+    let x4 = held(h, at, 4u);
+    let x5 = held(h, at, 5u);
+    let x6 = held(h, at, 6u);
+    let x7 = held(h, at, 7u);
     let high = vec2(
         total(fma(q(ca[7]), x7, fma(q(ca[6]), x6, fma(q(ca[5]), x5, q(ca[4]) * x4)))),
         total(fma(q(cb[7]), x7, fma(q(cb[6]), x6, fma(q(cb[5]), x5, q(cb[4]) * x4)))),

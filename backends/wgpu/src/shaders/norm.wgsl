@@ -44,14 +44,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
         for (var i = lane; i < p.width; i += 64u) {
             sum += x[from_ + i];
         }
-        mean = sum64(sum, team) / count;
+        mean = sum64(vec4(sum), team).x / count;
     }
     var squares = 0.0;
     for (var i = lane; i < p.width; i += 64u) {
         let v = x[from_ + i] - mean;
         squares = fma(v, v, squares);
     }
-    let factor = 1.0 / sqrt(sum64(squares, team) / count + p.eps);
+    let factor = 1.0 / sqrt(sum64(vec4(squares), team).x / count + p.eps);
     let base = (token / p.tile) * p.tile * p.stride + token % p.tile;
     for (var i = lane; i < p.width; i += 64u) {
         var v = (x[from_ + i] - mean) * factor * vectors[p.weight + i];

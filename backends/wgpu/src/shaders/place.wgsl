@@ -55,14 +55,14 @@ fn statistics(at: u32, count: u32, team: Team) -> vec2<f32> {
         for (var i = lane; i < count; i += 64u) {
             sum += qkv[at + i];
         }
-        mean = sum64(sum, team) / f32(count);
+        mean = sum64(vec4(sum), team).x / f32(count);
     }
     var squares = 0.0;
     for (var i = lane; i < count; i += 64u) {
         let v = qkv[at + i] - mean;
         squares = fma(v, v, squares);
     }
-    return vec2(mean, 1.0 / sqrt(sum64(squares, team) / f32(count) + p.eps));
+    return vec2(mean, 1.0 / sqrt(sum64(vec4(squares), team).x / f32(count) + p.eps));
 }
 
 // Element i of the head, turned.
@@ -134,7 +134,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
         return;
     }
     let cell = (entry.z * p.context + position) * p.kv_heads + head;
-    for (var w = lane; w < p.key_words; w += 64u) {
+    // Words of padding stay 0.
+    for (var w = lane; w * p.packed < p.key_dim; w += 64u) {
         let i = w * p.packed;
         var second = 0.0;
         if (i + 1u < p.key_dim) {
@@ -143,7 +144,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
         keys[cell * p.key_words + w] = word(turned(i, position), second);
     }
     let value = token * p.stride + (p.heads + p.kv_heads) * p.key_dim + head * p.value_dim;
-    for (var w = lane; w < p.value_words; w += 64u) {
+    for (var w = lane; w * p.packed < p.value_dim; w += 64u) {
         let i = w * p.packed;
         var second = 0.0;
         if (i + 1u < p.value_dim) {

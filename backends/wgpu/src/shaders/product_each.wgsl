@@ -40,24 +40,14 @@ fn activate(v: f32) -> f32 {
 
 // The sum over 32 columns of both rows.
 fn half_unit(sa: Scales, sb: Scales, slot: u32, lane: u32, half: u32, at: u32) -> vec2<f32> {
-    let wa = block(sa, slot, lane, half);
-    let wb = block(sb, slot + p.units, lane, half);
-    var a = wa[0] * x[at];
-    var b = wb[0] * x[at];
-    a = fma(wa[1], x[at + 1u], a);
-    b = fma(wb[1], x[at + 1u], b);
-    a = fma(wa[2], x[at + 2u], a);
-    b = fma(wb[2], x[at + 2u], b);
-    a = fma(wa[3], x[at + 3u], a);
-    b = fma(wb[3], x[at + 3u], b);
-    a = fma(wa[4], x[at + 4u], a);
-    b = fma(wb[4], x[at + 4u], b);
-    a = fma(wa[5], x[at + 5u], a);
-    b = fma(wb[5], x[at + 5u], b);
-    a = fma(wa[6], x[at + 6u], a);
-    b = fma(wb[6], x[at + 6u], b);
-    a = fma(wa[7], x[at + 7u], a);
-    b = fma(wb[7], x[at + 7u], b);
+    var wa = block(sa, slot, lane, half);
+    var wb = block(sb, slot + p.units, lane, half);
+    var a = vec4(0.0);
+    var b = vec4(0.0);
+    for (var i = 0u; i < 8u; i++) {
+        a = fma(wa[i], x[at + i], a);
+        b = fma(wb[i], x[at + i], b);
+    }
     return vec2(a.x + a.y + a.z + a.w, b.x + b.y + b.z + b.w);
 }
 

@@ -44,22 +44,22 @@ fn add_sixteen(s: ptr<function, Sums>, t: ptr<function, Sums>, w: f32, v: f32, x
 fn columns(s: ptr<function, Sums>, t: ptr<function, Sums>, w: vec4<f32>, v: vec4<f32>, at: u32, lane: u32) {
     let h = hold(at, lane);
     if (TILE == 4u) {
-        add_four(s, t, w.x, v.x, held0(h, at));
-        add_four(s, t, w.y, v.y, held1(h, at));
-        add_four(s, t, w.z, v.z, held2(h, at));
-        add_four(s, t, w.w, v.w, held3(h, at));
+        add_four(s, t, w.x, v.x, held(h, at, 0u));
+        add_four(s, t, w.y, v.y, held(h, at, 1u));
+        add_four(s, t, w.z, v.z, held(h, at, 2u));
+        add_four(s, t, w.w, v.w, held(h, at, 3u));
     } else if (TILE == 8u) {
-        add_eight(s, t, w.x, v.x, held0(h, at), held1(h, at));
-        add_eight(s, t, w.y, v.y, held2(h, at), held3(h, at));
-        add_eight(s, t, w.z, v.z, held4(h, at), held5(h, at));
-        add_eight(s, t, w.w, v.w, held6(h, at), held7(h, at));
+        add_eight(s, t, w.x, v.x, held(h, at, 0u), held(h, at, 1u));
+        add_eight(s, t, w.y, v.y, held(h, at, 2u), held(h, at, 3u));
+        add_eight(s, t, w.z, v.z, held(h, at, 4u), held(h, at, 5u));
+        add_eight(s, t, w.w, v.w, held(h, at, 6u), held(h, at, 7u));
     } else {
-        add_sixteen(s, t, w.x, v.x, held0(h, at), held1(h, at), held2(h, at), held3(h, at));
-        add_sixteen(s, t, w.y, v.y, held4(h, at), held5(h, at), held6(h, at), held7(h, at));
+        add_sixteen(s, t, w.x, v.x, held(h, at, 0u), held(h, at, 1u), held(h, at, 2u), held(h, at, 3u));
+        add_sixteen(s, t, w.y, v.y, held(h, at, 4u), held(h, at, 5u), held(h, at, 6u), held(h, at, 7u));
         let g = hold(at + 8u, lane);
         let far = at + 8u;
-        add_sixteen(s, t, w.z, v.z, held0(g, far), held1(g, far), held2(g, far), held3(g, far));
-        add_sixteen(s, t, w.w, v.w, held4(g, far), held5(g, far), held6(g, far), held7(g, far));
+        add_sixteen(s, t, w.z, v.z, held(g, far, 0u), held(g, far, 1u), held(g, far, 2u), held(g, far, 3u));
+        add_sixteen(s, t, w.w, v.w, held(g, far, 4u), held(g, far, 5u), held(g, far, 6u), held(g, far, 7u));
     }
 }
 

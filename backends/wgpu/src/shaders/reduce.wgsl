@@ -1,11 +1,11 @@
-// Sum and maximum over the 64 invocations of a workgroup, through workgroup memory. Every invocation gets the result.
+// Sums and maxima of four values over the 64 invocations of a workgroup, through workgroup memory. Every invocation gets the result.
 struct Team {
     @builtin(local_invocation_index) lane: u32,
 }
 
-var<workgroup> reduced: array<f32, 64>;
+var<workgroup> reduced: array<vec4<f32>, 64>;
 
-fn sum64(value: f32, team: Team) -> f32 {
+fn sum64(value: vec4<f32>, team: Team) -> vec4<f32> {
     let lane = team.lane;
     reduced[lane] = value;
     workgroupBarrier();
@@ -19,7 +19,7 @@ fn sum64(value: f32, team: Team) -> f32 {
     return all;
 }
 
-fn max64(value: f32, team: Team) -> f32 {
+fn max64(value: vec4<f32>, team: Team) -> vec4<f32> {
     let lane = team.lane;
     reduced[lane] = value;
     workgroupBarrier();

@@ -7,15 +7,15 @@ struct Team {
     @builtin(num_subgroups) subgroups: u32,
 }
 
-var<workgroup> reduced: array<f32, 64>;
+var<workgroup> reduced: array<vec4<f32>, 64>;
 
-fn sum64(value: f32, team: Team) -> f32 {
+fn sum64(value: vec4<f32>, team: Team) -> vec4<f32> {
     let part = subgroupAdd(value);
     if (team.member == 0u) {
         reduced[team.subgroup] = part;
     }
     workgroupBarrier();
-    var sum = 0.0;
+    var sum = vec4(0.0);
     for (var i = 0u; i < team.subgroups; i++) {
         sum += reduced[i];
     }
@@ -24,7 +24,7 @@ fn sum64(value: f32, team: Team) -> f32 {
     return sum;
 }
 
-fn max64(value: f32, team: Team) -> f32 {
+fn max64(value: vec4<f32>, team: Team) -> vec4<f32> {
     let part = subgroupMax(value);
     if (team.member == 0u) {
         reduced[team.subgroup] = part;

@@ -24,14 +24,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, team: Team) {
     for (var i = lane; i < p.count; i += 64u) {
         high = max(high, scores[token * p.count + i]);
     }
-    let largest = max64(high, team);
+    let largest = max64(vec4(high), team).x;
     var own = 0.0;
     for (var i = lane; i < p.count; i += 64u) {
         let e = exp(scores[token * p.count + i] - largest);
         shares[i] = e;
         own += e;
     }
-    let total = sum64(own, team);
+    let total = sum64(vec4(own), team).x;
     // The choice itself is short: one invocation makes it.
     if (lane != 0u) {
         return;
