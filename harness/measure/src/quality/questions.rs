@@ -160,8 +160,9 @@ fn lines<Q: Line>(file: &str, text: &str) -> Result<Vec<Q>, Error> {
     let mut questions = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = format!("{file} line {}", i + 1);
-        let question: Q =
-            serde_json::from_str(line).map_err(|error| Error::new(&place, error.to_string()))?;
+        let question: Q = serde_json::from_str(line).map_err(|error| {
+            Error::new(&place, error.to_string().replace(" at line 1 column ", " at column "))
+        })?;
         question.check().map_err(|message| Error::new(&place, message))?;
         if questions.len() == MOST_QUESTIONS {
             return Err(Error::new(&place, format!("expected at most {MOST_QUESTIONS} questions")));

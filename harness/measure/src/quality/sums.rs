@@ -154,10 +154,16 @@ pub(crate) fn mean(metric: Metric, values: &[f64]) -> Score {
     score(metric, mean, (variance / n).sqrt(), values.len() as u64)
 }
 
-/// A share in percent with its binomial error.
+/// A share in percent with its binomial error. None or all of few is not certain: there the error is that of two hits and two
+/// misses more (Agresti and Coull 1998).
 pub(crate) fn share(metric: Metric, hits: f64, n: u64) -> Score {
-    let share = hits / n as f64;
-    let error = (share * (1.0 - share) / n as f64).sqrt();
+    let count = n as f64;
+    let error = |share: f64, count: f64| (share * (1.0 - share) / count).sqrt();
+    let share = hits / count;
+    let error = match share > 0.0 && share < 1.0 {
+        true => error(share, count),
+        false => error((hits + 2.0) / (count + 4.0), count + 4.0),
+    };
     score(metric, 100.0 * share, 100.0 * error, n)
 }
 
@@ -214,7 +220,10 @@ mod tests {
         assert_eq!(value(&found, Metric::KldMax).1, None);
         let (top1, error) = value(&found, Metric::Top1Agreement);
         assert_eq!((top1, error), (50.0, Some(100.0 * (0.25_f64 / 2.0).sqrt())));
-        assert_eq!(value(&found, Metric::Top5Agreement), (100.0, Some(0.0)));
+        // All of two: four of six.
+        let (top5, error) = value(&found, Metric::Top5Agreement);
+        assert_eq!(top5, 100.0);
+        assert!((error.unwrap() - 100.0 * (2.0_f64 / 9.0 / 6.0).sqrt()).abs() < 1e-9);
         let far = &other.against.unwrap().farthest[0];
         assert_eq!((far.position, far.expected.0, far.found.0), (8, 0, 1));
         assert!((far.expected.1 - 0.4).abs() < 1e-6);
