@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use yardstick_api::Known;
 use yardstick_record::Record;
 
+use crate::depth::depth_curves;
 use crate::group::by_cell;
 use crate::rank::rank;
 use crate::row::{UNKNOWN, tell_models_apart};
-use crate::{Noise, Ranking, Row, Versus, View};
+use crate::tradeoff::tradeoffs;
+use crate::{DepthCurve, Noise, Ranking, Row, Tradeoff, Versus, View};
 
 /// Records side by side, a row a cell.
 #[derive(Clone, Debug)]
@@ -21,6 +23,10 @@ pub struct Comparison {
     pub rankings: Vec<Ranking>,
     /// The noise floor of each machine, or why it is not known.
     pub noise: BTreeMap<String, Known<Noise>>,
+    /// What formats of one model cost and buy, where their quality was asked for.
+    pub tradeoffs: Vec<Tradeoff>,
+    /// Speed against context depth, where several depths were measured.
+    pub depths: Vec<DepthCurve>,
 }
 
 impl Comparison {
@@ -47,8 +53,11 @@ impl Comparison {
         let all = Noise::of(&measured);
         let rankings = rank(&rows, &all);
         view.hold(&mut rows, &rankings, &all);
+        let tradeoffs = tradeoffs(&rows, records, &all);
+        let depths = depth_curves(&rows, records);
         let noise = machines(&rows).into_iter().map(|name| (name.clone(), of_machine(&all, &name)));
-        Comparison { varying: varying(&rows), rankings, noise: noise.collect(), rows }
+        let (varying, noise) = (varying(&rows), noise.collect());
+        Comparison { varying, rankings, noise, tradeoffs, depths, rows }
     }
 
     /// Every row that is held against a baseline, with its index.

@@ -1,7 +1,9 @@
 //! Statistics and comparisons: pure functions of records. Reads nothing, measures nothing, prints nothing.
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod comparison;
+mod depth;
 mod drift;
 mod estimate;
 mod group;
@@ -17,10 +19,13 @@ mod ratio;
 mod resample;
 mod row;
 mod scores;
+mod tradeoff;
 mod versus;
 mod view;
 
+pub use agreement::{Agreement, agreements};
 pub use comparison::Comparison;
+pub use depth::{DepthCurve, DepthPoint, Growth};
 pub use drift::{Drift, DriftKind, LEAST_ORDERED_LAUNCHES, drift};
 pub use estimate::{CONFIDENCE, Estimate, Method, UnitOfStatistics, estimate};
 pub use interval::{
@@ -32,5 +37,8 @@ pub use outcome::describe;
 pub use rank::Ranking;
 pub use ratio::Ratio;
 pub use row::Row;
+pub use tradeoff::{
+    Aspect, Candidate, Change, Column, Front, NoFront, Quantity, Standing, Tradeoff, Varies,
+};
 pub use versus::{Choice, Difference, LaunchValue, Versus};
 pub use view::View;

@@ -3,6 +3,9 @@
 use yardstick_api::{Facts, Known};
 use yardstick_record::{Record, Sample, Test};
 
+/// Why a position's bytes cannot be told.
+pub(crate) const NO_KV: &str = "the size of the KV cache is unknown: context or sequences is 0";
+
 /// Percent of its limit each sample reached, for a `tg` or `pp` record.
 pub(crate) fn percent(record: &Record) -> Known<Vec<f64>> {
     match record.cell.test {
@@ -66,9 +69,7 @@ fn of_bandwidth(record: &Record, tokens: usize, depth: usize) -> Known<Vec<f64>>
     let held = depth as f64 + (tokens as f64 + 1.0) / 2.0;
     let positions = ceiling.positions_read.unwrap_or(held);
     let Some(kv) = kv_bytes_per_position(facts) else {
-        return Known::unavailable(
-            "the size of the KV cache is unknown: context or sequences is 0",
-        );
+        return Known::unavailable(NO_KV);
     };
     let share = |sample: &Sample| {
         let sequences = sample.tokens as f64 / tokens as f64;
@@ -79,7 +80,8 @@ fn of_bandwidth(record: &Record, tokens: usize, depth: usize) -> Known<Vec<f64>>
     Known::Value(record.samples.iter().map(share).collect())
 }
 
-fn kv_bytes_per_position(facts: &Facts) -> Option<f64> {
+/// Bytes of keys and values one position of one sequence takes, over all layers.
+pub(crate) fn kv_bytes_per_position(facts: &Facts) -> Option<f64> {
     let positions = facts.context as f64 * facts.sequences as f64;
     (positions > 0.0).then(|| facts.kv_bytes as f64 / positions)
 }

@@ -29,6 +29,8 @@ pub struct Row {
     pub threads: Known<usize>,
     /// Bytes of the key and value cache, as resident.
     pub kv_bytes: Known<u64>,
+    /// Bytes of keys and values that one position of one sequence takes, over all layers.
+    pub kv_position_bytes: Known<f64>,
     /// Everything else that can tell rows of the same device, model and test apart, by name: options, machine, build.
     pub settings: BTreeMap<&'static str, String>,
     /// Launches recorded.
@@ -117,6 +119,7 @@ impl Row {
             class,
             threads: threads(decisive),
             kv_bytes: decisive.facts.clone().map(|facts| facts.kv_bytes),
+            kv_position_bytes: kv_position_bytes(decisive),
             settings: settings(decisive),
             launches: records.len(),
             measured: used.len(),
@@ -204,6 +207,16 @@ fn threads(record: &Record) -> Known<usize> {
         (Known::Value(facts), _) => facts.threads.clone(),
         (Known::Unavailable { .. }, Some(asked)) => Known::Value(asked),
         (Known::Unavailable { unavailable }, None) => Known::unavailable(unavailable),
+    }
+}
+
+fn kv_position_bytes(record: &Record) -> Known<f64> {
+    match &record.facts {
+        Known::Value(facts) => match limit::kv_bytes_per_position(facts) {
+            Some(bytes) if bytes > 0.0 => Known::Value(bytes),
+            _ => Known::unavailable(limit::NO_KV),
+        },
+        Known::Unavailable { unavailable } => Known::unavailable(unavailable),
     }
 }
 

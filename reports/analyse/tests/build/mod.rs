@@ -1,6 +1,8 @@
 //! Synthetic records for tests: what a run would have stored, from a few words.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod quality;
+
 use std::collections::BTreeMap;
 
 use yardstick_api::verify::Check;
@@ -203,6 +205,12 @@ fn model_ref(name: &str) -> ModelRef {
         "smollm-135m:Q4_0" => (91_729_344, 134_515_008),
         "smollm-135m:Q8_0" => (144_811_456, 134_515_008),
         "llama-3.2-1b:Q4_0" => (770_929_376, 1_235_814_400),
+        "rustdoc-6m:F16" => (13_700_000, 5_800_000),
+        "rustdoc-6m:Q8_0" => (8_100_000, 5_800_000),
+        "rustdoc-6m:Q6_K" => (6_700_000, 5_800_000),
+        "rustdoc-6m:Q4_K_M" => (5_500_000, 5_800_000),
+        "rustdoc-6m:Q4_0" => (5_300_000, 5_800_000),
+        "rustdoc-6m:Q2_K" => (4_200_000, 5_800_000),
         _ => (105_454_400, 134_515_008),
     };
     let hash: String = name.bytes().cycle().take(32).map(|b| format!("{b:02x}")).collect();
