@@ -265,6 +265,8 @@ pub(crate) enum Format {
     Html,
     /// Every column, one row a cell.
     Csv,
+    /// Trade-offs alone: one row a value, with its records.
+    CsvTradeoffs,
     /// Every metric with its unit and direction.
     Json,
 }

@@ -108,6 +108,7 @@ pub(crate) fn show(
         }
         Format::Markdown => render::markdown(comparison),
         Format::Csv => render::csv(comparison),
+        Format::CsvTradeoffs => render::csv_tradeoffs(comparison),
         Format::Json => render::json(comparison),
         Format::Html => return html(comparison, records, output, title),
     };

@@ -7,6 +7,9 @@ pub const SUITES: &[(&str, &str)] = &[
     ("noise", include_str!("../../../suites/noise.toml")),
     ("depth", include_str!("../../../suites/depth.toml")),
     ("zeros", include_str!("../../../suites/zeros.toml")),
+    ("quantisation", include_str!("../../../suites/quantisation.toml")),
+    ("kv", include_str!("../../../suites/kv.toml")),
+    ("context", include_str!("../../../suites/context.toml")),
 ];
 
 /// The text of a built-in suite.

@@ -11,14 +11,18 @@ const PARTS: [&str; 7] = ["", "_low", "_high", "_confidence", "_n", "_n_of", "_m
 
 /// One line a row, after a line of column names.
 pub fn csv(comparison: &Comparison) -> String {
-    let mut writer =
-        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     // Runs are told apart only where runs are compared.
     let shown = |column: &&Column| column.id != "run" || comparison.varying.contains(&"run");
     let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
-    let header = columns.iter().copied().flat_map(names);
-    let lines =
-        comparison.rows.iter().map(|row| columns.iter().copied().flat_map(|c| fields(c, row)));
+    let header = columns.iter().copied().flat_map(names).collect();
+    let line = |row| columns.iter().copied().flat_map(|c| fields(c, row)).collect();
+    write(header, comparison.rows.iter().map(line))
+}
+
+/// Lines under a header, all as long as it.
+pub(crate) fn write(header: Vec<String>, lines: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(header).expect("memory takes every write");
     for line in lines {
         writer.write_record(line).expect("every line has the columns of the header");

@@ -5,10 +5,11 @@ use yardstick_analyse::{Comparison, Ranking, Row};
 use yardstick_api::Known;
 use yardstick_record::Metric;
 
+use crate::json_tradeoffs::{depths, tradeoff};
 use crate::text::steers;
 
 /// Version of the shape below.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The comparison as one JSON object.
 pub fn json(comparison: &Comparison) -> String {
@@ -18,6 +19,8 @@ pub fn json(comparison: &Comparison) -> String {
         "rows": comparison.rows.iter().map(row).collect::<Vec<_>>(),
         "noise": comparison.noise,
         "rankings": comparison.rankings.iter().map(ranking).collect::<Vec<_>>(),
+        "tradeoffs": comparison.tradeoffs.iter().map(tradeoff).collect::<Vec<_>>(),
+        "depths": comparison.depths.iter().map(|curve| depths(curve, &comparison.rows)).collect::<Vec<_>>(),
     });
     let text = serde_json::to_string_pretty(&whole).expect("JSON values are JSON");
     json_escape(&text) + "\n"

@@ -2,11 +2,14 @@
 //! Every text that comes from a record is hostile until it went through `text`.
 #![forbid(unsafe_code)]
 
+mod blocks;
 mod charts;
 mod columns;
 mod csv;
+mod csv_tradeoffs;
 mod html;
 mod json;
+mod json_tradeoffs;
 mod markdown;
 mod number;
 mod predictions;
@@ -17,6 +20,7 @@ mod terminal;
 mod text;
 
 pub use csv::{csv, csv_field};
+pub use csv_tradeoffs::csv_tradeoffs;
 pub use html::{Meta, html};
 pub use json::{json, json_escape};
 pub use markdown::markdown;

@@ -2,6 +2,7 @@
 
 use yardstick_analyse::Comparison;
 
+use crate::blocks::{Block, Field, blocks};
 use crate::ratios::{groups, remarks};
 use crate::sources::sources;
 use crate::table::{Kind, Shape, Table, legend};
@@ -30,7 +31,32 @@ pub fn markdown(comparison: &Comparison) -> String {
         out.push_str(&format!("\n{}\n", escape(&source)));
     }
     push_ratios(&mut out, comparison);
+    for block in blocks(comparison) {
+        push_block(&mut out, &block);
+    }
     out
+}
+
+/// A section with a table, its notes, a list of what follows from it, and how to read it.
+fn push_block(out: &mut String, block: &Block) {
+    out.push_str(&format!("\n### {}\n\n", escape(&block.title)));
+    let mut lines: Vec<Vec<String>> =
+        vec![block.heads.iter().map(|head| escape(&head.title)).collect()];
+    let field = |field: &Field| cell_text(&field.text, field.note);
+    lines.extend(block.rows.iter().map(|row| row.iter().map(field).collect()));
+    let right: Vec<bool> = block.heads.iter().map(|head| head.is_number).collect();
+    out.push_str(&lay_out(&lines, &right));
+    for (index, note) in block.notes.iter().enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        out.push_str(&format!("{gap}{}. {}\n", index + 1, escape(note)));
+    }
+    for (index, sentence) in block.sentences.iter().enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        out.push_str(&format!("{gap}* {}\n", escape(sentence)));
+    }
+    for remark in block.conclusions.iter().chain(&block.remarks) {
+        out.push_str(&format!("\n{}\n", escape(remark)));
+    }
 }
 
 /// A table of ratios, and what they must be held against.
@@ -55,8 +81,12 @@ fn push_ratios(out: &mut String, comparison: &Comparison) {
 }
 
 fn cell(shape: &Shape) -> String {
-    let note = shape.note.map(|n| format!("<sup>{n}</sup>")).unwrap_or_default();
-    format!("{}{note}", escape(&shape.text))
+    cell_text(&shape.text, shape.note)
+}
+
+fn cell_text(text: &str, note: Option<usize>) -> String {
+    let note = note.map(|n| format!("<sup>{n}</sup>")).unwrap_or_default();
+    format!("{}{note}", escape(text))
 }
 
 fn lay_out(lines: &[Vec<String>], right: &[bool]) -> String {

@@ -61,26 +61,35 @@ pub(crate) fn scientific(value: f64) -> String {
 /// Below this four decimals show less than two digits.
 const SMALL: f64 = 0.001;
 
+/// Median ± the farther end of its interval, without the unit.
+pub(crate) fn plain_estimate(metric: Metric, estimate: &Estimate) -> String {
+    let (divisor, unit) = scale(metric, estimate.median);
+    let half = estimate.interval.value().map(|interval| reach(estimate.median, interval) / divisor);
+    let median = estimate.median / divisor;
+    // A divergence of 8-bit weights is small beside one of 2-bit weights, and not nothing.
+    let write = |value: f64| match unit == "nats" && median.abs() < SMALL {
+        true => scientific(value),
+        false => format!("{value:.*}", decimals(median)),
+    };
+    match half {
+        Some(half) => format!("{} ± {}", write(median), write(half)),
+        None => write(median),
+    }
+}
+
 /// Median ± the farther end of its interval.
 pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
     let (divisor, unit) = scale(metric, estimate.median);
     if metric == Metric::PercentOfLimit {
         return format!("{:.1}", estimate.median);
     }
-    // A divergence of 8-bit weights is small beside one of 2-bit weights, and not nothing.
-    if unit == "nats" && estimate.median.abs() < SMALL {
-        let half = estimate.interval.value().map(|i| reach(estimate.median, i));
-        let half = half.map(|half| format!(" ± {}", scientific(half))).unwrap_or_default();
-        return join(format!("{}{half}", scientific(estimate.median)), unit);
-    }
-    let mut text = digits(estimate.median / divisor);
     // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.
     let spread =
         !matches!(metric, Metric::PeakRssBytes | Metric::CpuCores | Metric::PercentOfLimit);
-    if let (Some(interval), true) = (estimate.interval.value(), spread) {
-        let places = decimals(estimate.median / divisor);
-        text = format!("{text} ± {:.places$}", reach(estimate.median, interval) / divisor);
-    }
+    let text = match spread {
+        true => plain_estimate(metric, estimate),
+        false => digits(estimate.median / divisor),
+    };
     join(text, unit)
 }
 

@@ -5,6 +5,7 @@ use comfy_table::{
 };
 use yardstick_analyse::Comparison;
 
+use crate::blocks::{self, Block, blocks};
 use crate::ratios::{Line, groups, remarks};
 use crate::sources::sources;
 use crate::table::{Kind, Shape, Shown, Table, Tone, legend};
@@ -50,7 +51,28 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
         push_wrapped(&mut text, &note, width);
     }
     push_ratios(&mut text, comparison, width, colour);
+    for block in blocks(comparison) {
+        push_block(&mut text, &block, width);
+    }
     text
+}
+
+/// A table of its own, then what follows from it.
+fn push_block(out: &mut String, block: &Block, width: usize) {
+    out.push('\n');
+    push_wrapped(out, &block.title, width);
+    let (lines, notes) = blocks::lay_out(block, width);
+    for line in lines {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    for note in notes {
+        let text = &block.notes[note - 1];
+        push_wrapped(out, &format!("{} {text}", superscript(note)), width);
+    }
+    for line in block.sentences.iter().chain(&block.conclusions).chain(&block.remarks) {
+        push_wrapped(out, line, width);
+    }
 }
 
 /// The ratios under their baselines, then what they must be held against.

@@ -5,7 +5,7 @@ mod build;
 mod fixture;
 
 use yardstick_analyse::{Comparison, View};
-use yardstick_render::{csv, json, markdown, terminal};
+use yardstick_render::{csv, csv_tradeoffs, json, markdown, terminal};
 
 fn comparison() -> Comparison {
     Comparison::of(&fixture::run())
@@ -150,6 +150,59 @@ fn json_rows() {
     assert_eq!(value["rows"].as_array().unwrap().len(), comparison().rows.len());
     let picked: Vec<&serde_json::Value> = [0, 2, 7].iter().map(|&i| &value["rows"][i]).collect();
     insta::assert_json_snapshot!((picked, &value["rankings"], &value["varying"]));
+}
+
+fn tradeoff() -> Comparison {
+    Comparison::of(&fixture::tradeoff())
+}
+
+/// What stands below the table of cells.
+fn blocks(text: &str) -> &str {
+    &text[text.find("rustdoc-6m on cpu").expect("the trade-off is there")..]
+}
+
+#[test]
+fn tradeoffs_at_80_columns() {
+    let text = terminal(&tradeoff(), 80, false);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(blocks(&text));
+}
+
+#[test]
+fn tradeoffs_at_200_columns() {
+    let text = terminal(&tradeoff(), 200, false);
+    assert!(text.lines().all(|line| line.chars().count() <= 200), "{text}");
+    insta::assert_snapshot!(blocks(&text));
+}
+
+#[test]
+fn tradeoffs_in_markdown() {
+    insta::assert_snapshot!(blocks(&markdown(&tradeoff())));
+}
+
+#[test]
+fn tradeoffs_in_json() {
+    let value: serde_json::Value = serde_json::from_str(&json(&tradeoff())).unwrap();
+    let first = &value["tradeoffs"][0];
+    insta::assert_json_snapshot!((&first["candidates"][3], &first["fronts"], &first["no_fronts"]));
+}
+
+#[test]
+fn tradeoffs_in_csv_have_a_line_a_value_and_its_records() {
+    let text = csv_tradeoffs(&tradeoff());
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let heads: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let at = |name: &str| heads.iter().position(|head| head == name).expect("the column is there");
+    let lines: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    for line in &lines {
+        let [value, missing, records] = ["value", "missing", "records"].map(|name| &line[at(name)]);
+        assert_eq!(value.is_empty(), records.is_empty(), "{line:?}");
+        assert!(!value.is_empty() || !missing.is_empty(), "{line:?}");
+    }
+    let shown = ["name", "value", "low", "high", "missing", "change", "change_shows", "standing"];
+    let line = |line: &csv::StringRecord| shown.map(|name| line[at(name)].to_owned()).join(" | ");
+    let lines = lines.iter().filter(|line| ["Q6_K", "Q4_0"].contains(&&line[at("format")]));
+    insta::assert_snapshot!(lines.map(line).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

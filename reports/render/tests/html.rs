@@ -130,3 +130,22 @@ fn the_browser_has_nothing_to_complain_of() {
     let complaints: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
     assert!(complaints.is_empty(), "{complaints:?}");
 }
+
+#[test]
+fn tradeoffs_have_a_picture_for_each_front_that_names_every_format() {
+    let records = fixture::tradeoff();
+    let text = page(&records);
+    println!("{}", write("tradeoff.html", &text));
+    let section = text.split("id=\"tradeoffs\"").nth(1).expect("the section is there");
+    let section = section.split("</section>").next().expect("it ends");
+    let pictures: Vec<&str> = section.split("<svg ").skip(1).collect();
+    assert_eq!(pictures.len(), 2, "against speed and against size");
+    for picture in pictures {
+        let picture = picture.split("</svg>").next().expect("it ends");
+        for format in ["F16", "Q8_0", "Q6_K", "Q4_K_M", "Q4_0", "Q2_K"] {
+            assert!(picture.contains(&format!("\n{format}\n")), "{format} is missing");
+        }
+    }
+    assert!(section.contains("an iterator over &lt;T&gt;"), "a text was not escaped");
+    assert!(section.contains("no quality: random weights of preset smollm-135m"));
+}

@@ -144,3 +144,34 @@ pub(super) fn path(
 ) -> Result<(), Failure> {
     area.draw(&PathElement::new(points, colour.rgb().stroke_width(width)))
 }
+
+/// A filled disc.
+pub(super) fn disc(
+    area: &Area<'_>,
+    at: (i32, i32),
+    radius: i32,
+    colour: Colour,
+) -> Result<(), Failure> {
+    area.draw(&Circle::new(at, radius, colour.rgb().filled()))
+}
+
+/// A circle.
+pub(super) fn ring(
+    area: &Area<'_>,
+    at: (i32, i32),
+    radius: i32,
+    colour: Colour,
+) -> Result<(), Failure> {
+    area.draw(&Circle::new(at, radius, colour.rgb().stroke_width(2)))
+}
+
+/// Two strokes across each other.
+pub(super) fn cross(
+    area: &Area<'_>,
+    (x, y): (i32, i32),
+    reach: i32,
+    colour: Colour,
+) -> Result<(), Failure> {
+    path(area, vec![(x - reach, y - reach), (x + reach, y + reach)], colour, 2)?;
+    path(area, vec![(x - reach, y + reach), (x + reach, y - reach)], colour, 2)
+}

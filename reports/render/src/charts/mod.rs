@@ -2,8 +2,11 @@
 
 mod bars;
 mod draw;
+mod fronts;
+mod labels;
 mod lines;
 mod scale;
+mod scatter;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +16,7 @@ use yardstick_record::{Metric, Test};
 
 use self::bars::{Bar, Bars, Group};
 use self::draw::Colour;
+pub(crate) use self::fronts::fronts;
 use self::lines::{Line, Lines};
 use crate::columns::status;
 use crate::html::label;

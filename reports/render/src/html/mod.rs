@@ -1,5 +1,6 @@
 //! The page: one self-contained HTML file that asks nothing of anyone and needs no script.
 
+mod blocks;
 mod environment;
 mod imports;
 mod meters;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use yardstick_analyse::{Comparison, Row};
 use yardstick_record::Record;
 
+use super::blocks::{Section, sections};
 use super::environment::{Device, Machine, Run, devices, machines, runs};
 use super::imports::{Import, imports};
 use super::predictions::{Predictions, predictions};
@@ -42,6 +43,7 @@ pub(super) struct Page {
     ratios: Vec<Ratios>,
     ratio_ends: [String; 2],
     remarks: Vec<String>,
+    blocks: Vec<Section>,
     columns: Vec<Heading>,
     models: Vec<Rows>,
     notes: Vec<String>,
@@ -119,6 +121,7 @@ pub(super) fn page(
         ratios,
         ratio_ends,
         remarks: remarks(comparison),
+        blocks: sections(comparison),
         columns: table
             .columns
             .iter()
