@@ -6,6 +6,7 @@ mod prune;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use yardstick_measure::runner::SoakPlan;
 
 pub(crate) use model::ModelAction;
 pub(crate) use prune::Prune;
@@ -77,6 +78,8 @@ pub(crate) enum Verb {
     Rerun(Rerun),
     /// Speeds nobody measured, from records or a data sheet, labelled predicted, each with its error bar
     Predict(Predict),
+    /// Decode for minutes: burst, first minute and sustained speed, with clocks, temperature and power over time
+    Soak(Soak),
     /// Time the operations of one test, against the device's ceilings; stores nothing
     Profile(Profile),
     /// Serve the worker protocol on standard input and output
@@ -137,6 +140,20 @@ pub(crate) struct Quality {
     pub(crate) insist: bool,
 }
 
+/// Meters beside the machine, and what their readings are turned into.
+#[derive(clap::Args, Clone, Default)]
+pub(crate) struct Metering {
+    /// An external meter: a program that prints timestamp,watts lines, or a recording of them; repeatable
+    #[arg(long, value_name = "NAME=COMMAND|FILE.csv")]
+    pub(crate) meter: Vec<String>,
+    /// Seconds added to a meter's timestamps; repeatable
+    #[arg(long, value_name = "NAME=SECONDS")]
+    pub(crate) meter_offset: Vec<String>,
+    /// Grams of CO2 a kWh of your grid causes: adds an estimate per million tokens
+    #[arg(long, value_name = "GRAMS")]
+    pub(crate) grid: Option<f64>,
+}
+
 /// `yardstick run`
 #[derive(clap::Args, Clone, Default)]
 pub(crate) struct Run {
@@ -188,6 +205,13 @@ pub(crate) struct Run {
     /// Measure limits anew beside every test, not once a launch
     #[arg(long)]
     pub(crate) ceilings: bool,
+    /// Measure each test for so long that meters can follow, with idle power as long before and after [default: 30 seconds]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30")]
+    #[arg(conflicts_with_all = ["paired", "noise"])]
+    pub(crate) energy: Option<f64>,
+    /// Cap the processor for the run and restore it after: clock=MHZ or power=WATTS; refused where it could not be restored
+    #[arg(long, value_name = "clock=MHZ|power=WATTS")]
+    pub(crate) cap: Option<String>,
     /// At least this many repetitions of a test in a launch
     #[arg(long, short, value_name = "N")]
     pub(crate) repetitions: Option<u32>,
@@ -204,8 +228,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
     #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
     #[arg(conflicts_with_all = ["chunk", "numerics", "weights", "launches", "repetitions", "seed", "verify_only"])]
-    #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings"])]
     #[arg(conflicts_with_all = ["text", "choice", "generation", "prompts", "reference", "windows", "most_tokens", "insist"])]
+    #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings", "energy", "cap", "meter", "meter_offset"])]
     pub(crate) resume: Option<String>,
     /// Print a record per line instead of the table
     #[arg(long)]
@@ -215,6 +239,44 @@ pub(crate) struct Run {
     pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) programs: Programs,
+    #[command(flatten)]
+    pub(crate) metering: Metering,
+    /// Every test is a soak; said by the verb.
+    #[arg(skip)]
+    pub(crate) soak: Option<SoakPlan>,
+}
+
+/// `yardstick soak`
+#[derive(clap::Args)]
+pub(crate) struct Soak {
+    /// Models: a file, preset:quantisations (smollm-135m:Q4_0), ollama:NAME:TAG or hf:OWNER/REPO/FILE; repeatable
+    #[arg(long, short, value_name = "MODEL", required = true)]
+    pub(crate) model: Vec<String>,
+    /// Devices, one after the other: cpu, cpu:avx2, llama.cpp
+    #[arg(long, short, value_name = "LIST", value_delimiter = ',', default_value = "cpu")]
+    pub(crate) devices: Vec<String>,
+    /// What is decoded again and again: tgN, with @dN for a depth
+    #[arg(long, short, value_name = "TEST", default_value = "tg32")]
+    pub(crate) test: String,
+    /// Threads
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<String>,
+    /// How long to decode
+    #[arg(long, value_name = "MINUTES", default_value_t = 10.0)]
+    pub(crate) minutes: f64,
+    /// How long to rest before it, and after it before its recovery is measured
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) rest: u64,
+    /// Print a record per line instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the HTML report goes [default: reports/RUN.html in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
+    #[command(flatten)]
+    pub(crate) metering: Metering,
 }
 
 /// `yardstick report`
@@ -236,6 +298,8 @@ pub(crate) struct Report {
     /// Where to write it [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) metering: Metering,
 }
 
 /// `yardstick compare`

@@ -3,8 +3,10 @@
 
 mod absent;
 mod args;
+mod cap;
 mod console;
 mod interrupt;
+mod metering;
 mod models;
 mod output;
 mod paths;
@@ -59,6 +61,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Claims(claims) => verbs::claims::run(paths().ok().as_ref(), &claims),
         Verb::Predict(predict) => verbs::predict::run(&paths()?, &predict),
         Verb::Profile(profile) => verbs::profile::run(&paths()?, &profile),
+        Verb::Soak(soak) => verbs::soak::run(&paths()?, &soak),
         Verb::Rerun(rerun) => verbs::rerun::run(&paths()?, &rerun),
     }
 }

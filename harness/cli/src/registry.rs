@@ -195,7 +195,8 @@ fn external(text: &str) -> Result<Worker> {
     Ok(Worker::new(Role::External(name.to_owned()), command, None))
 }
 
-fn pair<'t>(flag: &str, text: &'t str, example: &str) -> Result<(&'t str, &'t str)> {
+/// `NAME=REST`.
+pub(crate) fn pair<'t>(flag: &str, text: &'t str, example: &str) -> Result<(&'t str, &'t str)> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     match text.split_once('=') {
         Some((name, rest)) if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) => {

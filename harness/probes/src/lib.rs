@@ -2,11 +2,13 @@
 //! meter that cannot answer says why instead of saying 0.
 #![forbid(unsafe_code)]
 
+mod cap;
 mod context_switches;
 mod cpu_time;
 mod environment;
 mod faults;
 mod machine_load;
+mod meter;
 mod peak_rss;
 mod portable;
 mod probe;
@@ -15,14 +17,23 @@ mod pss;
 mod root;
 mod sensors;
 
+pub use cap::{Cap, CapKind};
 pub use environment::{EnvironmentOptions, environment};
+pub use meter::{MeterError, MeterSource, MeterSpec, Meters, Recording};
 pub use probe::{Error, Probe};
 pub use root::Root;
 pub use sensors::{Checkup, Diagnosis, Gap, checkup};
 
 /// Every probe, on this machine.
 pub fn all() -> Vec<Box<dyn Probe>> {
-    all_under(&Root::default())
+    all_with(&Meters::default())
+}
+
+/// Every probe, on this machine and with external meters. The window starts first and stops last: meters are waited for.
+pub fn all_with(meters: &Meters) -> Vec<Box<dyn Probe>> {
+    let mut probes = vec![meters.probe()];
+    probes.extend(all_under(&Root::default()));
+    probes
 }
 
 /// Every probe, over a fixture tree. The sensors come last: what starts last and stops first is nearest to the test.

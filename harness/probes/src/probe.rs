@@ -48,6 +48,7 @@ impl Meter {
             better: Some(Direction::Lower),
             source: self.source.to_owned(),
             scope: self.scope.to_owned(),
+            precision: None,
         }
     }
 }

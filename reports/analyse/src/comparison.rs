@@ -10,7 +10,7 @@ use crate::group::by_cell;
 use crate::rank::rank;
 use crate::row::{UNKNOWN, tell_models_apart};
 use crate::tradeoff::tradeoffs;
-use crate::{DepthCurve, Noise, Ranking, Row, Tradeoff, Versus, View};
+use crate::{DepthCurve, Noise, Ranking, Row, SoakCurve, Tradeoff, Versus, View, soaks};
 
 /// Records side by side, a row a cell.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Comparison {
     pub tradeoffs: Vec<Tradeoff>,
     /// Speed against context depth, where several depths were measured.
     pub depths: Vec<DepthCurve>,
+    /// Soaks, the fastest in the long run first.
+    pub soaks: Vec<SoakCurve>,
 }
 
 impl Comparison {
@@ -44,6 +46,9 @@ impl Comparison {
     pub(crate) fn seen(records: &[Record], view: &View) -> Comparison {
         let mut rows = if view.runs.is_empty() { together(records) } else { apart(records) };
         tell_models_apart(&mut rows);
+        if let Some(grid) = view.grid {
+            rows.iter_mut().for_each(|row| row.estimate_co2(grid));
+        }
         rows.sort_by_cached_key(|row| {
             let settings: Vec<String> = row.settings.values().cloned().collect();
             let threads = row.cell.options.threads;
@@ -56,8 +61,8 @@ impl Comparison {
         let tradeoffs = tradeoffs(&rows, records, &all);
         let depths = depth_curves(&rows, records);
         let noise = machines(&rows).into_iter().map(|name| (name.clone(), of_machine(&all, &name)));
-        let (varying, noise) = (varying(&rows), noise.collect());
-        Comparison { varying, rankings, noise, tradeoffs, depths, rows }
+        let (varying, noise, soaks) = (varying(&rows), noise.collect(), soaks(records));
+        Comparison { varying, rankings, noise, tradeoffs, depths, soaks, rows }
     }
 
     /// Every row that is held against a baseline, with its index.

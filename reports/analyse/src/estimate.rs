@@ -28,6 +28,18 @@ pub struct Estimate {
     pub method: Method,
 }
 
+impl Estimate {
+    /// The same in another unit.
+    pub(crate) fn times(&self, factor: f64) -> Estimate {
+        let interval = self.interval.clone().map(|interval| Interval {
+            low: interval.low * factor,
+            high: interval.high * factor,
+            ..interval
+        });
+        Estimate { median: self.median * factor, interval, ..self.clone() }
+    }
+}
+
 /// What an interval speaks about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use yardstick_record::Record;
 
-use crate::row::{build, machine};
+use crate::row::{build, capped, machine, soaked};
 
 /// Records of each cell, by run and launch; a record given twice counts once.
 pub(crate) fn by_cell(records: &[Record]) -> Vec<Vec<&Record>> {
@@ -16,8 +16,14 @@ pub(crate) fn by_cell(records: &[Record]) -> Vec<Vec<&Record>> {
             continue;
         }
         let ran_with = record.origin.as_ref().map(|origin| &origin.settings);
-        let key =
-            format!("{}|{}|{}|{ran_with:?}", record.cell.key(), machine(record), build(record));
+        let key = format!(
+            "{}|{}|{}|{ran_with:?}|{:?}|{:?}",
+            record.cell.key(),
+            machine(record),
+            build(record),
+            capped(record),
+            soaked(record)
+        );
         let index = *place.entry(key).or_insert_with(|| {
             groups.push(Vec::new());
             groups.len() - 1

@@ -5,6 +5,7 @@ mod agreement;
 mod comparison;
 mod depth;
 mod drift;
+mod energy;
 mod estimate;
 mod group;
 mod interval;
@@ -19,6 +20,7 @@ mod ratio;
 mod resample;
 mod row;
 mod scores;
+mod soak;
 mod tradeoff;
 mod versus;
 mod view;
@@ -27,6 +29,7 @@ pub use agreement::{Agreement, agreements};
 pub use comparison::Comparison;
 pub use depth::{DepthCurve, DepthPoint, Growth};
 pub use drift::{Drift, DriftKind, LEAST_ORDERED_LAUNCHES, drift};
+pub use energy::Meter;
 pub use estimate::{CONFIDENCE, Estimate, Method, UnitOfStatistics, estimate};
 pub use interval::{
     Interval, binomial_cdf, median, median_interval, quantile_interval, t_interval,
@@ -37,6 +40,7 @@ pub use outcome::describe;
 pub use rank::Ranking;
 pub use ratio::Ratio;
 pub use row::Row;
+pub use soak::{SoakCurve, soaks};
 pub use tradeoff::{
     Aspect, Candidate, Change, Column, Front, NoFront, Quantity, Standing, Tradeoff, Varies,
 };

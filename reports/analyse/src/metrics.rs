@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use yardstick_api::Known;
 use yardstick_record::{Metric, Record, Sample, Test};
 
-use crate::{Estimate, estimate, latency, limit, scores};
+use crate::{Estimate, energy, estimate, latency, limit, scores};
 
 /// What a foreign benchmark declares that one repetition works through.
 const DECLARED: &str = "bytes_per_iteration";
@@ -55,11 +55,22 @@ fn applies(metric: Metric, test: Test) -> bool {
         Metric::CpuCores => unit.is_empty() && !test.is_quality(),
         Metric::PercentOfLimit => generates || matches!(test, Test::Prefill { .. }),
         Metric::PeakRssBytes => unit.is_empty(),
+        metric if is_energy(metric) => generates || matches!(test, Test::Prefill { .. }),
         _ => false,
     }
 }
 
+/// What a meter of power tells.
+fn is_energy(metric: Metric) -> bool {
+    use Metric::{IdleWatts, JoulesPerToken, MeanWatts, PeakWatts, TokensPerKwh};
+    matches!(metric, JoulesPerToken | MeanWatts | PeakWatts | IdleWatts | TokensPerKwh)
+}
+
 fn over_launches(metric: Metric, records: &[&Record]) -> Known<Estimate> {
+    if let (true, Known::Unavailable { unavailable }) = (is_energy(metric), energy::meter(records))
+    {
+        return Known::unavailable(unavailable);
+    }
     let mut reason = "no samples".to_owned();
     let mut launches = Vec::new();
     for record in records {
@@ -100,6 +111,7 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
         Metric::PeakRssBytes => peak_rss(record),
         Metric::CpuCores => cpu_cores(record),
         Metric::PercentOfLimit => limit::percent(record),
+        metric if is_energy(metric) => energy::values(metric, record),
         score => scores::value(score, record).map(|value| vec![value]),
     }
 }

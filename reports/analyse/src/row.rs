@@ -11,7 +11,8 @@ use crate::estimate::sorted;
 use crate::latency::latency;
 use crate::metrics::metrics;
 use crate::{
-    Drift, Estimate, Latency, LaunchValue, Versus, describe, drift, limit, median, scores,
+    Drift, Estimate, Latency, LaunchValue, Meter, Versus, describe, drift, energy, limit, median,
+    scores,
 };
 
 /// One line of every table: a cell, whatever became of it.
@@ -41,6 +42,8 @@ pub struct Row {
     pub samples: usize,
     /// What [`Metric::PercentOfLimit`] is a percentage of: `read 712 MiB`, `int8 VNNI peak`.
     pub limit: Option<String>,
+    /// The meter behind its energy, or why there is none.
+    pub meter: Known<Meter>,
     /// Metrics that apply to the test.
     pub metrics: BTreeMap<Metric, Known<Estimate>>,
     /// The headline metric of each launch that ended well, in the order of time.
@@ -96,6 +99,13 @@ impl Row {
         self.metrics.get(&metric)?.value()
     }
 
+    /// Adds the estimate of CO2, where a kWh causes `grid` grams.
+    pub(crate) fn estimate_co2(&mut self, grid: f64) {
+        let Some(joules) = self.metrics.get(&Metric::JoulesPerToken) else { return };
+        let co2 = joules.clone().map(|joules| joules.times(energy::grams(1.0, grid)));
+        self.metrics.insert(Metric::Co2GramsPerMillionTokens, co2);
+    }
+
     /// The part of the device id before the colon.
     pub fn backend(&self) -> &str {
         self.cell.device.split(':').next().unwrap_or(&self.cell.device)
@@ -125,6 +135,7 @@ impl Row {
             measured: used.len(),
             samples: used.iter().map(|record| record.samples.len()).sum(),
             limit: used.iter().find_map(|record| limit::name(record)),
+            meter: energy::meter(&used),
             metrics: metrics(decisive.cell.test, &used, not_ok.as_deref()),
             drift: drift(&series),
             by_launch,
@@ -238,6 +249,12 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
         ("machine", machine(record)),
         ("program", build(record)),
     ]);
+    if let Some(cap) = capped(record) {
+        settings.insert("cap", cap);
+    }
+    if let Some(soaked) = soaked(record) {
+        settings.insert("soak", soaked);
+    }
     if let Some(scheme) = weights {
         settings.insert("weights", scheme.name().to_owned());
     }
@@ -287,6 +304,16 @@ pub(crate) fn machine(record: &Record) -> String {
         Some(bytes) => format!("{cpu}, {:.0} GiB", bytes / f64::from(1 << 30)),
         None => cpu,
     }
+}
+
+/// How long a soak was to last; its samples are no launch of the test alone.
+pub(crate) fn soaked(record: &Record) -> Option<String> {
+    record.soak.as_ref().map(|soak| format!("{:.0} s", soak.asked_seconds))
+}
+
+/// The cap that the run put on the machine.
+pub(crate) fn capped(record: &Record) -> Option<String> {
+    record.environment.text("cap")
 }
 
 /// The program that measured.
@@ -340,6 +367,9 @@ fn not_ranked(
     if let (true, Some(random)) = (record.cell.test.is_quality(), &record.cell.model.random_weights)
     {
         return Some(format!("{random}: says nothing about quality"));
+    }
+    if record.soak.is_some() {
+        return Some("a soak: ranked by its sustained speed, beside the others".to_owned());
     }
     if record.cell.options.profile {
         return Some("profiling run".to_owned());

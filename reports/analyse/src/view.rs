@@ -14,6 +14,8 @@ pub struct View {
     pub baseline: Option<String>,
     /// Records of A/A runs, of this machine or others; those among the records compared count as well.
     pub noise: Vec<Record>,
+    /// Grams of CO2 a kWh of the grid causes, as the user says: adds an estimate to every row with energy.
+    pub grid: Option<f64>,
 }
 
 impl View {

@@ -82,6 +82,7 @@ impl Draft {
             peak: None,
             pairing: None,
             quality: None,
+            soak: None,
             origin: Some(Origin {
                 format: format.to_owned(),
                 fields: self.fields,
@@ -124,6 +125,7 @@ pub(crate) fn reading(
         better,
         source: source.into(),
         scope: "test".to_owned(),
+        precision: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod quality;
 mod reading;
 mod record;
 mod sample;
+mod soak;
 mod test_kind;
 mod verification;
 
@@ -24,8 +25,9 @@ pub use origin::Origin;
 pub use outcome::{FailureKind, Outcome, Phase};
 pub use pairing::{Pairing, Turn};
 pub use quality::{Answered, Apart, Data, Quality, Reference, Score, Window, Word};
-pub use reading::{Ceiling, Peak, Reading};
+pub use reading::{Ceiling, Peak, Precision, Reading};
 pub use record::{Error, Record, RunInfo, SCHEMA, Tool, json_schema};
 pub use sample::{Sample, WarmUp};
+pub use soak::{Soak, Track};
 pub use test_kind::{DIVERGENCE_PROMPT, ParseTestError, Test};
 pub use verification::{Verification, VerificationStatus};

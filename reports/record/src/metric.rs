@@ -35,6 +35,18 @@ pub enum Metric {
     BytesPerSecond,
     /// Multiplications and additions per second (`peak-`).
     OperationsPerSecond,
+    /// Energy that the device's widest meter saw, a token, joules.
+    JoulesPerToken,
+    /// Mean power over the samples by that meter, watts.
+    MeanWatts,
+    /// Its highest reading, watts.
+    PeakWatts,
+    /// Its reading while the loaded worker did nothing, before and after the test, watts.
+    IdleWatts,
+    /// Tokens a kWh.
+    TokensPerKwh,
+    /// Grams of CO2 a million tokens, an estimate from the user's own factor of their grid.
+    Co2GramsPerMillionTokens,
     /// Time that 95 % of a user's prompts do not exceed, from text to text, nanoseconds.
     TimeP95Ns,
     /// Perplexity of a text: e to the mean negative log-likelihood of its tokens.
@@ -73,7 +85,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 25] = [
+    pub const ALL: [Metric; 31] = [
         Metric::TokensPerSecond,
         Metric::TimeNs,
         Metric::TokenLatencyNs,
@@ -82,6 +94,12 @@ impl Metric {
         Metric::PercentOfLimit,
         Metric::BytesPerSecond,
         Metric::OperationsPerSecond,
+        Metric::JoulesPerToken,
+        Metric::MeanWatts,
+        Metric::PeakWatts,
+        Metric::IdleWatts,
+        Metric::TokensPerKwh,
+        Metric::Co2GramsPerMillionTokens,
         Metric::TimeP95Ns,
         Metric::Perplexity,
         Metric::KldMean,
@@ -129,6 +147,12 @@ impl Metric {
             Metric::Repeatable => "repeatable",
             Metric::AnswerTokens => "answer_tokens",
             Metric::ErrorRate => "error_rate",
+            Metric::JoulesPerToken => "joules_per_token",
+            Metric::MeanWatts => "mean_watts",
+            Metric::PeakWatts => "peak_watts",
+            Metric::IdleWatts => "idle_watts",
+            Metric::TokensPerKwh => "tokens_per_kwh",
+            Metric::Co2GramsPerMillionTokens => "co2_grams_per_million_tokens",
         }
     }
 
@@ -157,6 +181,10 @@ impl Metric {
             | Metric::Repeatable
             | Metric::ErrorRate => "%",
             Metric::MatchingTokens | Metric::AnswerTokens => "tokens",
+            Metric::JoulesPerToken => "J/token",
+            Metric::MeanWatts | Metric::PeakWatts | Metric::IdleWatts => "W",
+            Metric::TokensPerKwh => "tokens/kWh",
+            Metric::Co2GramsPerMillionTokens => "g/Mtoken",
         }
     }
 
@@ -178,7 +206,8 @@ impl Metric {
             | Metric::AccuracyUnnormalised
             | Metric::Refusals
             | Metric::MatchingTokens
-            | Metric::Repeatable => Direction::Higher,
+            | Metric::Repeatable
+            | Metric::TokensPerKwh => Direction::Higher,
             Metric::TimeNs
             | Metric::TimeP95Ns
             | Metric::TokenLatencyNs
@@ -192,7 +221,12 @@ impl Metric {
             | Metric::KldP99T3
             | Metric::KldMaxT3
             | Metric::AnswerTokens
-            | Metric::ErrorRate => Direction::Lower,
+            | Metric::ErrorRate
+            | Metric::JoulesPerToken
+            | Metric::MeanWatts
+            | Metric::PeakWatts
+            | Metric::IdleWatts
+            | Metric::Co2GramsPerMillionTokens => Direction::Lower,
         }
     }
 }

@@ -21,9 +21,26 @@ pub struct Reading {
     /// Where it comes from: a file, a call.
     pub source: String,
     /// What it covers: of the worker `test` (over the timed samples), `load`, `worker` (its whole life); of the machine, always
-    /// over the timed samples, `machine`, `package`, `core`, `dram`, `psys`, `gpu`, `board`, `rail`, `chip`, `zone`. Energies
-    /// of different scopes may hold each other: they are neither added nor compared.
+    /// over the timed samples, `machine`, `package`, `core`, `dram`, `psys`, `gpu`, `board`, `rail`, `chip`, `zone`, `soc`;
+    /// `wall`: all that an external meter's outlet supplies. Energies of different scopes may hold each other: they are neither
+    /// added nor compared.
     pub scope: String,
+    /// How well it was observed, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+}
+
+/// How well a quantity of a test was observed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Precision {
+    /// The true value is within this of the reading in 95 of 100 tests, in the reading's unit. What the meter itself is out of
+    /// calibration is not in it.
+    pub uncertainty: f64,
+    /// New values a second.
+    pub rate_hz: f64,
+    /// Share of the test's time during which the meter told anything, from 0 to 1.
+    pub coverage: f64,
 }
 
 /// The measured read bandwidth a decode speed is held against.

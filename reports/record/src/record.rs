@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use yardstick_api::{Device, Facts, Known};
 
 use crate::{
-    Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Quality, Reading, Sample,
+    Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Quality, Reading, Sample, Soak,
     Verification, WarmUp,
 };
 
@@ -59,6 +59,9 @@ pub struct Record {
     /// What its answers are worth, for tests of quality.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Box<Quality>>,
+    /// The samples are a soak: minutes without a pause, and what the sensors read beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Soak>,
     /// The foreign result it was imported from; nothing in it was verified here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -217,6 +220,7 @@ mod tests {
             peak: None,
             pairing: None,
             quality: None,
+            soak: None,
             origin: None,
             verification: Verification::skipped(missing),
             outcome: Outcome::Skipped { reason: missing.into(), fix: None },

@@ -1,14 +1,14 @@
 //! The columns, in llama-bench's words and order: one line each.
 
-use yardstick_analyse::{Interval, Row, Versus, describe};
+use yardstick_analyse::{Interval, Meter, Row, Versus, describe};
 use yardstick_api::verify::Check;
 use yardstick_api::{DeviceClass, Known};
-use yardstick_record::{Metric, Outcome, Verification, VerificationStatus};
+use yardstick_record::{Metric, Outcome, Precision, Verification, VerificationStatus};
 
 use crate::number::{self};
 use crate::table::{Column, Kind, Shown, Tone, Value};
 use Kind::{Headline, Number, Quantity, Text};
-use Shown::{Always, Beside, IfApplies, IfVarying, Never};
+use Shown::{Always, Beside, IfApplies, IfKnown, IfVarying, Never};
 
 /// Characters people are shown of a name.
 const NAME: usize = 40;
@@ -76,6 +76,8 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("repack", "repack", Text, IfVarying(1), |row| setting(row, "repack")),
     column("profile", "profile", Text, IfVarying(1), |row| setting(row, "profile")),
     column("imported", "imported", Text, IfVarying(1), |row| setting(row, "imported")),
+    column("cap", "cap", Text, IfApplies(1), |row| setting(row, "cap")),
+    column("soak", "soak", Text, IfApplies(1), |row| setting(row, "soak")),
     column("machine", "machine", Text, IfVarying(1), |row| setting(row, "machine")),
     column("build", "build", Text, IfApplies(0), |row| setting(row, "build")),
     column("program", "program", Text, IfVarying(1), |row| setting(row, "program")),
@@ -151,6 +153,39 @@ pub(crate) const COLUMNS: &[Column] = &[
     metric(Metric::CpuCores, "cpu_cores", "cores", IfApplies(10), |row| {
         quantity(row, Metric::CpuCores)
     }),
+    metric(Metric::JoulesPerToken, "joules_per_token", "J/token", IfKnown(2), |row| {
+        quantity(row, Metric::JoulesPerToken)
+    }),
+    column("energy_uncertainty_percent", "± meter", Number, IfKnown(6), |row| {
+        meter(row, |meter| match meter.uncertainty_percent() {
+            Some(percent) => Value::Number(percent, format!("{percent:.1} %")),
+            None => Value::Blank,
+        })
+    }),
+    column("energy_scope", "metered", Text, IfKnown(2), |row| meter(row, |m| plain(&m.scope))),
+    column("energy_meter", "meter", Text, Never, |row| meter(row, |m| plain(&m.name))),
+    column("energy_source", "source", Text, Never, |row| meter(row, |m| plain(&m.source))),
+    column("energy_rate_hz", "rate", Number, Never, |row| observed(row, |p| p.rate_hz)),
+    column("energy_coverage", "coverage", Number, Never, |row| observed(row, |p| p.coverage)),
+    metric(Metric::MeanWatts, "mean_watts", "W", IfKnown(4), |row| {
+        quantity(row, Metric::MeanWatts)
+    }),
+    metric(Metric::PeakWatts, "peak_watts", "peak W", IfKnown(9), |row| {
+        quantity(row, Metric::PeakWatts)
+    }),
+    metric(Metric::IdleWatts, "idle_watts", "idle W", IfKnown(8), |row| {
+        quantity(row, Metric::IdleWatts)
+    }),
+    metric(Metric::TokensPerKwh, "tokens_per_kwh", "tokens/kWh", IfKnown(10), |row| {
+        quantity(row, Metric::TokensPerKwh)
+    }),
+    metric(
+        Metric::Co2GramsPerMillionTokens,
+        "co2_grams_per_million_tokens",
+        "g CO2/Mtoken (estimate)",
+        IfApplies(5),
+        |row| quantity(row, Metric::Co2GramsPerMillionTokens),
+    ),
     column("verification", "verified", Text, Always(0), verdict),
     column("nmse", "NMSE (limit)", Number, Always(7), nmse_within),
     column("divergence_nats", "KL to file", Number, IfApplies(0), divergence),
@@ -220,6 +255,15 @@ fn bound(row: &Row, end: fn(&Interval) -> f64) -> Value {
 
 fn setting(row: &Row, name: &str) -> Value {
     row.settings.get(name).map_or(Value::Blank, |value| plain(value))
+}
+
+/// Of the meter behind the row's energy.
+fn meter(row: &Row, value: impl Fn(&Meter) -> Value) -> Value {
+    row.meter.value().map_or(Value::Blank, value)
+}
+
+fn observed(row: &Row, of: fn(&Precision) -> f64) -> Value {
+    meter(row, |meter| meter.precision.as_ref().map_or(Value::Blank, |p| number(of(p))))
 }
 
 fn quantity(row: &Row, metric: Metric) -> Value {

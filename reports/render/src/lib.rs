@@ -14,6 +14,7 @@ mod markdown;
 mod number;
 mod predictions;
 mod ratios;
+mod soak;
 mod sources;
 mod table;
 mod terminal;

@@ -84,8 +84,10 @@ pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
         return format!("{:.1}", estimate.median);
     }
     // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.
-    let spread =
-        !matches!(metric, Metric::PeakRssBytes | Metric::CpuCores | Metric::PercentOfLimit);
+    let spread = !matches!(
+        metric,
+        Metric::PeakRssBytes | Metric::CpuCores | Metric::MeanWatts | Metric::TokensPerKwh
+    );
     let text = match spread {
         true => plain_estimate(metric, estimate),
         false => digits(estimate.median / divisor),
@@ -116,7 +118,15 @@ fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
     match metric {
         Metric::PeakRssBytes => byte_scale(value),
         Metric::TimeNs | Metric::TimeP95Ns | Metric::TokenLatencyNs => time_scale(value),
-        Metric::TokensPerSecond | Metric::CpuCores | Metric::PercentOfLimit => (1.0, ""),
+        Metric::TokensPerSecond
+        | Metric::CpuCores
+        | Metric::PercentOfLimit
+        | Metric::JoulesPerToken
+        | Metric::MeanWatts
+        | Metric::PeakWatts
+        | Metric::IdleWatts
+        | Metric::TokensPerKwh
+        | Metric::Co2GramsPerMillionTokens => (1.0, ""),
         Metric::BytesPerSecond => (1e9, "GB/s"),
         Metric::OperationsPerSecond => (1e9, "GOP/s"),
         // It has no unit, and stands in a column of speeds.

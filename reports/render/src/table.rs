@@ -43,6 +43,8 @@ pub(crate) enum Shown {
     Beside(&'static str, u8),
     /// Where a row has a value or misses one.
     IfApplies(u8),
+    /// Where a row has a value: most machines have no such meter, and their reasons would fill the page.
+    IfKnown(u8),
     Never,
 }
 
@@ -122,6 +124,10 @@ fn visible(column: &Column, comparison: &Comparison) -> bool {
         Shown::IfApplies(_) => {
             comparison.rows.iter().any(|row| (column.value)(row) != Value::Blank)
         }
+        Shown::IfKnown(_) => comparison
+            .rows
+            .iter()
+            .any(|row| !matches!((column.value)(row), Value::Blank | Value::Missing(_))),
     }
 }
 

@@ -7,6 +7,7 @@ use yardstick_analyse::Comparison;
 
 use crate::blocks::{self, Block, blocks};
 use crate::ratios::{Line, groups, remarks};
+use crate::soak;
 use crate::sources::sources;
 use crate::table::{Kind, Shape, Shown, Table, Tone, legend};
 use crate::text::superscript;
@@ -50,6 +51,7 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
     {
         push_wrapped(&mut text, &note, width);
     }
+    push_soaks(&mut text, comparison, width);
     push_ratios(&mut text, comparison, width, colour);
     for block in blocks(comparison) {
         push_block(&mut text, &block, width);
@@ -72,6 +74,22 @@ fn push_block(out: &mut String, block: &Block, width: usize) {
     }
     for line in block.sentences.iter().chain(&block.conclusions).chain(&block.remarks) {
         push_wrapped(out, line, width);
+    }
+}
+
+/// Soaks, a block of lines each.
+fn push_soaks(out: &mut String, comparison: &Comparison, width: usize) {
+    let lines = soak::lines(&comparison.soaks);
+    for line in &lines {
+        out.push('\n');
+        push_wrapped(out, &format!("soak of {} on {}", line.model, line.device), width);
+        for (heading, value) in soak::HEADINGS.iter().zip(&line.values) {
+            push_wrapped(out, &format!("  {heading}: {value}"), width);
+        }
+        push_wrapped(out, &line.remark, width);
+    }
+    if !lines.is_empty() {
+        push_wrapped(out, soak::LEGEND, width);
     }
 }
 
@@ -191,9 +209,14 @@ fn fit(table: &Table, width: usize) -> Vec<usize> {
 fn gives_way(table: &Table, column: usize) -> u8 {
     match (table.columns[column].id, table.columns[column].shown) {
         ("threads", _) if table.threads_vary => 1,
-        (_, Shown::Always(n) | Shown::IfVarying(n) | Shown::Beside(_, n) | Shown::IfApplies(n)) => {
-            n
-        }
+        (
+            _,
+            Shown::Always(n)
+            | Shown::IfVarying(n)
+            | Shown::Beside(_, n)
+            | Shown::IfApplies(n)
+            | Shown::IfKnown(n),
+        ) => n,
         (_, Shown::Never) => u8::MAX,
     }
 }

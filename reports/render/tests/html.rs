@@ -47,6 +47,7 @@ fn meters_are_ranges_and_those_that_read_nothing_one_line() {
         better: None,
         source: "a file".into(),
         scope: "zone".into(),
+        precision: None,
     };
     let mut records = fixture::run();
     for (n, record) in records.iter_mut().enumerate() {

@@ -14,7 +14,7 @@ pub(crate) fn run(paths: &Paths, args: &Compare) -> Result<u8> {
     let runs = args.runs.iter().map(|id| Ok(store.run(id)?.id)).collect::<Result<Vec<String>>>()?;
     let records = output::records(&store, &runs)?;
     let title = format!("runs {}", runs.join(", "));
-    let comparison = output::compare(&store, &records, runs, args.baseline.as_deref())?;
+    let comparison = output::compare(&store, &records, runs, args.baseline.as_deref(), None)?;
     output::show(&comparison, &records, args.format, args.output.as_deref(), &title)?;
     Ok(DONE)
 }

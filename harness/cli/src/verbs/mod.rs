@@ -11,6 +11,7 @@ pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod rerun;
 pub(crate) mod run;
+pub(crate) mod soak;
 pub(crate) mod worker;
 
 /// Everything asked for was done.

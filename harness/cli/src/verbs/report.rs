@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use yardstick_store::Store;
 
 use crate::args::Report;
-use crate::console;
 use crate::output;
 use crate::paths::Paths;
 use crate::verbs::DONE;
+use crate::{console, metering};
 
 /// Shows the latest run, the named ones, or all.
 pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
@@ -26,10 +26,17 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
             named.iter().map(|id| Ok(store.run(id)?.id)).collect::<Result<_>>()?
         }
     };
-    let records = output::records(&store, &runs)?;
+    let mut records = output::records(&store, &runs)?;
+    metering::lay_over(&args.metering, &mut records)?;
     let title =
         if runs.is_empty() { "all runs".to_owned() } else { format!("run {}", runs.join(", ")) };
-    let comparison = output::compare(&store, &records, Vec::new(), args.baseline.as_deref())?;
+    let comparison = output::compare(
+        &store,
+        &records,
+        Vec::new(),
+        args.baseline.as_deref(),
+        metering::grid(&args.metering)?,
+    )?;
     output::show(&comparison, &records, args.format, args.output.as_deref(), &title)?;
     Ok(DONE)
 }

@@ -4,11 +4,11 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use yardstick_record::Record;
 
-use crate::args::{Args, Programs, Rerun, Run, Verb};
+use crate::args::{Args, Metering, Programs, Rerun, Run, Verb};
 use crate::console;
 use crate::output;
 use crate::paths::Paths;
-use crate::verbs::{self, DONE};
+use crate::verbs::{self, DONE, soak};
 use crate::words;
 
 /// Finds the record by the beginning of its id and runs its cell.
@@ -40,16 +40,16 @@ fn words(record: &Record) -> Result<Vec<String>> {
 fn parse(record: &Record, words: &[String], programs: &Programs) -> Result<Run> {
     let args = Args::try_parse_from(words)
         .with_context(|| format!("record {}: its command is not understood", record.id))?;
-    match args.verb {
-        // A record may come from anyone: it says what to measure, never where to write or what to start.
-        Some(Verb::Run(run)) => {
-            check(record, &run.programs, programs)?;
-            let test_doubles = run.programs.test_doubles || programs.test_doubles;
-            let programs = Programs { test_doubles, ..programs.clone() };
-            Ok(Run { html: None, resume: None, programs, ..run })
-        }
+    let run = match args.verb {
+        Some(Verb::Run(run)) => run,
+        Some(Verb::Soak(soak)) => soak::as_run(&soak)?,
         _ => bail!("record {}: its command is not a run: {}", record.id, record.rerun),
-    }
+    };
+    // A record may come from anyone: it says what to measure, never where to write or what to start.
+    check(record, &run.programs, programs)?;
+    let test_doubles = run.programs.test_doubles || programs.test_doubles;
+    let programs = Programs { test_doubles, ..programs.clone() };
+    Ok(Run { html: None, resume: None, programs, metering: Metering::default(), ..run })
 }
 
 /// Programs are named by who runs them now: the record's are only asked for.
@@ -77,7 +77,10 @@ fn stored(words: Vec<String>, programs: &Programs) -> Vec<String> {
     let mut words = words.into_iter().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--build" | "--worker" | "--python" => drop(words.next()),
+            "--build" | "--worker" | "--python" | "--meter" | "--meter-offset" => {
+                drop(words.next());
+            }
+            word if word.starts_with("--meter") => {}
             _ => stored.push(word),
         }
     }
@@ -94,7 +97,10 @@ mod tests {
     #[test]
     fn a_resumed_rerun_starts_what_its_caller_named() {
         let programs = Programs { build: vec!["a=mine".into()], ..Programs::default() };
-        let words = words::split("yardstick run --build a=theirs --worker x=evil -t tg8").unwrap();
+        let words = words::split(
+            "yardstick run --build a=theirs --worker x=evil --meter y=evil --meter=z=evil -t tg8",
+        )
+        .unwrap();
         assert_eq!(stored(words, &programs), ["run", "-t", "tg8", "--build", "a=mine"]);
     }
 }

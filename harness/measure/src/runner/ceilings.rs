@@ -206,6 +206,7 @@ fn record(
         peak: None,
         pairing: None,
         quality: None,
+        soak: None,
         origin: None,
         verification: Verification::skipped(
             "a limit has no answers; its work was checked where it was done",
@@ -248,6 +249,7 @@ fn best(limit: Limit, reached: &Reached) -> Reading {
             .collect::<Vec<_>>()
             .join(": "),
         scope: "test".to_owned(),
+        precision: None,
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use yardstick_api::Known;
 use yardstick_model::Model;
 use yardstick_probes::Probe;
 use yardstick_record::{Cell, Environment, FailureKind, ModelRef, Outcome, Pairing, RunInfo, Tool};
 
-use super::Worker;
+use super::{SoakPlan, Worker};
 use crate::plan::{ModelRequest, Plan};
 
 /// How to start a worker: the program itself with `worker`, or any program that speaks the protocol.
@@ -46,6 +46,10 @@ pub struct Run<'a> {
     pub rerun: &'a dyn Fn(&Cell, &ModelRequest, Option<&Pairing>) -> String,
     /// Fresh meters: one set for each worker that is watched.
     pub probes: &'a dyn Fn() -> Vec<Box<dyn Probe>>,
+    /// Long enough for meters: every test is measured at least so long, with the loaded worker idle as long before and after.
+    pub metered: Option<Duration>,
+    /// Every test is a soak.
+    pub soak: Option<SoakPlan>,
     /// Makes models present.
     pub prepare: &'a Prepare<'a>,
     /// Key and launch number of cells already measured, which are left out.

@@ -2,8 +2,10 @@
 
 mod ceiling;
 mod cell;
+mod metered;
 mod pair;
 mod quality;
+mod soak;
 mod together;
 
 use std::time::Instant;
@@ -13,6 +15,7 @@ use yardstick_probes::Probe;
 use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
 
 pub(super) use pair::measure_pair;
+pub use soak::SoakPlan;
 pub(super) use together::{TakingTurns, fits};
 
 use super::credible::misplaced;

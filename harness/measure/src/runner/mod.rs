@@ -20,6 +20,7 @@ pub use ceilings::{BEST, CeilingsRequest, ceilings, limits};
 pub use config::{Prepare, Prepared, Run, RunError, Stage, Summary, WorkerCommand};
 pub use event::{Event, Sink};
 pub use inventory::inventory;
+pub use launch::SoakPlan;
 pub use logits::{LogitsError, LogitsRequest, logits};
 pub use prepare::{Fetch, prepare};
 pub use run::run;

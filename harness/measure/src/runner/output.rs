@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
     Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Peak, Quality, Reading, Record, SCHEMA,
-    Sample, Subject, Test, Tool, Verification, WarmUp,
+    Sample, Soak, Subject, Test, Tool, Verification, WarmUp,
 };
 
 use super::{Event, Run, RunError, Sink, Summary};
@@ -43,6 +43,7 @@ pub(super) struct Measured {
     pub(super) quality: Option<Box<Quality>>,
     /// Sums of a test that is resumed, not needed once there is a record.
     pub(super) kept: Option<PathBuf>,
+    pub(super) soak: Option<Soak>,
 }
 
 impl Measured {
@@ -58,6 +59,7 @@ impl Measured {
             pairing: None,
             quality: None,
             kept: None,
+            soak: None,
         }
     }
 }
@@ -150,6 +152,7 @@ impl<'s> Output<'s> {
             peak: measured.peak,
             pairing: measured.pairing,
             quality: measured.quality,
+            soak: measured.soak,
             origin: None,
             verification: known.verification.clone(),
             outcome,

@@ -189,6 +189,8 @@ impl Bench {
             },
             rerun: &|cell, model, _| format!("{} {} {}", cell.device, model.argument(), cell.test),
             probes: &yardstick_probes::all,
+            metered: None,
+            soak: None,
             prepare: &|request, progress| {
                 let nobody = |_: &Name, _: &mut Tell<'_>| Err("nothing is fetched here".to_owned());
                 runner::prepare(request, folder, 1, &nobody, &self.cancel, progress)

@@ -56,7 +56,7 @@ const QUANTITIES: &[(Quantity, &str, &str)] = &[
     (
         Quantity::MachinePower,
         "power of the whole machine",
-        "a meter at the wall, read by hand; few machines tell it",
+        "a meter at the wall: yardstick run --meter NAME=COMMAND; few machines tell it",
     ),
     (Quantity::Temperature, "temperature", "a machine that is not virtual"),
     (Quantity::Clock, "clock speed during a test", "a machine that is not virtual"),

@@ -5,12 +5,16 @@
 
 use std::time::Duration;
 
+use yardstick_record::Precision;
+
 use crate::probe::Learnt;
 
 /// A counter that did not change for so long under load is broken.
 const STUCK: Duration = Duration::from_secs(1);
 /// A window of fewer updates than this is off by more than a tenth: up to one update is missing at each end.
 const FEWEST_UPDATES: u32 = 20;
+/// Energy is off by up to one update at each end of the window.
+const UPDATES_OFF: f64 = 2.0;
 /// Updates come with jitter: this much energy may seem to pass too early.
 const SLACK: Duration = Duration::from_millis(50);
 
@@ -37,6 +41,8 @@ pub(crate) struct Counter {
     changed: Duration,
     stillest: Duration,
     units: u64,
+    /// The most that was drawn from one read to the next, watts.
+    peak: f64,
     /// Why the energy is unknown from here on.
     spoiled: Option<String>,
     /// Why the latest read failed.
@@ -49,6 +55,22 @@ pub(crate) struct Energy {
     pub(crate) joules: f64,
     /// Mean power.
     pub(crate) watts: f64,
+    /// Of the joules.
+    pub(crate) precision: Precision,
+    seconds: f64,
+}
+
+impl Energy {
+    /// The joules as a reading takes them.
+    pub(crate) fn in_joules(&self) -> (f64, Precision) {
+        (self.joules, self.precision)
+    }
+
+    /// The mean power as a reading takes it.
+    pub(crate) fn in_watts(&self) -> (f64, Precision) {
+        let uncertainty = self.precision.uncertainty / self.seconds;
+        (self.watts, Precision { uncertainty, ..self.precision })
+    }
 }
 
 impl Counter {
@@ -61,6 +83,7 @@ impl Counter {
             changed: zero,
             stillest: zero,
             units: 0,
+            peak: 0.0,
             spoiled: None,
             failed: None,
         }
@@ -81,7 +104,12 @@ impl Counter {
         };
         let passed = at.saturating_sub(before_at);
         match self.step(before, value, passed) {
-            Ok(units) => self.units = self.units.saturating_add(units),
+            Ok(units) => {
+                self.units = self.units.saturating_add(units);
+                // Two reads within one update would see all of it pass at once.
+                let seconds = passed.max(self.kind.update).as_secs_f64();
+                self.peak = self.peak.max(units as f64 * self.kind.joules / seconds);
+            }
             Err(reason) => self.spoil(Some(reason)),
         }
         if value == before {
@@ -168,7 +196,13 @@ impl Counter {
             return Err(format!("stuck: it did not change in {seconds:.2} s"));
         }
         let joules = self.units as f64 * self.kind.joules;
-        Ok(Energy { joules, watts: joules / seconds })
+        let update = self.kind.update.as_secs_f64();
+        let precision = Precision {
+            uncertainty: UPDATES_OFF * update * self.peak,
+            rate_hz: 1.0 / update,
+            coverage: 1.0,
+        };
+        Ok(Energy { joules, watts: joules / seconds, precision, seconds })
     }
 }
 

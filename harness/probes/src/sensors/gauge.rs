@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use yardstick_record::Precision;
+
 use crate::probe::Learnt;
 
 /// A quantity over a test.
@@ -16,6 +18,8 @@ pub(crate) struct Gauge {
     most: f64,
     /// Value times seconds.
     area: f64,
+    /// Sums over the reads of the value and of its square, less the first value.
+    sums: [f64; 2],
     seconds: f64,
     reads: u32,
     failures: u32,
@@ -31,6 +35,15 @@ pub(crate) struct Course {
     /// Over time, straight lines between reads.
     pub(crate) mean: f64,
     pub(crate) most: f64,
+    /// Of the mean.
+    pub(crate) precision: Precision,
+}
+
+impl Course {
+    /// The mean as a reading takes it.
+    pub(crate) fn in_mean(&self) -> (f64, Precision) {
+        (self.mean, self.precision)
+    }
 }
 
 impl Gauge {
@@ -42,6 +55,7 @@ impl Gauge {
             least: f64::INFINITY,
             most: f64::NEG_INFINITY,
             area: 0.0,
+            sums: [0.0; 2],
             seconds: 0.0,
             reads: 0,
             failures: 0,
@@ -75,6 +89,8 @@ impl Gauge {
                 self.seconds += seconds;
             }
         }
+        let beyond = value - self.first;
+        self.sums = [self.sums[0] + beyond, self.sums[1] + beyond * beyond];
         self.last = Some((at, value));
         self.least = self.least.min(value);
         self.most = self.most.max(value);
@@ -97,7 +113,20 @@ impl Gauge {
             return Err(format!("{} of {all} reads failed", self.failures));
         }
         let mean = if self.seconds > 0.0 { self.area / self.seconds } else { last };
-        Ok(Course { first: self.first, least: self.least, mean, most: self.most })
+        let (first, least, most) = (self.first, self.least, self.most);
+        Ok(Course { first, least, mean, most, precision: self.precision() })
+    }
+
+    /// Half of the mean's 95 % interval, for reads that are not in step with the load.
+    fn precision(&self) -> Precision {
+        let n = f64::from(self.reads);
+        let squares = self.sums[1] - self.sums[0] * self.sums[0] / n;
+        let error = 2.0 * (squares.max(0.0) / (n - 1.0).max(1.0) / n).sqrt();
+        Precision {
+            uncertainty: if self.reads > 1 { error } else { self.most.abs() },
+            rate_hz: if self.seconds > 0.0 { (n - 1.0) / self.seconds } else { 0.0 },
+            coverage: n / (n + f64::from(self.failures)),
+        }
     }
 }
 
@@ -119,6 +148,10 @@ mod tests {
         let course = after(&reads).unwrap();
         assert!((course.mean - 22.0 / 1.2).abs() < 1e-9, "{course:?}");
         assert_eq!((course.first, course.least, course.most), (10.0, 10.0, 30.0));
+        // Four reads with a standard deviation of 10 over 1.2 s.
+        let Precision { uncertainty, rate_hz, coverage } = course.precision;
+        assert!((uncertainty - 10.0).abs() < 1e-9 && (rate_hz - 2.5).abs() < 1e-9, "{course:?}");
+        assert_eq!(coverage, 1.0);
         assert_eq!(after(&reads[..1]).unwrap().mean, 10.0);
     }
 

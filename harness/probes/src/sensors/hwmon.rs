@@ -299,15 +299,15 @@ impl Channel {
                     _ => Ok(course),
                 });
                 vec![
-                    about("W").reading(name("mean_watts"), course.clone().map(|c| c.mean)),
+                    about("W").observed(name("mean_watts"), course.clone().map(|c| c.in_mean())),
                     about("W").reading(name("max_watts"), course.map(|c| c.most)),
                 ]
             }
             Input::Energy(_, counter) => {
                 let energy = counter.energy();
                 vec![
-                    about("J").reading(name("joules"), energy.clone().map(|e| e.joules)),
-                    about("W").reading(name("watts"), energy.map(|e| e.watts)),
+                    about("J").observed(name("joules"), energy.clone().map(|e| e.in_joules())),
+                    about("W").observed(name("watts"), energy.map(|e| e.in_watts())),
                 ]
             }
             Input::Temperature(_, gauge) => {

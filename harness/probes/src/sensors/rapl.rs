@@ -194,9 +194,11 @@ impl Zone {
         };
         let about = |unit| About { unit, source: SOURCE, scope: &self.scope, better: LESS };
         vec![
-            about("J")
-                .reading(format!("rapl_{}_joules", self.name), energy.clone().map(|e| e.joules)),
-            about("W").reading(format!("rapl_{}_watts", self.name), energy.map(|e| e.watts)),
+            about("J").observed(
+                format!("rapl_{}_joules", self.name),
+                energy.clone().map(|e| e.in_joules()),
+            ),
+            about("W").observed(format!("rapl_{}_watts", self.name), energy.map(|e| e.in_watts())),
         ]
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use yardstick_api::Known;
-use yardstick_record::{Direction, Reading};
+use yardstick_record::{Direction, Precision, Reading};
 
-use super::{cpufreq, hwmon, nvml, rapl, thermal, throttle};
+use super::{battery, cpufreq, hwmon, nvml, pmic, rapl, thermal, throttle};
 use crate::Root;
 use crate::probe::{Learnt, known};
 
@@ -76,8 +76,16 @@ pub(crate) struct Entry {
 }
 
 /// Every sensor: adding one is a file and a line here.
-pub(crate) const TABLE: &[Entry] =
-    &[rapl::ENTRY, nvml::ENTRY, hwmon::ENTRY, thermal::ENTRY, cpufreq::ENTRY, throttle::ENTRY];
+pub(crate) const TABLE: &[Entry] = &[
+    rapl::ENTRY,
+    nvml::ENTRY,
+    hwmon::ENTRY,
+    pmic::ENTRY,
+    battery::ENTRY,
+    thermal::ENTRY,
+    cpufreq::ENTRY,
+    throttle::ENTRY,
+];
 
 /// What the readings of one channel have in common.
 #[derive(Clone, Copy)]
@@ -98,7 +106,18 @@ impl About<'_> {
             better: self.better,
             source: self.source.to_owned(),
             scope: self.scope.to_owned(),
+            precision: None,
         }
+    }
+
+    /// With how well it was observed.
+    pub(crate) fn observed(
+        &self,
+        name: impl Into<String>,
+        value: Learnt<(f64, Precision)>,
+    ) -> Reading {
+        let precision = value.as_ref().ok().map(|(_, precision)| *precision);
+        Reading { precision, ..self.reading(name, value.map(|(value, _)| value)) }
     }
 
     pub(crate) fn missing(&self, name: &str, missing: &Missing) -> Reading {

@@ -60,6 +60,7 @@ pub fn cell(device: &str, model: &str, test: &str) -> Build {
         peak: None,
         pairing: None,
         quality: None,
+        soak: None,
         origin: None,
         verification: Verification::judged(Numerics::A8, checks(6.5e-4)),
         outcome: Outcome::Ok,
@@ -167,6 +168,7 @@ pub fn peak_rss(bytes: u64) -> Reading {
         better: Some(Direction::Lower),
         source: "/proc/PID/status VmHWM".into(),
         scope: "test".into(),
+        precision: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod labels;
 mod lines;
 mod scale;
 mod scatter;
+mod soak;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +54,11 @@ pub(crate) fn charts(comparison: &Comparison) -> Vec<Chart> {
         section("Memory", memory(comparison, &colours)),
         section("Latency of each token", courses(comparison, &colours)),
         section("Share of the limit", of(Metric::PercentOfLimit)),
+        if comparison.soaks.is_empty() {
+            Vec::new()
+        } else {
+            section("Soak", soak::charts(&comparison.soaks))
+        },
     ]
     .into_iter()
     .flatten()
@@ -126,6 +132,12 @@ fn words(metric: Metric) -> &'static str {
         Metric::BytesPerSecond => "bytes read per second",
         Metric::OperationsPerSecond => "operations per second",
         Metric::TimeP95Ns => "95th percentile of time",
+        Metric::JoulesPerToken => "joules per token",
+        Metric::MeanWatts => "mean power",
+        Metric::PeakWatts => "peak power",
+        Metric::IdleWatts => "idle power",
+        Metric::TokensPerKwh => "tokens per kWh",
+        Metric::Co2GramsPerMillionTokens => "estimated grams of CO2 per million tokens",
         score => score.name(),
     }
 }

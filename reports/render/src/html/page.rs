@@ -14,6 +14,7 @@ use crate::charts::{Chart, charts};
 use crate::columns::status;
 use crate::number;
 use crate::ratios::remarks;
+use crate::soak;
 use crate::sources::sources;
 use crate::table::{Column, Kind, Shape, Shown, Table, Tone, legend};
 use crate::text::elide;
@@ -49,6 +50,9 @@ pub(super) struct Page {
     notes: Vec<String>,
     legend: String,
     sources: Vec<String>,
+    soaks: Vec<soak::Line>,
+    soak_headings: [&'static str; 5],
+    soak_legend: &'static str,
     charts: Vec<Chart>,
     tails: Vec<Tail>,
     predictions: Option<Predictions>,
@@ -131,6 +135,9 @@ pub(super) fn page(
         notes: table.notes.clone(),
         legend: legend(comparison).unwrap_or_default(),
         sources: sources(comparison),
+        soaks: soak::lines(&comparison.soaks),
+        soak_headings: soak::HEADINGS,
+        soak_legend: soak::LEGEND,
         charts: charts(comparison),
         tails: tails(comparison),
         predictions: predictions(records),

@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use yardstick_measure::plan::Plan;
 use yardstick_measure::runner::{self, Stage, Summary};
 use yardstick_model::source::{Name, Tell};
-use yardstick_record::RunInfo;
+use yardstick_probes::Meters;
+use yardstick_record::{Environment, RunInfo};
 use yardstick_store::Store;
 
 use crate::args::Run;
@@ -20,7 +21,7 @@ use crate::output;
 use crate::paths::Paths;
 use crate::registry::Wanted;
 use crate::verbs::{DONE, FAILED, INTERRUPTED};
-use crate::{console, interrupt, models, registry, tool};
+use crate::{cap, console, interrupt, metering, models, registry, tool};
 
 use request::Request;
 use screen::Screen;
@@ -50,6 +51,10 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
         console::say(screen::plan(&plan).trim_end())?;
         return Ok(DONE);
     }
+    // A meter that does not answer now would be missed only after hours.
+    let meters = Meters::open(&metering::specs(&request.flags.metering)?)?;
+    let grid = metering::grid(&args.metering)?;
+    let capped = cap::set(request.flags.cap.as_deref())?;
     // Only now is anything written: a request that cannot be planned leaves no trace.
     let mut store = if args.verify_only { None } else { Some(open_store(&paths.store)?) };
     if let (Some(store), None) = (&mut store, &request.resumed) {
@@ -69,11 +74,11 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
             cache: &paths.answers(),
             info: &request.info,
             tool: &tool::tool(),
-            environment: &|| {
-                yardstick_probes::environment(&yardstick_probes::EnvironmentOptions::default())
-            },
+            environment: &|| environment(capped.words.as_deref()),
             rerun: &|cell, model, pairing| rerun::line(&request.flags, cell, model, pairing),
-            probes: &yardstick_probes::all,
+            probes: &|| yardstick_probes::all_with(&meters),
+            metered: request.metered()?,
+            soak: request.flags.soak,
             prepare: &|model, progress| {
                 let fetch = |name: &Name, tell: &mut Tell<'_>| {
                     paths.sources().locate(name, tell).map_err(|error| error.to_string())
@@ -88,14 +93,25 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
         },
         &mut screen,
     )?;
+    capped.restore();
     screen.finish();
     if args.verify_only {
         console::say(screen::verdict(&summary))?;
     }
     if let Some(store) = &mut store {
-        conclude(paths, args, store, &request.info, &plan, &summary)?;
+        conclude(paths, args, store, &request.info, &plan, &summary, grid)?;
     }
     Ok(code(&summary))
+}
+
+/// The machine, and the cap this run put on it.
+fn environment(cap: Option<&str>) -> Environment {
+    let options = yardstick_probes::EnvironmentOptions::default();
+    let mut environment = yardstick_probes::environment(&options);
+    if let Some(cap) = cap {
+        environment.set("cap", cap);
+    }
+    environment
 }
 
 /// The device whose answers are right.
@@ -117,6 +133,7 @@ fn conclude(
     info: &RunInfo,
     plan: &Plan,
     summary: &Summary,
+    grid: Option<f64>,
 ) -> Result<()> {
     if !summary.interrupted {
         store.finish_run(&info.id, &tool::now())?;
@@ -124,7 +141,7 @@ fn conclude(
     let records = output::records(store, std::slice::from_ref(&info.id))?;
     // The page first: it is kept, and standard output may be closed by now.
     let html = html_path(paths, args, &info.id);
-    let comparison = output::compare(store, &records, Vec::new(), None)?;
+    let comparison = output::compare(store, &records, Vec::new(), None, grid)?;
     output::write_html(&html, &comparison, &records, &plan.suite)?;
     let shown = match args.json {
         true => Ok(()),

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
@@ -18,9 +20,13 @@ use yardstick_store::Store;
 
 use crate::args::{Args, Quality, Run, Verb};
 use crate::tool;
+use crate::verbs::soak;
 
 /// More than a suite may have, so that one that is longer is refused for its length.
 const MOST_BYTES: u64 = 2 << 20;
+
+/// Shorter no meter follows; longer no worker may be silent.
+const METERED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
 
 /// A run before it is planned.
 pub(crate) struct Request {
@@ -52,7 +58,7 @@ impl Request {
         let mut suite = Suite::parse(&suite_file, &suite_text)?;
         if args.suite.is_none() && !args.noise && (!args.model.is_empty() || args.test.is_some()) {
             // What the default suite would have measured is not what is measured.
-            suite.name = "command line".to_owned();
+            suite.name = if args.soak.is_some() { "soak" } else { "command line" }.to_owned();
             suite.analysis = String::new();
         }
         let seed = args.seed.unwrap_or_else(tool::seed);
@@ -85,8 +91,10 @@ impl Request {
         let args = Args::try_parse_from(words).map_err(|error| {
             anyhow!("run {}: its flags are no longer understood: {error}", run.id)
         })?;
-        let Verb::Run(args) = args.verb.unwrap_or_default() else {
-            bail!("run {} was not started by `yardstick run`; start it again", run.id);
+        let args = match args.verb.unwrap_or_default() {
+            Verb::Run(args) => args,
+            Verb::Soak(args) => soak::as_run(&args)?,
+            _ => bail!("run {} was not started by `yardstick run`; start it again", run.id),
         };
         let mut suite = Suite::parse(&stored.suite_file, &stored.suite_text)?;
         suite.name.clone_from(&run.suite);
@@ -111,6 +119,19 @@ impl Request {
     /// What says which devices are meant.
     pub(crate) fn selectors(&self) -> Vec<String> {
         self.overrides.devices.clone().unwrap_or_else(|| self.suite.devices.clone())
+    }
+
+    /// How long meters need to follow a test.
+    pub(crate) fn metered(&self) -> Result<Option<Duration>> {
+        let Some(seconds) = self.flags.energy else { return Ok(None) };
+        match Duration::try_from_secs_f64(seconds) {
+            Ok(time) if METERED.contains(&time) => Ok(Some(time)),
+            _ => bail!(
+                "--energy {seconds}: expected {} to {} seconds",
+                METERED.start().as_secs(),
+                METERED.end().as_secs()
+            ),
+        }
     }
 
     /// How long phases may take.

@@ -13,8 +13,15 @@ pub(crate) fn line(
     model: &ModelRequest,
     pairing: Option<&Pairing>,
 ) -> String {
+    let verb = match flags.soak {
+        None => "yardstick run".to_owned(),
+        Some(plan) => {
+            let minutes = plan.time.as_secs_f64() / 60.0;
+            format!("yardstick soak --minutes {minutes} --rest {}", plan.rest.as_secs())
+        }
+    };
     let mut words = vec![
-        "yardstick run".to_owned(),
+        verb,
         format!("--devices {}", quoted(&devices(cell, pairing))),
         format!("--model {}", quoted(&model.argument())),
         format!("--test {}", cell.test),
@@ -22,6 +29,10 @@ pub(crate) fn line(
     let options = &cell.options;
     if let Some(threads) = options.threads {
         words.push(format!("--threads {threads}"));
+    }
+    if flags.soak.is_some() {
+        words.extend(programs(flags, cell, pairing));
+        return words.join(" ");
     }
     if let Some(context) = options.context {
         words.push(format!("--context {context}"));

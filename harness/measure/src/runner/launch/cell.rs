@@ -126,13 +126,21 @@ impl Measuring<'_, '_, '_> {
     }
 
     fn calls(&mut self, child: &mut Child, test: Test, measured: &mut Measured) -> End {
-        match self.prepare_and_warm_up(child, test) {
-            Ok(warm_up) => measured.warm_up = Known::Value(warm_up),
-            Err(error) => return End::Error(error),
+        if let Some(plan) = self.run.soak {
+            return self.soak(child, test, plan, measured);
         }
+        self.idle("before", child, measured);
+        let sampling = match self.prepare_and_warm_up(child, test) {
+            Ok(warm_up) => {
+                let sampling = self.sampling(&warm_up);
+                measured.warm_up = Known::Value(warm_up);
+                sampling
+            }
+            Err(error) => return End::Error(error),
+        };
         self.phase(Phase::Sample, Some(test));
         self.start_probes(child);
-        let call = Call::Sample { test, sampling: self.run.plan.sampling };
+        let call = Call::Sample { test, sampling };
         let start = Instant::now();
         let samples = &mut measured.samples;
         let answer = child.call(call, Phase::Sample, self.run.cancel, &mut |partial| {
@@ -143,6 +151,7 @@ impl Measuring<'_, '_, '_> {
         let elapsed = start.elapsed();
         self.stop_probes(measured);
         mark(&mut measured.samples, &measured.readings);
+        self.idle("after", child, measured);
         match answer {
             Ok(Answer::Sampled { repetitions, facts })
                 if repetitions as usize == measured.samples.len() =>
@@ -159,6 +168,18 @@ impl Measuring<'_, '_, '_> {
         child: &mut Child,
         test: Test,
     ) -> Result<WarmUp, CallError> {
+        self.prepare(child, test)?;
+        self.phase(Phase::WarmUp, Some(test));
+        let seconds = self.run.plan.sampling.warm_up_seconds;
+        let call = Call::WarmUp { test, seconds };
+        match child.call(call, Phase::WarmUp, self.run.cancel, &mut |_| {})? {
+            Answer::WarmedUp { warm_up } => Ok(warm_up),
+            other => Err(child.unexpected(Phase::WarmUp, &other)),
+        }
+    }
+
+    /// Brings the sequences to the test's depth.
+    pub(super) fn prepare(&mut self, child: &mut Child, test: Test) -> Result<(), CallError> {
         self.phase(Phase::Prepare, Some(test));
         let cancel = self.run.cancel;
         let output = self.output;
@@ -168,15 +189,9 @@ impl Measuring<'_, '_, '_> {
                     output.event(Event::Progress { done, total });
                 }
             })?;
-        let Answer::Prepared = answer else {
-            return Err(child.unexpected(Phase::Prepare, &answer));
-        };
-        self.phase(Phase::WarmUp, Some(test));
-        let seconds = self.run.plan.sampling.warm_up_seconds;
-        let call = Call::WarmUp { test, seconds };
-        match child.call(call, Phase::WarmUp, cancel, &mut |_| {})? {
-            Answer::WarmedUp { warm_up } => Ok(warm_up),
-            other => Err(child.unexpected(Phase::WarmUp, &other)),
+        match answer {
+            Answer::Prepared => Ok(()),
+            other => Err(child.unexpected(Phase::Prepare, &other)),
         }
     }
 

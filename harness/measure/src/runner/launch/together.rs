@@ -66,6 +66,7 @@ pub(super) fn idle_reading(value: Known<f64>) -> Reading {
         source: "/proc/PID/task/*/schedstat during the calls of other members, of one core"
             .to_owned(),
         scope: "worker".to_owned(),
+        precision: None,
     }
 }
 

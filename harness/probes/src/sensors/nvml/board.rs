@@ -108,8 +108,9 @@ impl Board {
         let memory =
             About { scope: "worker", ..about("bytes", "NVML process memory, at its most", LESS) };
         vec![
-            about("J", ENERGY, LESS).reading(name("joules"), energy.clone().map(|e| e.joules)),
-            about("W", ENERGY, LESS).reading(name("watts"), energy.map(|e| e.watts)),
+            about("J", ENERGY, LESS)
+                .observed(name("joules"), energy.clone().map(|e| e.in_joules())),
+            about("W", ENERGY, LESS).observed(name("watts"), energy.map(|e| e.in_watts())),
             power.reading(name("power_mean_watts"), positive(of(&self.power, |c| c.mean))),
             power.reading(name("power_max_watts"), positive(of(&self.power, |c| c.most))),
             temperature.reading(name("start_celsius"), of(&self.temperature, |c| c.first)),
