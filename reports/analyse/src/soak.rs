@@ -82,7 +82,11 @@ fn curve(record: &Record) -> Option<SoakCurve> {
         record: record.id.clone(),
         seconds: run.seconds,
         points: run.points(),
-        throttled_after: burst.map_or_else(Known::unavailable, |burst| run.throttled(burst)),
+        throttled_after: match burst {
+            Ok(burst) if run.seconds >= MINUTE => run.throttled(burst),
+            Ok(_) => Known::unavailable(short(MINUTE)),
+            Err(reason) => Known::unavailable(reason),
+        },
         recovered: match (burst, Run::of(after).and_then(|after| after.speed(0.0, f64::INFINITY))) {
             (Ok(burst), Some(speed)) => Known::Value(speed / burst),
             _ => Known::unavailable("nothing was measured after a rest"),

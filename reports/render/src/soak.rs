@@ -43,6 +43,7 @@ fn line(soak: &SoakCurve) -> Line {
     let mut reasons: Vec<&str> = known.into_iter().filter_map(Known::reason).collect();
     reasons.extend(soak.recovered.reason());
     reasons.extend(soak.cut_short.as_deref());
+    reasons.dedup();
     let lasted = format!("{:.0} s; before: {}", soak.seconds, soak.cool_down);
     let remarks = [lasted].into_iter().chain(reasons.into_iter().map(str::to_owned));
     Line {

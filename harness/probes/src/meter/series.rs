@@ -9,6 +9,8 @@ use crate::probe::Learnt;
 const FEWEST: usize = 20;
 /// A gap longer than this many usual ones is silence.
 const SILENCE: f64 = 3.0;
+/// A busy machine lets a quick meter wait so long now and then, seconds.
+const HICCUP: f64 = 0.25;
 /// A window of which less is covered is not known.
 const LEAST_COVERAGE: f64 = 0.95;
 /// Values kept; older ones go, a quarter at once.
@@ -140,7 +142,7 @@ fn silence(inside: &[Point], from: f64, to: f64, interval: f64) -> f64 {
     let times = inside.iter().map(|point| point.at);
     let edges: Vec<f64> = [from].into_iter().chain(times).chain([to]).collect();
     let gaps = edges.windows(2).map(|pair| pair[1] - pair[0]);
-    gaps.filter(|gap| *gap > SILENCE * interval).map(|gap| gap - interval).sum()
+    gaps.filter(|gap| *gap > (SILENCE * interval).max(HICCUP)).map(|gap| gap - interval).sum()
 }
 
 /// Half of the 95 % interval: the standard error of the mean of values taken at moments that are not in step with the load,
