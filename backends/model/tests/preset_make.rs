@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use yardstick_model::preset::{self, Check, Error, InManifest, Made, PresetRef, Progress};
+use yardstick_model::tokenizer::{Encoding, Tokenizer};
 use yardstick_model::{Format, Model, quantize};
 
 const TINY: [&str; 4] = ["tiny", "tiny-qwen2", "tiny-moe", "tiny-gemma3"];
+/// Its weights are trained and come with the program.
+const TRAINED: &str = "rustdoc-6m";
 
 fn make(text: &str, cache: &Path, threads: usize, check: Check) -> Made {
     let preset = PresetRef::parse(text).unwrap();
@@ -24,7 +27,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_quantisation_of_the_tiny_presets_has_the_manifests_hash_and_the_predicted_size() {
     let cache = tempfile::tempdir().unwrap();
-    for name in TINY {
+    for name in TINY.into_iter().chain([TRAINED]) {
         for (mix, _) in preset::quantisations() {
             let text = format!("{name}:{mix}");
             let made = make(&text, cache.path(), 2, Check::Size);
@@ -71,6 +74,27 @@ fn a_written_preset_is_the_model_its_recipe_describes() {
         assert_eq!(text("tokenizer.ggml.model"), "no_vocab");
         assert!(text("general.description").starts_with("random weights, seed"));
     }
+}
+
+#[test]
+fn the_trained_preset_is_the_file_that_comes_with_the_program_and_has_a_tokenizer() {
+    let cache = tempfile::tempdir().unwrap();
+    let made = make("rustdoc-6m:F16", cache.path(), 2, Check::Size);
+    let file = "../../suites/models/bundled/rustdoc-6m-F16.gguf";
+    assert!(fs::read(&made.path).unwrap() == fs::read(file).unwrap(), "{file}");
+    let quantised = make("rustdoc-6m:Q4_K_M", cache.path(), 2, Check::Size);
+    let model = Model::open(&quantised.path).unwrap();
+    let preset = PresetRef::parse("rustdoc-6m:Q4_K_M").unwrap();
+    assert_eq!(*model.architecture(), preset.recipe().network().unwrap());
+    assert_eq!(model.info().quantisation, "Q4_K_M");
+    assert_eq!(model.info().parameters, preset::parameters(&preset).unwrap());
+    // Nothing says that its weights are random.
+    assert_eq!(model.gguf().display("yardstick.preset"), None);
+    let tokenizer = Tokenizer::from_gguf(model.gguf()).unwrap();
+    let plain = Encoding { ends: false, control: false };
+    let text = b"let mut v: Vec<u8> = Vec::new();";
+    let ids = tokenizer.encode(text, plain).unwrap();
+    assert!(ids.len() < text.len() / 2, "{ids:?}");
 }
 
 #[test]

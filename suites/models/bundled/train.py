@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains the bundled model: a llama of 5.8 million parameters, on the text that text.py writes.
 
-usage: train.py TEXT OUT [--hours H]     TEXT: text.py's folder; OUT: checkpoint, loss.csv and hf/ (for `yardstick model convert`)
+usage: train.py TEXT OUT [--hours H]     TEXT: text.py's folder; OUT: checkpoint, loss.csv, sample.txt and hf/ (for `yardstick model convert`)
 
-Stops after H hours of its own (default 2) or EPOCHS passes, whichever is first; called again, it goes on from OUT/checkpoint.pt.
+Stops after H hours of its own (default 2) or STEPS steps, whichever is first; called again, it goes on from OUT/checkpoint.pt.
 Pinned: torch 2.6.0, tokenizers 0.23.3, safetensors; seeded, but sums of floats depend on the number of threads.
 """
 import argparse
@@ -22,9 +22,12 @@ SEED = 20261121
 VOCAB, WIDTH, LAYERS, HEADS, KV_HEADS, INNER, CONTEXT = 4096, 256, 6, 4, 2, 768, 512
 HEAD = WIDTH // HEADS
 ROPE_BASE, EPSILON = 10000.0, 1e-5
-BATCH, MICRO = 32, 8
-EPOCHS, WARM_UP, RATE, LAST_RATE, DECAY = 8, 100, 3e-3, 3e-4, 0.1
-EVERY = 25
+BATCH, MICRO = 16, 4
+STEPS, WARM_UP, COOL_DOWN = 306, 20, 0.5
+# Of Muon for the layers' matrices, of AdamW for the embedding and the norms.
+MATRIX_RATE, RATE, DECAY = 0.02, 3e-3, 0.1
+EVERY = 18  # divides STEPS
+PROMPTS = ["A vector is", "The borrow checker", "# Examples\n\n```rust\nlet"]
 
 
 class Norm(torch.nn.Module):
@@ -89,6 +92,36 @@ class Llama(torch.nn.Module):
         return self.norm(x) @ self.embed.weight.T
 
 
+class Muon(torch.optim.Optimizer):
+    """Momentum made orthogonal by Newton-Schulz steps, for matrices (Jordan et al. 2024, kellerjordan.github.io/posts/muon)."""
+
+    def __init__(self, parameters, lr, momentum=0.95):
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                state = self.state[weight]
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
+                ahead = weight.grad.lerp(state["momentum"], group["momentum"])
+                size = max(1, weight.shape[0] / weight.shape[1]) ** 0.5
+                weight.add_(orthogonal(ahead), alpha=-group["lr"] * size)
+
+
+def orthogonal(matrix, steps=5):
+    """The nearest orthogonal matrix, roughly: singular values end between 0.7 and 1.2."""
+    x = matrix.bfloat16()
+    x = x.T if matrix.shape[0] > matrix.shape[1] else x
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return (x.T if matrix.shape[0] > matrix.shape[1] else x).to(matrix.dtype)
+
+
 def tokenizer(text, out):
     """Byte-level BPE as gpt-2's, trained on the training text only."""
     path = out / "hf/tokenizer.json"
@@ -126,11 +159,9 @@ def held_out_loss(model, ids, windows=64):
     return sum(loss_of(model, part).item() * len(part) for part in parts) / windows
 
 
-def rate(step, steps):
-    if step < WARM_UP:
-        return RATE * (step + 1) / WARM_UP
-    progress = (step - WARM_UP) / max(1, steps - WARM_UP)
-    return LAST_RATE + (RATE - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+def rate(step):
+    """Share of the full rate: up over WARM_UP steps, level, down to 0 over the last COOL_DOWN of all."""
+    return min(1.0, (step + 1) / WARM_UP, (STEPS - step) / (COOL_DOWN * STEPS))
 
 
 def save_hf(model, out):
@@ -153,6 +184,17 @@ def save_hf(model, out):
     (out / "hf/config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
+@torch.no_grad()
+def sample(model, bpe, prompt, tokens=120, temperature=0.7):
+    """What the model goes on with."""
+    ids = bpe.encode(prompt).ids
+    draw = torch.Generator().manual_seed(SEED)
+    for _ in range(tokens):
+        logits = model(torch.tensor([ids]))[0, -1]
+        ids.append(torch.multinomial((logits / temperature).softmax(-1), 1, generator=draw).item())
+    return bpe.decode(ids)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("text", type=pathlib.Path)
@@ -165,53 +207,61 @@ def main():
     train, heldout = ids_of(bpe, text / "train.txt"), ids_of(bpe, text / "heldout.txt")
     torch.manual_seed(SEED)
     model = Llama()
-    decayed = [weight for weight in model.parameters() if weight.dim() == 2]
-    plain = [weight for weight in model.parameters() if weight.dim() != 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": DECAY}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.95)
-    )
+    matrices = [weight for layer in model.layers for weight in layer.parameters() if weight.dim() == 2]
+    norms = [weight for weight in model.parameters() if weight.dim() != 2]
+    optimizers = [
+        Muon(matrices, lr=MATRIX_RATE),
+        torch.optim.AdamW(
+            [{"params": [model.embed.weight], "weight_decay": DECAY}, {"params": norms, "weight_decay": 0.0}],
+            lr=RATE, betas=(0.9, 0.95),
+        ),
+    ]
     windows = (len(train) - 1) // CONTEXT
     per_epoch = windows // BATCH
-    steps, step, spent = EPOCHS * per_epoch, 0, 0.0
+    step, spent = 0, 0.0
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         step, spent = state["step"], state["spent"]
     count = sum(weight.numel() for weight in model.parameters())
-    print(f"{count} parameters, {len(train)} tokens to train on, {len(heldout)} held out, {steps} steps, from {step}", flush=True)
+    print(f"{count} parameters, {len(train)} tokens to train on, {len(heldout)} held out, {STEPS} steps, from {step}", flush=True)
     log = open(out / "loss.csv", "a", newline="")
     rows = csv.writer(log)
     if step == 0:
         rows.writerow(["step", "tokens", "train_nats_per_token", "heldout_nats_per_token", "seconds"])
     started, mean = time.monotonic(), 0.0
-    while step < steps and spent + time.monotonic() - started < arguments.hours * 3600:
+    while step < STEPS and spent + time.monotonic() - started < arguments.hours * 3600:
         order = torch.randperm(windows, generator=torch.Generator().manual_seed(SEED + step // per_epoch))
         chosen = order[(step % per_epoch) * BATCH :][:BATCH]
         batch = torch.stack([train[i * CONTEXT : i * CONTEXT + CONTEXT + 1] for i in chosen.tolist()])
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, steps)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = optimizer.defaults["lr"] * rate(step)
         total = 0.0
         for part in batch.split(MICRO):
             loss = loss_of(model, part) * len(part) / BATCH
             loss.backward()
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         step, mean = step + 1, mean + total
-        if step % EVERY == 0 or step == steps:
+        if step % EVERY == 0:
             seconds = spent + time.monotonic() - started
             row = [step, step * BATCH * CONTEXT, f"{mean / EVERY:.4f}", f"{held_out_loss(model, heldout):.4f}", f"{seconds:.0f}"]
             mean = 0.0
             rows.writerow(row)
             log.flush()
             print(*row, flush=True)
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": seconds}
+            state = {"model": model.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "step": step, "spent": seconds}
             torch.save(state, out / "checkpoint.new")
             (out / "checkpoint.new").replace(checkpoint)
     save_hf(model, out)
+    (out / "sample.txt").write_text("\n\n---\n\n".join(sample(model, bpe, prompt) for prompt in PROMPTS) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

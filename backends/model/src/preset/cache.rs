@@ -105,7 +105,7 @@ pub fn hash(
     let (header, plan) = Plan::new(preset, &preset.to_string())?;
     let bytes = header.file_bytes()?;
     let mut sink = HashOnly(Sha256::new());
-    quantize::write_to(header, &plan.stretches, &plan, threads, &mut sink, tell)?;
+    quantize::write_to(header, &plan.stretches, plan.rows(), threads, &mut sink, tell)?;
     Ok((hex::hex(sink.0), bytes))
 }
 
@@ -155,7 +155,7 @@ fn write(
     tell: &mut Tell<'_>,
 ) -> Result<String, Error> {
     let output = Output::create(path, header.file_bytes()?)?;
-    let mut output = quantize::write(header, &plan.stretches, &plan, threads, output, tell)?;
+    let mut output = quantize::write(header, &plan.stretches, plan.rows(), threads, output, tell)?;
     let found = output.sync()?;
     match expected {
         Some(expected) if expected != found => {

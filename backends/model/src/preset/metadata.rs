@@ -19,14 +19,19 @@ pub(super) fn set(header: &mut Header, recipe: &Recipe, mix: Mix) -> Result<(), 
         recipe.seed
     );
     header.set("general.description", description);
-    header.set("general.file_type", mix.file_type());
-    header.set("general.quantization_version", 2_u32);
+    set_quantisation(header, mix);
     set_shape(header, recipe, family);
     // Token ids only: llama.cpp makes `vocab_size` dummy tokens of this.
     header.set("tokenizer.ggml.model", "no_vocab");
     header.set("yardstick.preset", recipe.name.as_str());
     header.set("yardstick.recipe_sha256", recipe.sha256());
     Ok(())
+}
+
+/// What a quantisation changes.
+pub(super) fn set_quantisation(header: &mut Header, mix: Mix) {
+    header.set("general.file_type", mix.file_type());
+    header.set("general.quantization_version", 2_u32);
 }
 
 /// What the description of the network is read from.

@@ -17,6 +17,10 @@ const KEYS: &[(&str, Set)] = &[
 /// The recipe with `key=number` pairs, separated by `+`, put in place of its own; its name says so, its hash is its own.
 pub(super) fn apply(mut recipe: Recipe, text: &str) -> Result<Recipe, Error> {
     let base = recipe.name.clone();
+    if recipe.trained {
+        let expected = "none: its weights are trained for its own shape".to_owned();
+        return Err(Error::Override { preset: base, found: text.to_owned(), expected });
+    }
     let mut done: Vec<(&str, u32)> = Vec::new();
     for pair in text.split('+') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

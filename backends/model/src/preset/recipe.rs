@@ -19,7 +19,7 @@ pub struct Recipe {
     pub name: String,
     /// GGUF's `general.architecture`, one of the families in [`crate::arch`].
     pub architecture: String,
-    /// Seed of every weight.
+    /// Seed of every weight, or of the training.
     pub seed: u64,
     /// Context length.
     pub context: u32,
@@ -65,6 +65,9 @@ pub struct Recipe {
     /// Experts run per token.
     #[serde(default)]
     pub experts_used: Option<u32>,
+    /// The weights are those of the trained file that is compiled in, and `seed` is its training's; else they are random.
+    #[serde(default)]
+    pub trained: bool,
     /// Why no hash of it is in the manifest, if so. Not part of the recipe's own hash.
     #[serde(default)]
     pub unhashed: Option<String>,

@@ -136,6 +136,7 @@ mod tests {
             ("tiny?layers=1+layers=2:Q4_0", "layers once"),
             ("tiny?:Q4_0", "one of kv_heads"),
             ("openelm-270m?layers=3:Q4_0", "heads: found 16 values, expected 3"),
+            ("rustdoc-6m?layers=3:Q4_0", "its weights are trained"),
         ];
         for (text, expected) in cases {
             let message = PresetRef::parse(text).unwrap_err().to_string();

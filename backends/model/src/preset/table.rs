@@ -38,11 +38,16 @@ const PRESETS: &[(&str, &str)] = &[
     preset!("olmoe-small"),
     preset!("olmoe-small-active"),
     preset!("olmoe-small-total"),
+    preset!("rustdoc-6m"),
     preset!("tiny"),
     preset!("tiny-qwen2"),
     preset!("tiny-moe"),
     preset!("tiny-gemma3"),
 ];
+
+/// Weights of the trained presets, F16: GGUF files whose tensors are those of the recipe.
+const TRAINED: &[(&str, &[u8])] =
+    &[("rustdoc-6m", include_bytes!("../../../../suites/models/bundled/rustdoc-6m-F16.gguf"))];
 
 /// SHA-256 of preset and quantisation, as computed by `cargo run --release --example manifest`.
 const MANIFEST: &str = include_str!("../../../../suites/models/manifest.toml");
@@ -55,6 +60,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The recipe of a name; `None` for a name that is not in the table.
 pub(super) fn recipe(name: &str) -> Option<Result<Recipe, RecipeError>> {
     PRESETS.iter().find(|preset| preset.0 == name).map(|preset| Recipe::parse(preset.0, preset.1))
+}
+
+/// The trained weights of a preset; `None` for one without.
+pub(super) fn trained(name: &str) -> Option<&'static [u8]> {
+    TRAINED.iter().find(|trained| trained.0 == name).map(|trained| trained.1)
 }
 
 /// Hashes by preset, then by quantisation.

@@ -268,9 +268,16 @@ fn check_source(source: &Gguf, out: &Path, how: &Quantising) -> Result<(), Error
 }
 
 /// The rows of a file's tensors as f32, and how much their columns count.
-struct Decoded<'a> {
+pub(crate) struct Decoded<'a> {
     source: &'a Gguf,
     importance: Option<&'a Matched>,
+}
+
+impl<'a> Decoded<'a> {
+    /// Every column counts the same.
+    pub(crate) fn of(source: &'a Gguf) -> Decoded<'a> {
+        Decoded { source, importance: None }
+    }
 }
 
 impl Rows for Decoded<'_> {

@@ -18,6 +18,6 @@ pub use mix::{Mix, Network};
 pub use stream::{Progress, Tell};
 pub use sums::Sums;
 
-pub(crate) use file::{seventy, write, write_and_sum, write_to};
+pub(crate) use file::{Decoded, seventy, write, write_and_sum, write_to};
 pub(crate) use output::Output;
 pub(crate) use stream::{CHUNK_WEIGHTS, Errors, Rows, Stretch, encode};

@@ -19,9 +19,10 @@ pub(crate) fn run(json: bool) -> Result<u8> {
     for preset in &presets {
         writeln!(
             out,
-            "{:<16} {:>8.1} M parameters, random weights",
+            "{:<16} {:>8.1} M parameters, {} weights",
             preset.recipe.name,
-            preset.parameters as f64 / 1e6
+            preset.parameters as f64 / 1e6,
+            if preset.recipe.trained { "trained" } else { "random" }
         )?;
         let sizes: Vec<String> = preset
             .sizes
@@ -41,7 +42,7 @@ fn document(preset: &Listed) -> serde_json::Value {
     serde_json::json!({
         "name": preset.recipe.name,
         "parameters": preset.parameters,
-        "random_weights": true,
+        "random_weights": !preset.recipe.trained,
         "file_bytes": sizes,
     })
 }
