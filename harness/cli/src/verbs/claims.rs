@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use yardstick_measure::claims::{Claims, Finding, Verdict};
+use yardstick_analyse::{Comparison, Row};
+use yardstick_measure::claims::{Claims, Evidence, Finding, Verdict};
 
 use crate::args::{self, ClaimsFormat};
 use crate::paths::Paths;
@@ -27,7 +28,8 @@ pub(crate) fn run(paths: Option<&Paths>, args: &args::Claims) -> Result<u8> {
             Claims::parse(&name, &std::fs::read_to_string(path).with_context(|| name.clone())?)?
         }
     };
-    let findings = claims.find(paths.map(Paths::models).as_deref());
+    let evidence = paths.map_or_else(|| Ok(Vec::new()), evidence)?;
+    let findings = claims.find(paths.map(Paths::models).as_deref(), &evidence);
     let text = match args.format {
         ClaimsFormat::Terminal => terminal(&claims, &findings, output::width()),
         ClaimsFormat::Markdown => markdown(&claims, &findings),
@@ -40,6 +42,34 @@ pub(crate) fn run(paths: Option<&Paths>, args: &args::Claims) -> Result<u8> {
     };
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(DONE)
+}
+
+/// Every metric of every cell in the store that counts: measured, verified, ranked.
+fn evidence(paths: &Paths) -> Result<Vec<Evidence>> {
+    if !paths.store.exists() {
+        return Ok(Vec::new());
+    }
+    let records = output::records(&output::open(&paths.store)?, &[])?;
+    let comparison = Comparison::of(&records);
+    let rows = comparison.rows.iter().filter(|row| row.not_ranked.is_none());
+    Ok(rows.flat_map(|row| of_row(&comparison, row)).collect())
+}
+
+fn of_row(comparison: &Comparison, row: &Row) -> Vec<Evidence> {
+    let settings = comparison.varying.iter().filter_map(|name| row.settings.get(name));
+    let device = std::iter::once(row.member()).chain(settings.cloned());
+    let device = device.collect::<Vec<_>>().join(", ");
+    let estimates = row.metrics.iter().filter_map(|(metric, known)| Some((metric, known.value()?)));
+    estimates
+        .map(|(metric, estimate)| Evidence {
+            device: device.clone(),
+            model: row.model.clone(),
+            test: row.cell.test.to_string(),
+            metric: metric.name().to_owned(),
+            value: estimate.median,
+            bounds: estimate.interval.value().map(|interval| (interval.low, interval.high)),
+        })
+        .collect()
 }
 
 fn terminal(claims: &Claims, findings: &[Finding], width: usize) -> String {
@@ -85,14 +115,15 @@ fn markdown(claims: &Claims, findings: &[Finding]) -> String {
     text + &format!("\n{}\n", sum(findings))
 }
 
-/// `6 claims: 2 true, 4 not here, 0 cannot be tested`
+/// `6 claims: 2 true, 4 not here, 0 not decided, 0 cannot be tested`
 fn sum(findings: &[Finding]) -> String {
     let of = |is: fn(&Verdict) -> bool| findings.iter().filter(|f| is(&f.verdict)).count();
     format!(
-        "{} claims: {} true, {} not here, {} cannot be tested",
+        "{} claims: {} true, {} not here, {} not decided, {} cannot be tested",
         findings.len(),
         of(|v| *v == Verdict::True),
         of(|v| matches!(v, Verdict::NotHere(_))),
+        of(|v| matches!(v, Verdict::NotDecided(_))),
         of(|v| matches!(v, Verdict::CannotBeTested(_)))
     )
 }
@@ -143,7 +174,7 @@ mod tests {
     #[test]
     fn the_page_fits_its_width_and_the_table_has_a_row_a_claim() {
         let claims = Claims::built_in().unwrap();
-        let findings = claims.find(None);
+        let findings = claims.find(None, &[]);
         for width in [80, 200] {
             let text = terminal(&claims, &findings, width);
             let fits = |line: &&str| line.chars().count() <= width || line.contains("https://");

@@ -6,33 +6,41 @@ use yardstick_api::KvType;
 use yardstick_model::preset::{self, PresetRef};
 use yardstick_model::quantize::Mix;
 
+use super::measured::{Evidence, measured};
 use super::{Claim, Finding, Fits, Share, Size, Test, Verdict};
 
 /// What a test came to.
-struct Found {
-    how: String,
-    measured: Vec<String>,
+pub(super) struct Found {
+    pub(super) how: String,
+    pub(super) measured: Vec<String>,
     /// What does not keep the claim, the worst first.
-    against: Vec<String>,
+    pub(super) against: Vec<String>,
+    /// What may keep it or not.
+    pub(super) open: Vec<String>,
     /// How many were tested.
-    tested: usize,
+    pub(super) tested: usize,
 }
 
-/// Tests one claim; files that presets were written to are looked for in `cache`.
-pub fn find(claim: &Claim, cache: Option<&Path>) -> Finding {
+/// Tests one claim; files that presets were written to are looked for in `cache`, what was measured in `evidence`.
+pub fn find(claim: &Claim, cache: Option<&Path>, evidence: &[Evidence]) -> Finding {
     let found = match &claim.test {
         Test::Share(test) => share(test, cache),
         Test::Size(test) => size(test, cache),
         Test::Fits(test) => fits(test, cache),
+        Test::Measured(test) => measured(test, evidence),
         Test::Cannot(test) => Err(test.because.clone()),
     };
     let (how, measured, verdict) = match found {
-        Ok(Found { how, measured, against, tested }) => {
-            let verdict = match against.as_slice() {
-                [] => Verdict::True,
-                [worst, ..] => {
+        Ok(Found { how, measured, against, open, tested }) => {
+            let verdict = match (against.as_slice(), open.as_slice()) {
+                ([], []) => Verdict::True,
+                ([worst, ..], _) => {
                     Verdict::NotHere(format!("{} of {tested} do not, {worst}", against.len()))
                 }
+                ([], [first, ..]) => Verdict::NotDecided(format!(
+                    "{} of {tested} may or may not, {first}",
+                    open.len()
+                )),
             };
             (how, measured, verdict)
         }
@@ -81,7 +89,7 @@ fn share(test: &Share, cache: Option<&Path>) -> Result<Found, String> {
         trimmed(test.margin),
         seen.words()
     );
-    Ok(Found { how, measured, against: against.collect(), tested })
+    Ok(Found { how, measured, against: against.collect(), open: vec![], tested })
 }
 
 fn size(test: &Size, cache: Option<&Path>) -> Result<Found, String> {
@@ -105,7 +113,8 @@ fn size(test: &Size, cache: Option<&Path>) -> Result<Found, String> {
         trimmed(test.margin),
         seen.words()
     );
-    Ok(Found { how, measured, against: off.into_iter().map(|(_, words)| words).collect(), tested })
+    let against = off.into_iter().map(|(_, words)| words).collect();
+    Ok(Found { how, measured, against, open: vec![], tested })
 }
 
 fn fits(test: &Fits, cache: Option<&Path>) -> Result<Found, String> {
@@ -139,7 +148,8 @@ fn fits(test: &Fits, cache: Option<&Path>) -> Result<Found, String> {
         trimmed(test.gigabytes),
         seen.words()
     );
-    Ok(Found { how, measured, against: off.into_iter().map(|(_, words)| words).collect(), tested })
+    let against = off.into_iter().map(|(_, words)| words).collect();
+    Ok(Found { how, measured, against, open: vec![], tested })
 }
 
 /// Files whose sizes were used, and how many of them are written.
@@ -199,6 +209,6 @@ fn kv_bytes(model: &str, name: &str, context: usize, kv: KvType) -> Result<u64, 
 }
 
 /// A number without zeros behind its point.
-fn trimmed(number: f64) -> String {
+pub(super) fn trimmed(number: f64) -> String {
     format!("{number}")
 }

@@ -1,6 +1,7 @@
-//! Claims: sentences of articles, how each is tested, what was found, and a verdict. Reads files' sizes, runs nothing.
+//! Claims: sentences of articles, how each is tested, what was found, and a verdict. Reads files' sizes and what records say, runs nothing.
 
 mod find;
+mod measured;
 mod wire;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use yardstick_api::KvType;
 use crate::suite::Error;
 
 pub use find::find;
+pub use measured::{By, Evidence, Measured, Relation};
 
 /// A file of claims.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,8 @@ pub enum Test {
     Size(Size),
     /// A model, with keys and values, is within a memory.
     Fits(Fits),
+    /// What records say of a test.
+    Measured(Measured),
     /// It cannot be tested here.
     Cannot(Cannot),
 }
@@ -131,6 +135,8 @@ pub enum Verdict {
     True,
     /// Something tested does not.
     NotHere(String),
+    /// What was measured is too uncertain to say.
+    NotDecided(String),
     /// Nothing could be tested.
     CannotBeTested(String),
 }
@@ -141,6 +147,7 @@ impl Verdict {
         match self {
             Verdict::True => "true".to_owned(),
             Verdict::NotHere(why) => format!("not here: {why}"),
+            Verdict::NotDecided(why) => format!("not decided: {why}"),
             Verdict::CannotBeTested(why) => format!("cannot be tested: {why}"),
         }
     }
@@ -157,9 +164,9 @@ impl Claims {
         Claims::parse("claims (built in)", include_str!("../../../../suites/claims.toml"))
     }
 
-    /// Tests every claim; files that presets were written to are looked for in `cache`.
-    pub fn find(&self, cache: Option<&Path>) -> Vec<Finding> {
-        self.claims.iter().map(|claim| find(claim, cache)).collect()
+    /// Tests every claim; files that presets were written to are looked for in `cache`, what was measured in `evidence`.
+    pub fn find(&self, cache: Option<&Path>, evidence: &[Evidence]) -> Vec<Finding> {
+        self.claims.iter().map(|claim| find(claim, cache, evidence)).collect()
     }
 }
 

@@ -6,18 +6,21 @@ const HEAD: &str = "name = \"x\"\nanalysis = \"y\"\n[[claim]]\nid = \"a\"\nclaim
 
 fn one(test: &str) -> Finding {
     let claims = Claims::parse("x.toml", &format!("{HEAD}{test}")).unwrap();
-    claims.find(None).remove(0)
+    claims.find(None, &[]).remove(0)
 }
 
 #[test]
 fn the_built_in_claims_have_a_source_each_and_a_verdict_from_files() {
     let claims = Claims::built_in().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let findings = claims.find(Some(folder.path()));
+    let findings = claims.find(Some(folder.path()), &[]);
     assert_eq!(findings.len(), claims.claims.len());
     for finding in &findings {
         assert!(finding.claim.source.contains("https://"), "{finding:?}");
-        assert!(!finding.measured.is_empty(), "{finding:?}");
+        match &finding.verdict {
+            Verdict::CannotBeTested(why) => assert!(why.contains("`yardstick run "), "{finding:?}"),
+            _ => assert!(!finding.measured.is_empty(), "{finding:?}"),
+        }
     }
     let verdict = |id: &str| &findings.iter().find(|f| f.claim.id == id).unwrap().verdict;
     assert_eq!(*verdict("16-bit-half"), Verdict::True);
@@ -67,7 +70,7 @@ fn files_that_are_written_are_held_against_the_plan() {
         "{HEAD}[claim.size]\nquantisations = [\"Q4_0\"]\nmodels = [\"tiny\"]\ngigabytes = 0.001\nmargin = 50.0\n"
     );
     let claims = Claims::parse("x", &text).unwrap();
-    let found = |claims: &Claims| claims.find(Some(folder.path())).remove(0);
+    let found = |claims: &Claims| claims.find(Some(folder.path()), &[]).remove(0);
     assert!(
         found(&claims).how.contains("1 of the 1 files are written here"),
         "{:?}",
@@ -96,4 +99,69 @@ fn a_file_that_cannot_be_used_says_where_and_why() {
         let error = Claims::parse("x.toml", &text).unwrap_err().to_string();
         assert!(error.starts_with("x.toml:") && error.contains(words), "{text}\n{error}");
     }
+}
+
+/// What a device measured of a model by `tg64`, in tokens/s.
+fn speed(device: &str, model: &str, value: f64, bounds: Option<(f64, f64)>) -> Evidence {
+    Evidence {
+        device: device.to_owned(),
+        model: model.to_owned(),
+        test: "tg64".to_owned(),
+        metric: "tokens_per_second".to_owned(),
+        value,
+        bounds,
+    }
+}
+
+fn faster(keys: &str, evidence: &[Evidence]) -> Finding {
+    let test = format!(
+        "{HEAD}[claim.measured]\nmodels = [\"tiny:Q4_0\"]\ntest = \"tg64\"\nmetric = \"tokens_per_second\"\n{keys}"
+    );
+    Claims::parse("x.toml", &test).unwrap().find(None, evidence).remove(0)
+}
+
+#[test]
+fn a_ratio_is_true_only_where_all_of_its_bounds_keep_it() {
+    let f16 = speed("cpu", "tiny:F16", 10.0, Some((9.0, 11.0)));
+    let against = |value: f64, low: f64, high: f64| {
+        let q4 = speed("cpu", "tiny:Q4_0", value, Some((low, high)));
+        faster("against = \"tiny:F16\"\nis = \"at_least\"\nnumber = 2.0\n", &[q4, f16.clone()])
+    };
+    // Worst case of the bounds: 27 / 11 = 2.45, 20 / 11 = 1.82, 17 / 9 = 1.89.
+    assert_eq!(against(30.0, 27.0, 33.0).verdict, Verdict::True);
+    let open = against(25.0, 20.0, 30.0).verdict.words();
+    assert!(open.starts_with("not decided: 1 of 1 may or may not, 2.50× [1.82, 3.33]"), "{open}");
+    let not = against(15.0, 13.0, 17.0).verdict.words();
+    assert!(not.starts_with("not here: 1 of 1 do not, 1.50× [1.18, 1.89] on cpu"), "{not}");
+}
+
+#[test]
+fn a_value_is_held_on_every_device_and_one_that_breaks_it_decides() {
+    let both = [
+        speed("cpu", "tiny:Q4_0", 50.0, Some((45.0, 55.0))),
+        speed("candle", "tiny:Q4_0", 20.0, Some((18.0, 22.0))),
+    ];
+    let at_least = "is = \"at_least\"\nnumber = 40.0\n";
+    let found = faster(at_least, &both);
+    assert_eq!(found.measured.len(), 2);
+    assert!(found.verdict.words().contains("1 of 2 do not, 20.0 [18.0, 22.0] on candle"));
+    assert_eq!(faster(at_least, &both[..1]).verdict, Verdict::True);
+    let about = "is = \"about\"\nnumber = 50.0\nmargin = 12.0\n";
+    assert_eq!(faster(about, &both[..1]).verdict, Verdict::True);
+    assert!(matches!(
+        faster("is = \"about\"\nnumber = 50.0\n", &both[..1]).verdict,
+        Verdict::NotDecided(_)
+    ));
+}
+
+#[test]
+fn without_bounds_or_without_the_other_model_nothing_is_decided() {
+    let alone = speed("cpu", "tiny:Q4_0", 50.0, None);
+    let found = faster("is = \"at_least\"\nnumber = 40.0\n", &[alone.clone()]);
+    let Verdict::CannotBeTested(why) = found.verdict else { panic!("{found:?}") };
+    assert!(why.contains("yardstick run -m tiny:Q4_0 -t tg64"), "{why}");
+    let elsewhere = speed("cpu:avx2", "tiny:F16", 10.0, Some((9.0, 11.0)));
+    let bounded = Evidence { bounds: Some((45.0, 55.0)), ..alone };
+    let ratio = "against = \"tiny:F16\"\nis = \"at_least\"\nnumber = 2.0\n";
+    assert!(matches!(faster(ratio, &[bounded, elsewhere]).verdict, Verdict::CannotBeTested(_)));
 }

@@ -6,8 +6,9 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 use yardstick_model::preset;
+use yardstick_record::Metric;
 
-use super::{Cannot, Claim, Claims, Fits, Share, Size, Test};
+use super::{Cannot, Claim, Claims, Fits, Measured, Share, Size, Test};
 use crate::suite::Error;
 
 #[derive(Deserialize)]
@@ -28,6 +29,7 @@ struct Wire {
     share: Option<Share>,
     size: Option<Size>,
     fits: Option<Fits>,
+    measured: Option<Measured>,
     cannot: Option<Cannot>,
 }
 
@@ -57,7 +59,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Claims, Error> {
 }
 
 fn claim(wire: Wire) -> Result<Claim, String> {
-    let Wire { id, claim, sentence, source, share, size, fits, cannot } = wire;
+    let Wire { id, claim, sentence, source, share, size, fits, measured, cannot } = wire;
     for (key, text) in
         [("id", &id), ("claim", &claim), ("sentence", &sentence), ("source", &source)]
     {
@@ -69,6 +71,7 @@ fn claim(wire: Wire) -> Result<Claim, String> {
         share.map(Test::Share),
         size.map(Test::Size),
         fits.map(Test::Fits),
+        measured.map(Test::Measured),
         cannot.map(Test::Cannot),
     ]
     .into_iter()
@@ -77,7 +80,7 @@ fn claim(wire: Wire) -> Result<Claim, String> {
     let [test] = tests.as_slice() else {
         let found = tests.len();
         return Err(format!(
-            "claim {id:?}: found {found} tests, expected one of [claim.share], [claim.size], [claim.fits], [claim.cannot]"
+            "claim {id:?}: found {found} tests, expected one of [claim.share], [claim.size], [claim.fits], [claim.measured], [claim.cannot]"
         ));
     };
     check(test).map_err(|problem| format!("claim {id:?}: {problem}"))?;
@@ -99,10 +102,35 @@ fn check(test: &Test) -> Result<(), String> {
             names(&fits.quantisations, &fits.models)?;
             numbers(&[("gigabytes", fits.gigabytes), ("context", fits.context as f64)])
         }
+        Test::Measured(measured) => check_measured(measured),
         Test::Cannot(cannot) if cannot.because.trim().is_empty() => {
             Err("because: expected the reason".to_owned())
         }
         Test::Cannot(_) => Ok(()),
+    }
+}
+
+/// A test and a metric that there are, models that can be made, and a number.
+fn check_measured(test: &Measured) -> Result<(), String> {
+    if test.models.is_empty() {
+        return Err("expected at least one of models".to_owned());
+    }
+    for model in test.models.iter().chain(&test.against) {
+        preset::PresetRef::parse(model).map_err(|error| error.to_string())?;
+    }
+    test.test.parse::<yardstick_record::Test>().map_err(|error| format!("test: {error}"))?;
+    if !Metric::ALL.iter().any(|metric| metric.name() == test.metric) {
+        let known: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        return Err(format!(
+            "metric: found {:?}, expected one of {}",
+            test.metric,
+            known.join(", ")
+        ));
+    }
+    numbers(&[("number", test.number)])?;
+    match test.margin {
+        margin if margin.is_finite() && margin >= 0.0 => Ok(()),
+        margin => Err(format!("margin: found {margin}, expected a number from 0")),
     }
 }
 
