@@ -59,7 +59,7 @@ pub(crate) struct Global {
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Verify and measure, store the records, write a report (default)
-    Run(Run),
+    Run(Box<Run>),
     /// Show stored records: terminal, markdown, HTML, CSV or JSON
     Report(Report),
     /// Show runs side by side
@@ -89,7 +89,7 @@ pub(crate) enum Verb {
 
 impl Default for Verb {
     fn default() -> Verb {
-        Verb::Run(Run::default())
+        Verb::Run(Box::default())
     }
 }
 

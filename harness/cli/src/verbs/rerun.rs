@@ -41,7 +41,7 @@ fn parse(record: &Record, words: &[String], programs: &Programs) -> Result<Run> 
     let args = Args::try_parse_from(words)
         .with_context(|| format!("record {}: its command is not understood", record.id))?;
     let run = match args.verb {
-        Some(Verb::Run(run)) => run,
+        Some(Verb::Run(run)) => *run,
         Some(Verb::Soak(soak)) => soak::as_run(&soak)?,
         _ => bail!("record {}: its command is not a run: {}", record.id, record.rerun),
     };

@@ -157,7 +157,7 @@ fn a_value_is_held_on_every_device_and_one_that_breaks_it_decides() {
 #[test]
 fn without_bounds_or_without_the_other_model_nothing_is_decided() {
     let alone = speed("cpu", "tiny:Q4_0", 50.0, None);
-    let found = faster("is = \"at_least\"\nnumber = 40.0\n", &[alone.clone()]);
+    let found = faster("is = \"at_least\"\nnumber = 40.0\n", std::slice::from_ref(&alone));
     let Verdict::CannotBeTested(why) = found.verdict else { panic!("{found:?}") };
     assert!(why.contains("yardstick run -m tiny:Q4_0 -t tg64"), "{why}");
     let elsewhere = speed("cpu:avx2", "tiny:F16", 10.0, Some((9.0, 11.0)));

@@ -108,7 +108,7 @@ impl Request {
         let overrides = overrides(&args)?;
         let (suite_file, suite_text) = (stored.suite_file, stored.suite_text);
         let resumed = Some(run.id);
-        Ok(Request { info, resumed, suite, suite_file, suite_text, overrides, flags: args })
+        Ok(Request { info, resumed, suite, suite_file, suite_text, overrides, flags: *args })
     }
 
     /// The plan on these devices.
