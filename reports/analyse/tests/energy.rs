@@ -1,5 +1,7 @@
 //! Energy from records: which meter speaks, joules a token, idle power, and the estimate of CO2.
 
+#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
+
 mod build;
 
 use build::{Build, cell};

@@ -261,6 +261,7 @@ fn energy_is_that_of_the_package_per_token() {
                 better: None,
                 source: "powercap".into(),
                 scope: scope.into(),
+                precision: None,
             });
         }
     };

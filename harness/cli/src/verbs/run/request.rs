@@ -92,7 +92,7 @@ impl Request {
             anyhow!("run {}: its flags are no longer understood: {error}", run.id)
         })?;
         let args = match args.verb.unwrap_or_default() {
-            Verb::Run(args) => args,
+            Verb::Run(args) => *args,
             Verb::Soak(args) => soak::as_run(&args)?,
             _ => bail!("run {} was not started by `yardstick run`; start it again", run.id),
         };
@@ -108,7 +108,7 @@ impl Request {
         let overrides = overrides(&args)?;
         let (suite_file, suite_text) = (stored.suite_file, stored.suite_text);
         let resumed = Some(run.id);
-        Ok(Request { info, resumed, suite, suite_file, suite_text, overrides, flags: *args })
+        Ok(Request { info, resumed, suite, suite_file, suite_text, overrides, flags: args })
     }
 
     /// The plan on these devices.
