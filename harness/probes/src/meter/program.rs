@@ -79,11 +79,16 @@ impl Drop for Program {
 /// Lines until the output ends.
 fn read(mut output: impl BufRead, feed: &Feed, offset: f64) {
     let (mut line, mut document) = (Vec::new(), Document::default());
+    let mut cut = false;
     for number in 1.. {
         line.clear();
-        match output.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+        let read = output.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        // What follows a piece without an end belongs to the same line.
+        let follows = std::mem::replace(&mut cut, !line.ends_with(b"\n"));
+        match read {
             Ok(0) | Err(_) => return,
-            Ok(n) if n as u64 == LONGEST_LINE && !line.ends_with(b"\n") => {
+            Ok(_) if follows => {}
+            Ok(n) if n as u64 == LONGEST_LINE && cut => {
                 feed.fault(format!("line {number}: longer than {LONGEST_LINE} bytes"));
             }
             Ok(_) => {
