@@ -64,6 +64,28 @@ const FOUR: [(&str, f64, f64, f64); 4] = [
 ];
 
 #[test]
+fn perplexity_that_a_divergence_tells_too_has_one_column() {
+    let mut records = Vec::new();
+    for (format, ppl) in [("F16", 20.0), ("Q4_0", 21.0)] {
+        let model = format!("rustdoc-6m:{format}");
+        let both = [(Metric::KldMean, 0.01, 1e-4), (Metric::Perplexity, ppl, 0.5)];
+        records.push(scored(DEVICE, &model, "kld", &both).done());
+    }
+    let columns = |records: &[Record]| {
+        let perplexity = Aspect::Quality(Metric::Perplexity);
+        let columns = only(records).columns.into_iter();
+        let told = columns.filter(|column| column.aspect == perplexity);
+        told.filter_map(|column| column.test).collect::<Vec<_>>()
+    };
+    assert_eq!(columns(&records), ["kld".parse().unwrap()], "alone it counts");
+    for (format, ppl) in [("F16", 20.0), ("Q4_0", 21.0)] {
+        let model = format!("rustdoc-6m:{format}");
+        records.push(scored(DEVICE, &model, "ppl", &[(Metric::Perplexity, ppl, 0.5)]).done());
+    }
+    assert_eq!(columns(&records), ["ppl".parse().unwrap()]);
+}
+
+#[test]
 fn formats_of_a_model_are_held_side_by_side_the_largest_first() {
     let tradeoff = only(&formats(&FOUR));
     assert_eq!(labels(&tradeoff), ["F16", "Q8_0", "Q4_K_M", "Q4_0"]);

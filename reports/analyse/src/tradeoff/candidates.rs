@@ -152,7 +152,7 @@ impl<'a> Group<'a> {
         ];
         let own = self.rows.iter().filter(|row| is_held_against_itself(row));
         let quality: BTreeSet<Column> = own.flat_map(|row| quality(row)).collect();
-        columns.extend(quality);
+        columns.extend(quality.iter().filter(|column| !told_elsewhere(column, &quality)).cloned());
         columns
     }
 
@@ -251,6 +251,18 @@ fn quality(row: &Row) -> Vec<Column> {
         reference: row.settings.get("reference").cloned(),
     };
     told.map(column).collect()
+}
+
+/// A test of divergence tells the perplexity of its text too, which a test of its own may have told.
+fn told_elsewhere(column: &Column, all: &BTreeSet<Column>) -> bool {
+    let by_product = matches!(column.test, Some(Test::Kld { .. }))
+        && column.aspect == Aspect::Quality(Metric::Perplexity);
+    by_product
+        && all.iter().any(|other| {
+            other.aspect == column.aspect
+                && other.data == column.data
+                && matches!(other.test, Some(Test::Perplexity { .. }))
+        })
 }
 
 /// The row that a column is about.

@@ -16,7 +16,8 @@ pub(crate) fn line(
     let verb = match flags.soak {
         None => "yardstick run".to_owned(),
         Some(plan) => {
-            let minutes = plan.time.as_secs_f64() / 60.0;
+            // As it was asked for: a minute is no power of two of seconds.
+            let minutes = (plan.time.as_secs_f64() / 60.0 * 1e6).round() / 1e6;
             format!("yardstick soak --minutes {minutes} --rest {}", plan.rest.as_secs())
         }
     };
