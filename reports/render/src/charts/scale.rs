@@ -11,6 +11,10 @@ pub(super) struct Scale {
 
 /// Ticks aimed at.
 const TICKS: f64 = 6.0;
+/// Powers of ten that have room for ticks between them.
+const POWERS: i32 = 4;
+/// Ticks below are written as powers of ten.
+const SMALL: f64 = 1e-4;
 
 impl Scale {
     /// 0 ..= `high` over these pixels.
@@ -48,11 +52,12 @@ impl Scale {
         (0..=20).map(|i| f64::from(i) * step).take_while(|v| *v <= self.high * 1.000_001).collect()
     }
 
-    /// 1, 2, 5 of each power of ten.
+    /// 1, 2, 5 of each power of ten; of many powers their 1 only.
     fn decades(&self) -> Vec<f64> {
         let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+        let of_a_power: &[f64] = if last - first > POWERS { &[1.0] } else { &[1.0, 2.0, 5.0] };
         (first..=last)
-            .flat_map(|power| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(power)))
+            .flat_map(|power| of_a_power.iter().map(move |m| m * 10f64.powi(power)))
             .filter(|value| (self.low..=self.high).contains(value))
             .collect()
     }
@@ -60,6 +65,9 @@ impl Scale {
 
 /// As short as exact: ticks are 1, 2 or 5 times a power of ten, and their multiples.
 fn write(value: f64) -> String {
+    if value > 0.0 && value < SMALL {
+        return format!("{value:.0e}");
+    }
     let text = format!("{value:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -75,6 +83,9 @@ mod tests {
         assert_eq!(words(Scale::linear(1190.0, 0, 100)), ["0", "200", "400", "600", "800", "1000"]);
         assert_eq!(words(Scale::linear(0.55, 0, 100)), ["0", "0.1", "0.2", "0.3", "0.4", "0.5"]);
         assert_eq!(words(Scale::logarithmic(0.9, 60.0, 0, 100)), ["1", "2", "5", "10", "20", "50"]);
+        assert_eq!(words(Scale::logarithmic(9e-6, 3e-4, 0, 100))[..3], ["1e-5", "2e-5", "5e-5"]);
+        let many = words(Scale::logarithmic(1e-8, 0.06, 0, 100));
+        assert_eq!(many, ["1e-8", "1e-7", "1e-6", "1e-5", "0.0001", "0.001", "0.01"]);
     }
 
     #[test]
