@@ -12,9 +12,9 @@ use crate::suite::Sampling;
 /// How often a pause looks whether the run was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
 /// As many as a suite may ask for.
-const MOST_REPETITIONS: f64 = 100_000.0;
+const MOST_REPETITIONS: u128 = 100_000;
 /// Repetitions become faster once they are warm.
-const MARGIN: f64 = 1.1;
+const MARGIN_PERCENT: u128 = 110;
 
 impl Measuring<'_, '_, '_> {
     /// The plan's sampling, with repetitions that fill the time meters need by what one took to warm up.
@@ -52,10 +52,9 @@ impl Measuring<'_, '_, '_> {
 }
 
 fn filling(sampling: Sampling, time: Duration, warm_up: &WarmUp) -> Sampling {
-    let one = warm_up.nanoseconds as f64 / f64::from(warm_up.repetitions.max(1));
-    let needed =
-        (MARGIN * time.as_nanos() as f64 / one.max(1.0)).ceil().min(MOST_REPETITIONS) as u32;
-    let min_repetitions = sampling.min_repetitions.max(needed);
+    let wanted = time.as_nanos() * MARGIN_PERCENT * u128::from(warm_up.repetitions.max(1));
+    let needed = wanted.div_ceil(100 * u128::from(warm_up.nanoseconds.max(1)));
+    let min_repetitions = sampling.min_repetitions.max(needed.min(MOST_REPETITIONS) as u32);
     let max_repetitions = sampling.max_repetitions.max(min_repetitions);
     Sampling { min_repetitions, max_repetitions, ..sampling }
 }
