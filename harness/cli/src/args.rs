@@ -166,8 +166,8 @@ pub(crate) struct Run {
     /// Devices: cpu, cpu:avx2, cpu:*, llama.cpp or hardware
     #[arg(long, short, value_name = "LIST", value_delimiter = ',')]
     pub(crate) devices: Vec<String>,
-    /// Tests: load, ppN, tgN, ttft[N], with @dN for a depth (pp512,tg128@d0,2048); ppl[N], kld[N], choice, generation,
-    /// divergence[N], prompts
+    /// Tests: load, ppN, tgN, ttft, ttftN, with @dN for a depth (pp512,tg128@d0,2048); ppl, pplN, kld, kldN, choice,
+    /// generation, divergence, divergenceN, prompts
     #[arg(long, short, value_name = "LIST")]
     pub(crate) test: Option<String>,
     /// Threads: a list and ranges (1,2 or 1-8*2)
