@@ -58,7 +58,7 @@ impl Comparison {
         let all = Noise::of(&measured);
         let rankings = rank(&rows, &all);
         view.hold(&mut rows, &rankings, &all);
-        let tradeoffs = tradeoffs(&rows, records, &all);
+        let tradeoffs = tradeoffs(&rows, &all);
         let depths = depth_curves(&rows, records);
         let noise = machines(&rows).into_iter().map(|name| (name.clone(), of_machine(&all, &name)));
         let (varying, noise, soaks) = (varying(&rows), noise.collect(), soaks(records));

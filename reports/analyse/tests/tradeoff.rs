@@ -7,7 +7,7 @@ mod build;
 use build::quality::{scored, scored_against};
 use build::{Build, cell, launches};
 use yardstick_analyse::{
-    Aspect, Candidate, Comparison, Difference, Standing, Tradeoff, Varies, agreements,
+    Aspect, Candidate, Comparison, Difference, Row, Standing, Tradeoff, Varies, agreements,
 };
 use yardstick_api::{Known, KvType};
 use yardstick_record::{Metric, Reading, Record, Verification};
@@ -273,31 +273,35 @@ fn storage_of_keys_and_values_is_weighed_the_same_way() {
 }
 
 #[test]
-fn energy_is_that_of_the_package_per_token() {
-    let metered = |joules: f64, scope: &'static str| {
-        move |record: &mut Record| {
-            record.readings.push(Reading {
-                name: format!("rapl_{scope}_0_joules"),
-                value: Known::Value(joules),
-                unit: "J".into(),
-                better: None,
-                source: "powercap".into(),
-                scope: scope.into(),
-                precision: None,
-            });
-        }
+fn energy_is_that_of_the_row_per_token() {
+    let reading = |name: &str, unit: &str, scope: &str, value: f64| Reading {
+        name: name.to_owned(),
+        value: Known::Value(value),
+        unit: unit.to_owned(),
+        better: None,
+        source: "powercap".into(),
+        scope: scope.to_owned(),
+        precision: None,
     };
     let mut records = formats(&FOUR);
     for record in &mut records {
         if record.cell.test.tokens().is_some() {
             // 5 samples of 64 tokens.
-            metered(160.0, "package")(record);
-            metered(900.0, "psys")(record);
+            let seconds = record.samples.iter().map(|s| s.nanoseconds).sum::<u64>() as f64 / 1e9;
+            record.readings.push(reading("window_seconds", "s", "test", seconds));
+            record.readings.push(reading("rapl_package_0_watts", "W", "package", 160.0 / seconds));
         }
         *record = record.clone().seal();
     }
+    let comparison = Comparison::of(&records);
+    let is_decode =
+        |row: &&Row| row.model == "rustdoc-6m:F16" && row.cell.test.to_string() == "tg64";
+    let row = comparison.rows.iter().find(is_decode);
+    let row = row.unwrap().estimate(Metric::JoulesPerToken).unwrap();
     let tradeoff = only(&records);
-    assert!((value(&tradeoff, 0, Aspect::Energy).value().unwrap().value - 0.5).abs() < 1e-12);
+    let told = value(&tradeoff, 0, Aspect::Energy).value().unwrap();
+    assert_eq!(told.value, row.median);
+    assert!((told.value - 0.5).abs() < 1e-12);
     assert_eq!(tradeoff.fronts.len(), 3);
 }
 

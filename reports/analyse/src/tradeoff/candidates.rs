@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use yardstick_api::Known;
-use yardstick_record::{Metric, Record, Reference, Test, VerificationStatus};
+use yardstick_record::{Metric, Reference, Test, VerificationStatus};
 
-use super::energy::joules_per_token;
 use super::front::fronts;
 use super::{
     Aspect, Candidate, Change, Column, Quantity, Tradeoff, Varies, family, is_held_against_itself,
@@ -89,7 +88,7 @@ impl<'a> Group<'a> {
         formats
     }
 
-    pub(super) fn tradeoff(self, records: &[Record], noise: &[Noise]) -> Tradeoff {
+    pub(super) fn tradeoff(self, noise: &[Noise]) -> Tradeoff {
         let first = self.rows[0];
         let machine = first.settings.get("machine").cloned().unwrap_or_default();
         let noise = noise.iter().find(|noise| noise.machine == machine);
@@ -100,7 +99,7 @@ impl<'a> Group<'a> {
             label: self.format(rows[0]).1.to_owned(),
             model: rows[0].model.clone(),
             sha256: rows[0].cell.model.sha256.clone(),
-            values: columns.iter().map(|column| self.value(rows, column, records)).collect(),
+            values: columns.iter().map(|column| self.value(rows, column)).collect(),
             changes: vec![None; columns.len()],
         };
         let mut candidates: Vec<Candidate> = formats.iter().map(candidate).collect();
@@ -130,11 +129,10 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn value(&self, rows: &[&Row], column: &Column, records: &[Record]) -> Known<Quantity> {
+    fn value(&self, rows: &[&Row], column: &Column) -> Known<Quantity> {
         match column.aspect {
             Aspect::Size => self.size(rows),
             Aspect::BitsPerWeight => self.bits(rows),
-            Aspect::Energy => energy(row_of(rows, column), records),
             _ => measured(row_of(rows, column), column),
         }
     }
@@ -281,6 +279,7 @@ fn measured(row: Option<&Row>, column: &Column) -> Known<Quantity> {
     let (metric, doubt) = match column.aspect {
         Aspect::Quality(metric) => (metric, no_quality(row)),
         Aspect::Memory => (Metric::PeakRssBytes, None),
+        Aspect::Energy => (Metric::JoulesPerToken, row.not_ranked.clone()),
         _ => (Metric::TokensPerSecond, row.not_ranked.clone()),
     };
     if let Some(reason) = doubt {
@@ -303,16 +302,4 @@ fn no_quality(row: &Row) -> Option<String> {
         VerificationStatus::Failed => Some("verification failed".to_owned()),
         VerificationStatus::Skipped { reason } => Some(format!("not verified: {reason}")),
     }
-}
-
-fn energy(row: Option<&Row>, records: &[Record]) -> Known<Quantity> {
-    let Some(row) = row else { return Known::unavailable("not asked for") };
-    if let Some(reason) = &row.not_ranked {
-        return Known::unavailable(reason);
-    }
-    let own: Vec<&Record> = records
-        .iter()
-        .filter(|record| record.outcome.is_ok() && row.records.contains(&record.id))
-        .collect();
-    joules_per_token(&own).map(|estimate| Quantity::estimated(estimate, &row.records))
 }

@@ -3,13 +3,12 @@
 mod aspect;
 mod candidates;
 mod change;
-mod energy;
 mod family;
 mod front;
 mod pareto;
 mod quantity;
 
-use yardstick_record::{Record, Reference};
+use yardstick_record::Reference;
 
 pub use aspect::{Aspect, Column};
 pub use change::Change;
@@ -83,10 +82,10 @@ impl Tradeoff {
 }
 
 /// Every trade-off whose quality was asked for: two or more formats of one model on one device under the same settings.
-pub(crate) fn tradeoffs(rows: &[Row], records: &[Record], noise: &[Noise]) -> Vec<Tradeoff> {
+pub(crate) fn tradeoffs(rows: &[Row], noise: &[Noise]) -> Vec<Tradeoff> {
     [Varies::Weights, Varies::Keys]
         .into_iter()
         .flat_map(|varies| candidates::groups(rows, varies))
-        .map(|group| group.tradeoff(records, noise))
+        .map(|group| group.tradeoff(noise))
         .collect()
 }
