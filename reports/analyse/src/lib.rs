@@ -24,6 +24,7 @@ mod soak;
 mod tradeoff;
 mod versus;
 mod view;
+mod windows;
 
 pub use agreement::{Agreement, agreements};
 pub use comparison::Comparison;
@@ -46,3 +47,4 @@ pub use tradeoff::{
 };
 pub use versus::{Choice, Difference, LaunchValue, Versus};
 pub use view::View;
+pub use windows::{WindowedChange, windowed_change};

@@ -7,6 +7,7 @@ mod charts;
 mod columns;
 mod csv;
 mod csv_tradeoffs;
+mod folds;
 mod html;
 mod json;
 mod json_tradeoffs;

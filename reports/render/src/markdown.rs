@@ -24,6 +24,10 @@ pub fn markdown(comparison: &Comparison) -> String {
     for (index, note) in table.notes.iter().enumerate() {
         out.push_str(&format!("{}. {}\n", index + 1, escape(note)));
     }
+    for (index, fold) in table.folds.iter().enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        out.push_str(&format!("{gap}* {}\n", escape(&fold.line())));
+    }
     if let Some(legend) = legend(comparison) {
         out.push_str(&format!("\n{legend}\n"));
     }

@@ -6,6 +6,7 @@ use yardstick_analyse::{Comparison, Estimate, Method, Row, describe};
 use yardstick_record::Metric;
 
 use crate::columns::COLUMNS;
+use crate::folds::{Fold, fold};
 use crate::number;
 use crate::text::elide;
 
@@ -77,11 +78,15 @@ pub(crate) enum Tone {
 }
 
 /// The cells people see, ready to be laid out.
-pub(crate) struct Table {
+pub(crate) struct Table<'a> {
     pub(crate) columns: Vec<&'static Column>,
     /// Threads differ: without their column rows would look alike.
     pub(crate) threads_vary: bool,
     pub(crate) rows: Vec<Vec<Shape>>,
+    /// What each of them shows.
+    pub(crate) shown: Vec<&'a Row>,
+    /// Rows left out, a line for each reason.
+    pub(crate) folds: Vec<Fold<'a>>,
     /// Footnotes, numbered from 1.
     pub(crate) notes: Vec<String>,
 }
@@ -100,34 +105,34 @@ const TROUBLE: usize = 60;
 /// Characters of a footnote.
 const NOTE: usize = 400;
 
-impl Table {
+impl Table<'_> {
     /// The table for people, with every column they may see.
-    pub(crate) fn of(comparison: &Comparison) -> Table {
-        Table::with(comparison, COLUMNS.iter().filter(|c| visible(c, comparison)).collect())
+    pub(crate) fn of(comparison: &Comparison) -> Table<'_> {
+        let (shown, _) = fold(comparison);
+        let columns = COLUMNS.iter().filter(|column| visible(column, comparison, &shown));
+        Table::with(comparison, columns.collect())
     }
 
     /// The table with these columns.
-    pub(crate) fn with(comparison: &Comparison, columns: Vec<&'static Column>) -> Table {
+    pub(crate) fn with<'a>(comparison: &'a Comparison, columns: Vec<&'static Column>) -> Table<'a> {
         let mut notes = Vec::new();
-        let rows = comparison.rows.iter().map(|row| line(row, &columns, &mut notes)).collect();
+        let (shown, folds) = fold(comparison);
+        let rows = shown.iter().map(|row| line(row, &columns, &mut notes)).collect();
         let threads_vary = comparison.varying.contains(&"threads asked");
-        Table { columns, threads_vary, rows, notes }
+        Table { columns, threads_vary, rows, shown, folds, notes }
     }
 }
 
-fn visible(column: &Column, comparison: &Comparison) -> bool {
+fn visible(column: &Column, comparison: &Comparison, shown: &[&Row]) -> bool {
     match column.shown {
         Shown::Always(_) => true,
         Shown::Never => false,
         Shown::IfVarying(_) => comparison.varying.contains(&column.id),
         Shown::Beside(setting, _) => comparison.varying.contains(&setting),
-        Shown::IfApplies(_) => {
-            comparison.rows.iter().any(|row| (column.value)(row) != Value::Blank)
+        Shown::IfApplies(_) => shown.iter().any(|row| (column.value)(row) != Value::Blank),
+        Shown::IfKnown(_) => {
+            shown.iter().any(|row| !matches!((column.value)(row), Value::Blank | Value::Missing(_)))
         }
-        Shown::IfKnown(_) => comparison
-            .rows
-            .iter()
-            .any(|row| !matches!((column.value)(row), Value::Blank | Value::Missing(_))),
     }
 }
 

@@ -35,10 +35,16 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
     let whole = Table::of(comparison);
     let columns = fit(&whole, width).into_iter().map(|i| whole.columns[i]).collect();
     let table = Table::with(comparison, columns);
-    let mut text = paint(&lay_out(&table, width), colour);
-    text.push('\n');
+    let mut text = String::new();
+    if !table.rows.is_empty() {
+        text.push_str(&paint(&lay_out(&table, width), colour));
+        text.push('\n');
+    }
     for (index, note) in table.notes.iter().enumerate() {
         push_wrapped(&mut text, &format!("{} {note}", superscript(index + 1)), width);
+    }
+    for fold in &table.folds {
+        push_wrapped(&mut text, &fold.line(), width);
     }
     if let Some(legend) = legend(comparison) {
         push_wrapped(&mut text, &legend, width);

@@ -15,6 +15,46 @@ fn duel() -> Comparison {
     View { noise: fixture::noise(), ..View::default() }.compare(&fixture::duel())
 }
 
+/// Two devices that are absent for one reason, each over two models and two tests, and one cell left out for another.
+fn mostly_absent() -> Vec<yardstick_record::Record> {
+    let mut records = vec![build::cell("cpu:avx2", "tiny:Q4_0", "tg4").speed(50.0, 6).done()];
+    for device in ["cuda:0", "cuda:1"] {
+        for model in ["tiny:Q4_0", "tiny:Q8_0"] {
+            records.extend(["pp4", "tg4"].map(|test| {
+                let fix = Some("install NVIDIA's driver");
+                build::cell(device, model, test).skipped("libcuda.so.1 was not found", fix).done()
+            }));
+        }
+    }
+    records.push(build::cell("wgpu:0", "tiny:Q4_0", "tg4").skipped("no driver", None).done());
+    records
+}
+
+#[test]
+fn skipped_cells_of_one_reason_are_a_line() {
+    let records = mostly_absent();
+    let comparison = Comparison::of(&records);
+    let line = "8 cells of cuda:0, cuda:1 (tiny:Q4_0, tiny:Q8_0; pp4, tg4) skipped: libcuda.so.1 was not found; fix: install NVIDIA's driver";
+    let (wide, marked) = (terminal(&comparison, 200, false), markdown(&comparison));
+    assert_eq!(wide.matches(line).count(), 1, "{wide}");
+    assert_eq!(wide.matches("cuda:").count(), 2, "the rows stand nowhere else: {wide}");
+    assert!(wide.contains("skipped: no driver"), "a reason of one cell stays a row: {wide}");
+    assert_eq!(marked.matches("8 cells of cuda:0, cuda:1").count(), 1, "{marked}");
+    let narrow = terminal(&comparison, 80, false);
+    assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    // Machines get every cell.
+    assert_eq!(csv(&comparison).lines().count(), 1 + records.len());
+    let rows: serde_json::Value = serde_json::from_str(&json(&comparison)).unwrap();
+    assert_eq!(rows["rows"].as_array().map(Vec::len), Some(records.len()));
+}
+
+#[test]
+fn where_all_is_skipped_the_reasons_are_all_there_is() {
+    let text = terminal(&Comparison::of(&mostly_absent()[1..9]), 80, false);
+    assert!(text.starts_with("8 cells of cuda:0, cuda:1"), "{text}");
+    assert!(text.contains("fix: install NVIDIA's driver"), "{text}");
+}
+
 #[test]
 fn ratios_at_80_columns() {
     let text = terminal(&duel(), 80, false);

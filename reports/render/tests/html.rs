@@ -70,6 +70,22 @@ fn meters_are_ranges_and_those_that_read_nothing_one_line() {
     assert!(!text.contains("rapl_psys_joules"), "joules of different tests are no range");
 }
 
+/// Forty cells without a driver are a line that opens, and every one of them is in it.
+#[test]
+fn skipped_cells_of_one_reason_open_under_it() {
+    let mut records = fixture::run();
+    for model in ["tiny:Q4_0", "tiny:Q8_0"] {
+        let absent = ["pp4", "tg4"].map(|test| build::cell("cuda:<0>", model, test));
+        records.extend(absent.map(|cell| cell.skipped("libcuda.so.1 <absent>", None).done()));
+    }
+    let text = page(&records);
+    assert_eq!(text.matches("libcuda.so.1 &lt;absent&gt;").count(), 1);
+    assert_eq!(text.matches("<li>cuda:&lt;0&gt;, tiny:Q").count(), 2);
+    assert!(text.contains("<li>cuda:&lt;0&gt;, tiny:Q8_0: pp4, tg4</li>"));
+    let none = page(&records[records.len() - 4..]);
+    assert!(none.contains("every cell was skipped") && !none.contains("There are no records"));
+}
+
 #[test]
 fn ratios_are_drawn_and_foreign_results_keep_their_words() {
     let records = fixture::duel();

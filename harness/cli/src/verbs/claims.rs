@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Context, Result};
 use yardstick_analyse::{Comparison, Row};
 use yardstick_measure::claims::{Claims, Evidence, Finding, Verdict};
+use yardstick_record::Metric;
 
 use crate::args::{self, ClaimsFormat};
 use crate::paths::Paths;
@@ -68,6 +69,7 @@ fn of_row(comparison: &Comparison, row: &Row) -> Vec<Evidence> {
             metric: metric.name().to_owned(),
             value: estimate.median,
             bounds: estimate.interval.value().map(|interval| (interval.low, interval.high)),
+            quality: (*metric == Metric::Perplexity).then(|| row.quality.clone()).flatten(),
         })
         .collect()
 }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use yardstick_analyse::{WindowedChange, windowed_change};
+use yardstick_record::Quality;
+
 use super::find::{Found, trimmed};
 
 /// A metric of a model's test, alone or against another model's, on every device that measured it.
@@ -67,6 +70,8 @@ pub struct Evidence {
     pub value: f64,
     /// Lower and upper bound.
     pub bounds: Option<(f64, f64)>,
+    /// The windows behind a perplexity: two on one text are compared window by window.
+    pub quality: Option<Box<Quality>>,
 }
 
 /// A number and its bounds.
@@ -111,12 +116,14 @@ fn result(test: &Measured, one: &Evidence, evidence: &[Evidence]) -> Option<Boun
         let (low, high) = of.bounds?;
         Some(Bounded { value: of.value, low, high })
     };
-    let mine = bounded(one)?;
-    let Some(against) = &test.against else { return Some(mine) };
-    let other = evidence
-        .iter()
-        .find(|other| other.device == one.device && test.is_about(other, against))
-        .and_then(bounded)?;
+    let Some(against) = &test.against else { return bounded(one) };
+    let other = evidence.iter().find(|it| it.device == one.device && test.is_about(it, against))?;
+    if let (Some(mine), Some(others)) = (&one.quality, &other.quality)
+        && let Some(change) = windowed_change(mine, others)
+    {
+        return Some(windowed(change, test.by));
+    }
+    let (mine, other) = (bounded(one)?, bounded(other)?);
     match test.by {
         By::Difference => Some(Bounded {
             value: mine.value - other.value,
@@ -130,6 +137,14 @@ fn result(test: &Measured, one: &Evidence, evidence: &[Evidence]) -> Option<Boun
         }),
         By::Ratio => None,
     }
+}
+
+fn windowed(change: WindowedChange, by: By) -> Bounded {
+    let (value, interval) = match by {
+        By::Ratio => (change.ratio, change.ratio_interval),
+        By::Difference => (change.difference, change.difference_interval),
+    };
+    Bounded { value, low: interval.low, high: interval.high }
 }
 
 impl Measured {

@@ -110,6 +110,7 @@ fn speed(device: &str, model: &str, value: f64, bounds: Option<(f64, f64)>) -> E
         metric: "tokens_per_second".to_owned(),
         value,
         bounds,
+        quality: None,
     }
 }
 
@@ -164,4 +165,73 @@ fn without_bounds_or_without_the_other_model_nothing_is_decided() {
     let bounded = Evidence { bounds: Some((45.0, 55.0)), ..alone };
     let ratio = "against = \"tiny:F16\"\nis = \"at_least\"\nnumber = 2.0\n";
     assert!(matches!(faster(ratio, &[bounded, elsewhere]).verdict, Verdict::CannotBeTested(_)));
+}
+
+/// Perplexity of a text of twelve windows of very different difficulty; `more` nats a position are added to all of it.
+fn perplexity(model: &str, more: f64) -> Evidence {
+    use yardstick_api::Known;
+    use yardstick_record::{Data, Quality, Window};
+    let window = |i: u32| {
+        // A hundredth of a nat to either side: not every window loses the same.
+        let loss = more + if i.is_multiple_of(2) { 0.01 } else { -0.01 };
+        Window {
+            n: 100,
+            nll: 100.0 * (2.0 + 0.3 * f64::from(i) + loss),
+            nll_squared: 0.0,
+            kld: None,
+        }
+    };
+    let windows: Vec<Window> = (0..12).map(window).collect();
+    let mean = windows.iter().map(|window| window.nll).sum::<f64>() / 1200.0;
+    let none = || Known::unavailable("made up");
+    let data = Data {
+        name: "t".into(),
+        sha256: "ab".into(),
+        bytes: 1,
+        source: none(),
+        licence: none(),
+        date: none(),
+    };
+    let (reference, scores, answers, farthest) = (None, vec![], vec![], vec![]);
+    let method = "windows".into();
+    let quality = Quality { data, reference, method, scores, windows, answers, farthest };
+    Evidence {
+        test: "ppl".into(),
+        metric: "perplexity".into(),
+        quality: Some(Box::new(quality)),
+        ..speed("cpu", model, mean.exp(), Some((0.5 * mean.exp(), 2.0 * mean.exp())))
+    }
+}
+
+#[test]
+fn perplexities_of_one_text_are_held_side_by_side_window_by_window() {
+    let claim = |by: &str, is: &str, number: f64| {
+        let text = format!(
+            "{HEAD}[claim.measured]\nmodels = [\"tiny:Q4_0\"]\ntest = \"ppl\"\nmetric = \"perplexity\"\nagainst = \"tiny:F16\"\n{by}is = \"{is}\"\nnumber = {number}\n"
+        );
+        let both = [perplexity("tiny:Q4_0", 0.05), perplexity("tiny:F16", 0.0)];
+        let mut found = Claims::parse("x.toml", &text).unwrap().find(None, &both);
+        (found[0].measured.remove(0), found.remove(0).verdict)
+    };
+    // e^0.05 = 1.0513; the windows' own spread would have said anything from 0.25 to 4.
+    let (words, verdict) = claim("", "at_least", 1.04);
+    assert!(words.contains("1.05×"), "{words}");
+    assert_eq!(verdict, Verdict::True, "{words}");
+    assert!(matches!(claim("", "at_most", 1.04).1, Verdict::NotHere(_)));
+    // A difference depends on how hard the text is, a ratio does not: 1.97, and other texts of this kind from 0.61 to 3.33.
+    let difference = "by = \"difference\"\n";
+    assert_eq!(claim(difference, "at_least", 0.5).1, Verdict::True);
+    assert!(matches!(claim(difference, "at_most", 0.2).1, Verdict::NotHere(_)));
+    assert!(matches!(claim(difference, "at_most", 1.5).1, Verdict::NotDecided(_)));
+    // Another text is another text: only the wide bounds of each are left.
+    let mut other = perplexity("tiny:F16", 0.0);
+    if let Some(quality) = &mut other.quality {
+        quality.data.sha256 = "cd".into();
+    }
+    let text = format!(
+        "{HEAD}[claim.measured]\nmodels = [\"tiny:Q4_0\"]\ntest = \"ppl\"\nmetric = \"perplexity\"\nagainst = \"tiny:F16\"\nis = \"at_most\"\nnumber = 1.1\n"
+    );
+    let found =
+        Claims::parse("x.toml", &text).unwrap().find(None, &[perplexity("tiny:Q4_0", 0.05), other]);
+    assert!(matches!(found[0].verdict, Verdict::NotDecided(_)), "{found:?}");
 }

@@ -212,7 +212,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// A candidate's value against the baseline's; scores of quality are told as they are.
+/// A candidate's value against the baseline's; scores of quality other than perplexity are told as they are.
 fn change(
     column: &Column,
     [rows, baseline]: [&[&Row]; 2],
@@ -221,6 +221,9 @@ fn change(
 ) -> Option<Change> {
     let (value, base) = (value.value()?, base.value()?);
     match column.aspect {
+        Aspect::Quality(Metric::Perplexity) => {
+            Change::of_perplexities(row_of(rows, column)?, row_of(baseline, column)?)
+        }
         Aspect::Quality(_) => None,
         Aspect::Prefill | Aspect::Decode => {
             Change::of_speeds(row_of(rows, column)?, row_of(baseline, column)?, noise)

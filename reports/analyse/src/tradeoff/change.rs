@@ -1,7 +1,7 @@
 //! Changes: a candidate against the baseline, as a ratio that says whether it is shown.
 
 use crate::tradeoff::quantity::Quantity;
-use crate::{Difference, Interval, Noise, Row, Versus};
+use crate::{Difference, Interval, Noise, Row, Versus, windowed_change};
 use yardstick_record::Direction;
 
 /// A candidate's value over the baseline's.
@@ -9,7 +9,7 @@ use yardstick_record::Direction;
 pub struct Change {
     /// The ratio.
     pub ratio: f64,
-    /// Its interval, where it is one of speeds and has one.
+    /// Its interval, where it is one of speeds or of perplexities and has one.
     pub interval: Option<Interval>,
     /// What it shows.
     pub difference: Difference,
@@ -24,6 +24,18 @@ impl Change {
             ratio: versus.ratio.median,
             interval: versus.ratio.interval.value().copied(),
             difference: versus.difference,
+        })
+    }
+
+    /// Of two perplexities, window by window of the same text.
+    pub(super) fn of_perplexities(row: &Row, baseline: &Row) -> Option<Change> {
+        let change = windowed_change(row.quality.as_ref()?, baseline.quality.as_ref()?)?;
+        let Interval { low, high, .. } = change.ratio_interval;
+        let shown = low > 1.0 || high < 1.0;
+        Some(Change {
+            ratio: change.ratio,
+            interval: Some(change.ratio_interval),
+            difference: if shown { Difference::Shown } else { Difference::NotShown },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Build, cell};
 use yardstick_api::Known;
-use yardstick_record::{Apart, Data, Metric, Quality, Reference, Score, Subject, Word};
+use yardstick_record::{Apart, Data, Metric, Quality, Reference, Score, Subject, Window, Word};
 
 pub const TEXT: &str = "held-out.txt";
 
@@ -32,7 +32,7 @@ pub fn scored_against(
         reference: compares.then(|| self::reference(reference)),
         method: "windows of 512 tokens, the second half of each scored".into(),
         scores: scores.iter().map(score).collect(),
-        windows: Vec::new(),
+        windows: windows(scores),
         answers: Vec::new(),
         farthest: if compares { farthest() } else { Vec::new() },
     };
@@ -46,6 +46,14 @@ pub fn scored_against(
         record.cell.model.random_weights = None;
         record.samples.clear();
     })
+}
+
+/// Twelve windows from easy to hard that come to the perplexity told, in which harder ones lose a little more.
+fn windows(scores: &[(Metric, f64, f64)]) -> Vec<Window> {
+    let told = scores.iter().find(|(metric, ..)| *metric == Metric::Perplexity);
+    let Some(&(_, perplexity, _)) = told else { return Vec::new() };
+    let share = |i: u32| perplexity.ln() * (1.0 + (f64::from(i) - 5.5) / 12.0);
+    (0..12).map(|i| Window { n: 256, nll: 256.0 * share(i), nll_squared: 0.0, kld: None }).collect()
 }
 
 fn data() -> Data {

@@ -203,18 +203,43 @@ fn times(change: &Change, what: &str) -> String {
     }
 }
 
+/// ` (+0.520 % [0.310, 0.730], window by window)`.
+fn window_by_window(change: &Change) -> String {
+    let percent = |ratio: f64| 100.0 * (ratio - 1.0);
+    let range = change.interval.map(|i| {
+        format!(" [{}, {}]", number::digits(percent(i.low)), number::digits(percent(i.high)))
+    });
+    let range = range.unwrap_or_default();
+    match change.difference {
+        Difference::Shown => {
+            format!(" ({} %{range}, window by window)", signed(percent(change.ratio)))
+        }
+        _ => format!(
+            " (no difference shown: {} %{range}, window by window)",
+            signed(percent(change.ratio))
+        ),
+    }
+}
+
+/// `+0.520`, `-0.0310`.
+fn signed(value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", number::digits(value))
+}
+
 /// Each score, or once why there is none.
 fn quality(tradeoff: &Tradeoff, candidate: &Candidate) -> Vec<String> {
-    let scores = tradeoff.columns.iter().zip(&candidate.values);
-    let scores = scores.filter(|(column, _)| matches!(column.aspect, Aspect::Quality(_)));
+    let scores = tradeoff.columns.iter().zip(&candidate.values).zip(&candidate.changes);
+    let scores = scores.filter(|((column, _), _)| matches!(column.aspect, Aspect::Quality(_)));
     let mut parts = Vec::new();
     let mut reasons: Vec<&str> = Vec::new();
-    for (column, value) in scores {
+    for ((column, value), change) in scores {
         match (value.value(), column.aspect) {
             (Some(quantity), Aspect::Quality(metric)) => {
                 let unit = if metric.unit() == "%" { " %" } else { "" };
                 let value = written(column.aspect, quantity);
-                parts.push(format!("{} {value}{unit}", score(metric)));
+                let change = change.as_ref().map(window_by_window).unwrap_or_default();
+                parts.push(format!("{} {value}{unit}{change}", score(metric)));
             }
             _ => reasons.extend(value.reason()),
         }

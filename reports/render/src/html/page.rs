@@ -12,6 +12,7 @@ use super::ratios::{Ratios, ratios};
 use super::summary::{Model, Tail, Tile, Unranked, fastest, lead, tails, tiles, unranked};
 use crate::charts::{Chart, charts};
 use crate::columns::status;
+use crate::folds::Fold;
 use crate::number;
 use crate::ratios::remarks;
 use crate::soak;
@@ -48,6 +49,7 @@ pub(super) struct Page {
     columns: Vec<Heading>,
     models: Vec<Rows>,
     notes: Vec<String>,
+    folds: Vec<Folded>,
     legend: String,
     sources: Vec<String>,
     soaks: Vec<soak::Line>,
@@ -85,6 +87,13 @@ struct Cell {
     note: Option<usize>,
     detail: Option<String>,
     class: &'static str,
+}
+
+/// Skipped cells told together.
+#[derive(Serialize)]
+struct Folded {
+    line: String,
+    cells: Vec<String>,
 }
 
 /// A cell of the plan without numbers.
@@ -131,8 +140,9 @@ pub(super) fn page(
             .iter()
             .map(|c| Heading { title: c.title, number: c.kind != Kind::Text })
             .collect(),
-        models: models(comparison, &table),
+        models: models(&table),
         notes: table.notes.clone(),
+        folds: table.folds.iter().map(folded).collect(),
         legend: legend(comparison).unwrap_or_default(),
         sources: sources(comparison),
         soaks: soak::lines(&comparison.soaks),
@@ -142,7 +152,7 @@ pub(super) fn page(
         tails: tails(comparison),
         predictions: predictions(records),
         imports: imports(records),
-        troubles: comparison.rows.iter().filter_map(trouble).collect(),
+        troubles: table.shown.iter().filter_map(|row| trouble(row)).collect(),
         machines: machines(records),
         devices: devices(records),
         runs: runs(records),
@@ -151,7 +161,7 @@ pub(super) fn page(
 }
 
 /// The table without what is the same for every row of a model, and with what matters most to the left, for narrow screens.
-fn table(comparison: &Comparison) -> Table {
+fn table(comparison: &Comparison) -> Table<'_> {
     let place = |column: &&Column| match (column.id, column.shown) {
         ("device", _) => 0,
         (_, Shown::IfVarying(_) | Shown::Beside(..)) => 1,
@@ -165,10 +175,10 @@ fn table(comparison: &Comparison) -> Table {
 }
 
 /// Neighbouring rows of one model under its name.
-fn models(comparison: &Comparison, table: &Table) -> Vec<Rows> {
+fn models(table: &Table<'_>) -> Vec<Rows> {
     let mut models: Vec<Rows> = Vec::new();
     let mut last = None;
-    for (row, shapes) in comparison.rows.iter().zip(&table.rows) {
+    for (row, shapes) in table.shown.iter().zip(&table.rows) {
         if last.replace(&row.model) != Some(&row.model) {
             models.push(Rows { model: elide(&row.model, 100), about: about(row), rows: vec![] });
         }
@@ -192,7 +202,7 @@ fn about(row: &Row) -> String {
     if known.is_empty() { model.sha256.reason().unwrap_or("").into() } else { known.join(" · ") }
 }
 
-fn cells(table: &Table, row: &[Shape]) -> Vec<Cell> {
+fn cells(table: &Table<'_>, row: &[Shape]) -> Vec<Cell> {
     let class = |shape: &Shape, kind: Kind| match (shape.tone, kind) {
         (Tone::Good, _) => "good",
         (Tone::Bad, Kind::Headline) => "bad trouble",
@@ -213,6 +223,10 @@ fn cells(table: &Table, row: &[Shape]) -> Vec<Cell> {
             class: class(shape, column.kind),
         })
         .collect()
+}
+
+fn folded(fold: &Fold<'_>) -> Folded {
+    Folded { line: fold.line(), cells: fold.cells() }
 }
 
 fn trouble(row: &Row) -> Option<Trouble> {
