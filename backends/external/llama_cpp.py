@@ -105,7 +105,7 @@ class Session(TokenSession):
         with self.log:
             self.reload()
         lib, context = self.lib, self.context_pointer
-        self.vocab = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(self.model))
+        self.vocab = lib.llama_vocab_n_tokens(self.words)
         self.row_type = ctypes.c_float * self.vocab
         self.context, self.sequences = lib.llama_n_ctx_seq(context), lib.llama_n_seq_max(context)
         self.numerics = options["numerics"] or self.effective_numerics()
@@ -123,6 +123,7 @@ class Session(TokenSession):
             reason = self.log.reason("llama.cpp made no context and gave no reason")
             self.close()
             raise Fault("out_of_memory" if "alloc" in reason else "device", reason)
+        self.words = lib.llama_model_get_vocab(self.model)
         self.memory = lib.llama_get_memory(self.context_pointer)
         self.batch = lib.llama_batch_init(lib.llama_n_batch(self.context_pointer), 0, 1)
         self.lengths = [0] * self.options["sequences"]
@@ -228,6 +229,29 @@ class Session(TokenSession):
 
     def length(self, sequence):
         return self.lib.llama_memory_seq_pos_max(self.memory, sequence) + 1
+
+    def encode(self, text):
+        text = text.encode()
+        # A token has a byte or more, and there are two that mark the ends.
+        ids = (ctypes.c_int32 * (len(text) + 2))()
+        n = self.lib.llama_tokenize(self.words, text, len(text), ids, len(ids), True, False)
+        if n < 0:
+            raise Fault("model", f"{self.path}: llama_tokenize returned {n}")
+        return list(ids[:n])
+
+    def decode(self, ids):
+        text = b""
+        for id in ids:
+            buffer = ctypes.create_string_buffer(256)
+            n = self.lib.llama_token_to_piece(self.words, id, buffer, len(buffer), 0, False)
+            if n < 0:  # what is missing, negative
+                buffer = ctypes.create_string_buffer(-n)
+                n = self.lib.llama_token_to_piece(self.words, id, buffer, len(buffer), 0, False)
+            text += buffer.raw[:max(n, 0)]
+        return text
+
+    def ends(self, id):
+        return bool(self.lib.llama_vocab_is_eog(self.words, id) or self.lib.llama_vocab_is_control(self.words, id))
 
     # What really runs.
 

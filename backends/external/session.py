@@ -18,6 +18,8 @@ BATCHES = [[(0, (24, 25)), (1, (27, 30))], [(1, (30, 31)), (0, (25, 26))], [(0, 
 FIRST, GENERATED = [FORK, 24], 6
 # Logits held at once (64 MiB), as harness/measure/src/worker/calls/bulk.rs.
 MOST_LOGITS = 1 << 24
+# Tokens before the newest that a stop may begin in, as harness/measure/src/timed/complete.rs.
+LOOK_BACK = 16
 PATHS = {"prefill": 0, "step": 1, "truncate": 2, "batch": 3}
 
 
@@ -73,6 +75,18 @@ class TokenSession:
     def reload(self):
         """Closes, then opens the model again; inside the clock of `load`. `close` was called before."""
         raise NotImplementedError
+
+    def encode(self, text):
+        """Ids of a text, with the begin of text where the model asks for it; control tokens in it stay text."""
+        raise unsupported("this worker has no tokenizer")
+
+    def decode(self, ids):
+        """Bytes of ids."""
+        raise unsupported("this worker has no tokenizer")
+
+    def ends(self, id):
+        """Whether an answer ends with this id: the end of text, or another control token."""
+        raise unsupported("this worker has no tokenizer")
 
     # What the protocol asks for.
 
@@ -180,6 +194,48 @@ class TokenSession:
 
         self.steps([(0, tokens[-1])], n, emit)
         return ids
+
+    def complete(self, prompt, n, stops, epoch, stop):
+        """The greedy answer to a text, from an empty sequence. Inside the clock: encoding to decoding."""
+        if not prompt or n < 1:
+            raise Fault("invalid", "complete takes a prompt and at least one token")
+        self.filled = 0
+        self.truncate(0, 0)
+        self.synchronize()
+        ids, stamps, reason = [], [], "length"
+        look_back = max([LOOK_BACK] + [len(end.encode()) for end in stops])
+
+        def emit(new):
+            nonlocal reason
+            stamps.append(time.perf_counter_ns() - start)
+            ids.extend(new)
+            if self.ends(ids[-1]):
+                reason = "end"
+            elif stops and any(end in self.text(ids[-look_back:]) for end in stops):
+                reason = "stop"
+            return reason != "length" or len(ids) >= n or stop()
+
+        cpu = time.process_time_ns()
+        start = time.perf_counter_ns()
+        tokens = self.encode(prompt)
+        if not tokens:
+            raise Fault("invalid", "the prompt has no tokens")
+        if len(tokens) + n > self.context:
+            raise Fault("invalid", f"a prompt of {len(tokens)} tokens and an answer of up to {n} do not fit into "
+                                   f"{self.context} positions")
+        if tokens[:-1]:
+            self.forward([(0, tokens[:-1])], "none")
+        self.steps([(0, tokens[-1])], n, emit)
+        self.synchronize()
+        text = self.text(ids[:-1] if reason == "end" else ids)
+        text = text[:min([text.find(end) for end in stops if end in text], default=None)]
+        taken = time.perf_counter_ns() - start
+        sample = {"started_ns": start - epoch, "nanoseconds": taken, "tokens": len(ids),
+                  "cpu_ns": time.process_time_ns() - cpu, "emits_ns": stamps, "marks": []}
+        return {"text": text, "prompt_tokens": len(tokens), "tokens": len(ids), "ended": reason, "sample": sample}
+
+    def text(self, ids):
+        return self.decode(ids).decode("utf-8", "replace")
 
     def logits(self, tokens, step, file, held=0, skip=0):
         """Writes the logits of all tokens but the first `skip`, of which sequence 0 still holds `held`."""

@@ -28,11 +28,12 @@ CALLS = {
     "load": {"device", "model", "options"}, "observe": {"file"}, "expect": {"generated", "file"},
     "prepare": {"test"}, "warm_up": {"test", "seconds"}, "sample": {"test", "sampling"},
     "ceiling": {"device", "limit", "threads"}, "generate": {"tokens", "n"}, "logits": {"tokens", "step", "file"},
-    "unload": set(), "profile": set(), "stop": set(),
+    "complete": {"prompt", "n"}, "unload": set(), "profile": set(), "stop": set(),
 }
 # Fields that may be absent, and what they are then.
-OPTIONAL = {"logits": {"held": 0, "skip": 0}}
-NEEDS_MODEL = {"observe", "expect", "prepare", "warm_up", "sample", "generate", "logits", "profile"}
+OPTIONAL = {"logits": {"held": 0, "skip": 0}, "complete": {"stop": []}}
+NEEDS_MODEL = {"observe", "expect", "prepare", "warm_up", "sample", "generate", "logits", "complete",
+               "profile"}
 
 
 class Fault(Exception):
@@ -86,7 +87,8 @@ class Engine:
 
     def load(self, device, model, options):
         """A session: facts(), prepare(test, progress, stop), repeat(test, epoch, stop), observe(file),
-        generate(tokens, n, stop), logits(tokens, step, file, held, skip), close()."""
+        generate(tokens, n, stop), logits(tokens, step, file, held, skip), close(); where it knows text,
+        complete(prompt, n, stops, epoch, stop)."""
         raise NotImplementedError
 
 
@@ -243,6 +245,11 @@ class Worker:
 
     def logits(self, _call, tokens, step, held, skip, file):
         return {"logits": self.session.logits(tokens, step, file, held, skip)}
+
+    def complete(self, call, prompt, n, stop):
+        if not hasattr(self.session, "complete"):
+            raise unsupported(f"{self.engine.name} answers token ids, no text")
+        return {"completed": self.session.complete(prompt, n, stop, self.epoch, call.stop)}
 
     def unload(self, _call):
         self.drop()

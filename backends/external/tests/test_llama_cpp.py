@@ -9,7 +9,7 @@ import types
 import unittest
 
 from .fakes import llama_cpp as fake
-from .peer import FOLDER, Fault, Lost, Peer, observation, write_model
+from .peer import FOLDER, SAMPLE, Fault, Lost, Peer, observation, write_model
 
 DEVICE = "llama.cpp:cpu"
 FACTS = os.path.join(FOLDER, "facts.py")
@@ -95,6 +95,42 @@ class LlamaCpp(unittest.TestCase):
                     values = [fake.logit(grown[sequence], column) for column in range(vocab)]
                     self.assertEqual(ids[step * 2 + sequence], values.index(max(values)))
                     grown[sequence].append(ids[step * 2 + sequence])
+
+    def test_a_text_is_answered_with_a_text(self):
+        """Against the stand-in's formula: what is encoded, what ends an answer, what a record gets of it."""
+        def greedy(prompt, n):
+            held, ids = [1] + [3 + byte % (fake.VOCAB - 3) for byte in prompt.encode()], []
+            while len(ids) < n and not (ids and ids[-1] in (1, 2)):
+                values = [fake.logit(held + ids, column) for column in range(fake.VOCAB)]
+                ids.append(values.index(max(values)))
+            return ids
+
+        piece = lambda ids: "".join(f"<{id}>" for id in ids if id not in (1, 2))
+        with start() as peer:
+            peer.open("llama.cpp")
+            peer.load(DEVICE, self.model)
+            ended = set()
+            for prompt in ["a", "zwölf", "what?", *(f"question {i}" for i in range(40))]:
+                expected = greedy(prompt, 6)
+                answer = peer.call({"complete": {"prompt": prompt, "n": 6}})["completed"]
+                ended.add(answer["ended"])
+                self.assertEqual((answer["text"], answer["tokens"]), (piece(expected), len(expected)), prompt)
+                self.assertEqual(answer["ended"], "end" if expected[-1] in (1, 2) else "length", prompt)
+                self.assertEqual(answer["prompt_tokens"], 1 + len(prompt.encode()))
+                sample = answer["sample"]
+                self.assertEqual((set(sample), sample["tokens"], len(sample["emits_ns"])),
+                                 (set(SAMPLE), len(expected), len(expected)))
+                self.assertLessEqual(sample["emits_ns"][-1], sample["nanoseconds"])
+            self.assertEqual(ended, {"end", "length"}, "the prompts reach both")
+            ids = greedy("a", 6)
+            stop = f"{ids[2]}>"
+            answer = peer.call({"complete": {"prompt": "a", "n": 6, "stop": ["never", stop]}})["completed"]
+            cut = piece(ids)[:piece(ids).index(stop)]
+            self.assertEqual((answer["text"], answer["ended"]), (cut, "stop"))
+            for call in [{"prompt": "", "n": 1}, {"prompt": "a", "n": 0}, {"prompt": "a" * 300, "n": 1}]:
+                with self.assertRaises(Fault) as refused:
+                    peer.call({"complete": call})
+                self.assertEqual(refused.exception.kind, "invalid", call)
 
     def test_facts_tell_sizes_layouts_and_the_compiler_trap(self):
         with start() as peer:

@@ -21,6 +21,7 @@ mod resample;
 mod row;
 mod scores;
 mod soak;
+mod tasks;
 mod tradeoff;
 mod versus;
 mod view;
@@ -42,6 +43,7 @@ pub use rank::Ranking;
 pub use ratio::Ratio;
 pub use row::Row;
 pub use soak::{SoakCurve, soaks};
+pub use tasks::{TaskScore, task_scores};
 pub use tradeoff::{
     Aspect, Candidate, Change, Column, Front, NoFront, Quantity, Standing, Tradeoff, Varies,
 };

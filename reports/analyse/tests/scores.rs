@@ -3,9 +3,9 @@
 mod build;
 
 use build::cell;
-use yardstick_analyse::{Comparison, Row};
+use yardstick_analyse::{Comparison, Row, task_scores};
 use yardstick_api::Known;
-use yardstick_record::{Data, Metric, Quality, Record, Score};
+use yardstick_record::{Answered, Data, Metric, Quality, Record, Score};
 
 const MODEL: &str = "smollm-135m:Q4_0";
 
@@ -79,4 +79,40 @@ fn random_weights_have_no_quality_and_what_was_scored_all_the_same_says_so() {
     assert!(insisted.not_ranked.as_ref().unwrap().contains("says nothing about quality"));
     let estimate = insisted.estimate(Metric::KldMean).unwrap();
     assert_eq!(estimate.interval.reason(), Some("n too small: 1"));
+}
+
+#[test]
+fn questions_that_name_tasks_are_scored_by_task_with_wilsons_interval() {
+    let answered = |task: Option<&str>, right| Answered {
+        id: "1".to_owned(),
+        task: task.map(str::to_owned),
+        right,
+        right_unnormalised: None,
+        answer: "4".to_owned(),
+        tokens: None,
+        ended: None,
+    };
+    let mut answers = vec![answered(Some("sums"), Some(true)); 10];
+    answers.extend(vec![answered(Some("names"), Some(false)); 3]);
+    answers.push(answered(Some("names"), Some(true)));
+    answers.push(answered(None, Some(true)));
+    answers.push(answered(Some("names"), None));
+    let record = cell("cpu:a", MODEL, "choice").with(scored(vec![])).with(|record| {
+        if let Some(quality) = &mut record.quality {
+            quality.answers = answers;
+        }
+    });
+    let row = only(&[record.done()]);
+    let scores = task_scores(&row);
+    let counts: Vec<_> = scores.iter().map(|score| (score.task, score.right, score.n)).collect();
+    assert_eq!(counts, [("names", 1, 4), ("sums", 10, 10)]);
+    let interval = |i: usize| *scores[i].accuracy.interval.value().unwrap();
+    // By hand: 10 / (10 + z²) = 72.25 % with z² = 3.8415; (0.25 + z²/8 ± z √(0.25 · 0.75/4 + z²/64)) / (1 + z²/4).
+    assert!(
+        (interval(1).low - 72.247).abs() < 0.01 && (interval(1).high - 100.0).abs() < 1e-9,
+        "{:?}",
+        interval(1)
+    );
+    assert!((interval(0).low - 4.559).abs() < 0.01, "{:?}", interval(0));
+    assert!((interval(0).high - 69.94).abs() < 0.01, "{:?}", interval(0));
 }

@@ -182,6 +182,32 @@ fn random_weights_have_no_quality_whatever_a_record_says() {
 }
 
 #[test]
+fn devices_that_are_absent_and_tests_that_a_suite_leaves_out_are_no_tradeoff() {
+    let mut records = formats(&FOUR);
+    for format in ["F16", "Q4_0"] {
+        let model = format!("rustdoc-6m:{format}");
+        records.push(cell("cuda:0", &model, "tg64").skipped("no driver", None).done());
+        records.push(cell("cuda:0", &model, "kld").skipped("no driver", None).done());
+        // Its speed was measured, and nobody asked for its quality.
+        records.push(cell(DEVICE, &format!("tiny:{format}"), "tg64").speed(9.0, 5).done());
+        records
+            .push(cell(DEVICE, &format!("tiny:{format}"), "kld").skipped("left out", None).done());
+    }
+    assert_eq!(only(&records).model, "rustdoc-6m");
+    // Skipped since its weights are random: its speed is weighed, and its quality is null for that reason.
+    for format in ["F16", "Q4_0"] {
+        let random = cell(DEVICE, &format!("tiny:{format}"), "ppl");
+        let why = random.record.cell.model.random_weights.clone().unwrap();
+        records.push(random.skipped(&why, None).done());
+    }
+    let tradeoffs = Comparison::of(&records).tradeoffs;
+    assert_eq!(
+        tradeoffs.iter().map(|t| t.model.as_str()).collect::<Vec<_>>(),
+        ["rustdoc-6m", "tiny"]
+    );
+}
+
+#[test]
 fn what_is_missing_says_why_and_takes_no_part() {
     let mut records = formats(&FOUR);
     records.retain(|record| {

@@ -56,6 +56,34 @@ fn where_all_is_skipped_the_reasons_are_all_there_is() {
 }
 
 #[test]
+fn tasks_within_questions_have_a_line_each() {
+    let answers = [("sums", true), ("sums", false), ("<names>", true)];
+    let answers = answers.map(|(task, right)| yardstick_record::Answered {
+        id: "1".into(),
+        task: Some(task.into()),
+        right: Some(right),
+        right_unnormalised: None,
+        answer: "4".into(),
+        tokens: None,
+        ended: None,
+    });
+    let scores = [(yardstick_record::Metric::Accuracy, 66.7, 27.2)];
+    let record = build::quality::scored("cpu:a", "m:Q4_0", "choice", &scores).with(|record| {
+        if let Some(quality) = &mut record.quality {
+            quality.answers = answers.to_vec();
+        }
+    });
+    let comparison = Comparison::of(&[record.done()]);
+    let text = terminal(&comparison, 100, false);
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("Tasks")).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+    assert!(
+        markdown(&comparison).contains("| m:Q4\\_0 | &lt;names&gt; |")
+            || markdown(&comparison).contains("&lt;names&gt;")
+    );
+}
+
+#[test]
 fn ratios_at_80_columns() {
     let text = terminal(&duel(), 80, false);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

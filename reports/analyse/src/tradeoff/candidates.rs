@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use yardstick_api::Known;
-use yardstick_record::{Metric, Reference, Test, VerificationStatus};
+use yardstick_record::{Metric, Outcome, Reference, Test, VerificationStatus};
 
 use super::front::fronts;
 use super::{
@@ -57,9 +57,18 @@ fn key(row: &Row, varies: Varies) -> Vec<&str> {
 }
 
 impl<'a> Group<'a> {
+    /// Whether a test of quality ran somewhere, or only its random weights kept it from saying anything: cells that were never
+    /// going to run here weigh nothing.
     fn is_asked_for(&self) -> bool {
-        let quality = self.rows.iter().any(|row| row.cell.test.is_quality());
-        quality && self.formats().len() > 1
+        let asked = |row: &&Row| match &row.outcome {
+            Outcome::Skipped { reason, .. } => {
+                row.cell.model.random_weights.as_ref() == Some(reason)
+            }
+            _ => true,
+        };
+        let quality = self.rows.iter().filter(|row| row.cell.test.is_quality()).any(asked);
+        let ran = self.rows.iter().any(|row| !matches!(row.outcome, Outcome::Skipped { .. }));
+        quality && ran && self.formats().len() > 1
     }
 
     /// What tells a row's candidate from the others, and what people call it.

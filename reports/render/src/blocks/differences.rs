@@ -64,8 +64,8 @@ fn line(comparison: &Comparison, row: &Row, apart: &Apart) -> Vec<super::Field> 
     ]
 }
 
-/// `the (81 %)`; a space that is part of the word shows.
+/// `the (81 %)`; spaces and line breaks that are part of the word show.
 fn word(word: &Word) -> String {
-    let text = word.text.replace(' ', "␣");
+    let text = word.text.replace(' ', "␣").replace('\n', "⏎").replace('\t', "⇥");
     format!("{} ({:.0} %)", elide(&text, WORD), 100.0 * word.probability)
 }

@@ -5,6 +5,7 @@ mod cells;
 mod depths;
 mod differences;
 mod layout;
+mod tasks;
 pub(crate) mod tradeoffs;
 
 use yardstick_analyse::Comparison;
@@ -47,6 +48,7 @@ pub(crate) struct Field {
 pub(crate) fn blocks(comparison: &Comparison) -> Vec<Block> {
     let mut blocks: Vec<Block> = comparison.tradeoffs.iter().map(tradeoffs::block).collect();
     blocks.extend(differences::block(comparison));
+    blocks.extend(tasks::block(comparison));
     blocks.extend(agreements::block(comparison));
     blocks.extend(depths::block(comparison));
     blocks

@@ -139,6 +139,34 @@ def llama_vocab_n_tokens(_vocab):
     return VOCAB
 
 
+def llama_tokenize(_vocab, text, length, ids, most, special, parse_special):
+    """A token a byte, and one before them: what a model with a begin of text does."""
+    assert length == len(text) and special and not parse_special
+    found = [1] + [3 + byte % (VOCAB - 3) for byte in text]
+    if len(found) > most:
+        return -len(found)
+    ids[:len(found)] = found
+    return len(found)
+
+
+def llama_token_to_piece(_vocab, id, buffer, length, _lstrip, special):
+    """`<7>`: no letter of its own would show which token it was."""
+    assert not special
+    piece = f"<{id}>".encode()
+    if len(piece) > length:
+        return -len(piece)
+    buffer.raw = piece + buffer.raw[len(piece):]
+    return len(piece)
+
+
+def llama_vocab_is_eog(_vocab, id):
+    return id == 2
+
+
+def llama_vocab_is_control(_vocab, id):
+    return id == 1
+
+
 def llama_n_ctx_seq(context):
     return -(-(context.params.n_ctx // context.params.n_seq_max) // 256) * 256
 
