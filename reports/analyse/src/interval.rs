@@ -91,6 +91,12 @@ pub(crate) fn t_quantile(freedom: usize, confidence: f64) -> f64 {
     low
 }
 
+/// P(T >= t) for Student's t.
+pub(crate) fn t_upper(freedom: usize, t: f64) -> f64 {
+    let outside = (1.0 - t_central(freedom, t.abs())) / 2.0;
+    if t >= 0.0 { outside } else { 1.0 - outside }
+}
+
 /// P(|T| <= t) for Student's t with a whole number of degrees of freedom.
 ///
 /// Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.7.3 and 26.7.4.

@@ -7,6 +7,7 @@ mod depth;
 mod drift;
 mod energy;
 mod estimate;
+pub mod gate;
 mod group;
 mod interval;
 mod latency;

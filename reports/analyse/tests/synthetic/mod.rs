@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod candidates;
+pub mod launches;
 pub mod pairs;
 
 /// A small generator, so that trials are the same on every machine.
@@ -86,7 +87,7 @@ fn each(n: usize, mut one: impl FnMut() -> f64) -> Vec<f64> {
 }
 
 /// Each launch remembers a share of the one before; the spread of a launch stays 1.
-fn chain(random: &mut Random, n: usize, share: f64) -> Vec<f64> {
+pub fn chain(random: &mut Random, n: usize, share: f64) -> Vec<f64> {
     let fresh = (1.0 - share * share).sqrt();
     let mut last = random.normal();
     each(n, || {
