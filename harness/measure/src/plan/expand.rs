@@ -51,6 +51,7 @@ pub fn expand(
         deadlines: suite.deadlines.clone(),
         budgets: suite.budgets.clone(),
         verify: suite.verify,
+        asked: suite.quality.clone(),
         material,
         references,
         exact: reference::exact(inventory),

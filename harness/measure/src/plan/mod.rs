@@ -13,7 +13,7 @@ mod shuffle;
 use yardstick_api::{Device, Known, Options};
 use yardstick_record::{Subject, Test};
 
-use crate::quality::{self, Material};
+use crate::quality::{self, Asked, Material};
 
 use crate::suite::{Budget, Deadlines, Sampling, ValueError};
 
@@ -46,7 +46,9 @@ pub struct Plan {
     pub budgets: Vec<Budget>,
     /// Answers are verified first.
     pub verify: bool,
-    /// What tests of quality are asked on.
+    /// What tests of quality are asked on, as the suite and flags said it.
+    pub asked: Asked,
+    /// The same as it was read.
     pub material: Material,
     /// For each measured model, in order: the index of the one whose answers count as right, where a test compares.
     pub references: Vec<Option<usize>>,

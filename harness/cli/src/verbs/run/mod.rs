@@ -75,7 +75,9 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
             info: &request.info,
             tool: &tool::tool(),
             environment: &|| environment(capped.words.as_deref()),
-            rerun: &|cell, model, pairing| rerun::line(&request.flags, cell, model, pairing),
+            rerun: &|cell, model, pairing| {
+                rerun::line(&request.flags, &plan.asked, cell, model, pairing)
+            },
             probes: &|| yardstick_probes::all_with(&meters),
             metered: request.metered()?,
             soak: request.flags.soak,

@@ -1,6 +1,7 @@
 //! The command line that measures a cell again, with those it took turns with.
 
 use yardstick_measure::plan::ModelRequest;
+use yardstick_measure::quality::Asked;
 use yardstick_record::{Cell, Pairing, Test};
 
 use crate::args::Run;
@@ -9,6 +10,7 @@ use crate::words::quoted;
 /// For a POSIX shell. Programs are repeated as they were given; `yardstick rerun` asks for them anew.
 pub(crate) fn line(
     flags: &Run,
+    asked: &Asked,
     cell: &Cell,
     model: &ModelRequest,
     pairing: Option<&Pairing>,
@@ -46,7 +48,7 @@ pub(crate) fn line(
     if let Some(weights) = options.weights {
         words.push(format!("--weights {}", weights.name()));
     }
-    words.extend(quality(flags, cell));
+    words.extend(quality(asked, cell.test));
     words.extend(programs(flags, cell, pairing));
     match pairing {
         _ if flags.noise => words.push("--noise".to_owned()),
@@ -81,26 +83,44 @@ fn programs(flags: &Run, cell: &Cell, pairing: Option<&Pairing>) -> Vec<String> 
     builds.chain(workers.map(|worker| format!("--worker {}", quoted(worker)))).collect()
 }
 
-/// What a test of quality was asked on, where flags said it: a suite's files are the suite's.
-fn quality(flags: &Run, cell: &Cell) -> Vec<String> {
-    let flags = &flags.quality;
+/// What a test of quality was asked on, whether flags or a suite said it.
+fn quality(asked: &Asked, test: Test) -> Vec<String> {
     let number = |n: Option<u32>| n.map(|n| n.to_string());
-    let file = match cell.test {
-        Test::Choice => ("choice", &flags.choice),
-        Test::Generation => ("generation", &flags.generation),
-        Test::Prompts => ("prompts", &flags.prompts),
-        _ => ("text", &flags.text),
+    let most_tokens = ("most-tokens", number(asked.most_tokens));
+    let of_text = [("text", asked.text.clone()), ("windows", number(asked.windows))];
+    let mut given = match test {
+        Test::Choice => vec![("choice", asked.choice.clone())],
+        Test::Generation => vec![("generation", asked.generation.clone()), most_tokens],
+        Test::Prompts => vec![("prompts", asked.prompts.clone()), most_tokens],
+        _ if test.is_quality() => of_text.to_vec(),
+        _ => return Vec::new(),
     };
-    if !cell.test.is_quality() {
-        return Vec::new();
+    if test.has_reference() {
+        given.push(("reference", asked.reference.clone()));
     }
-    let given = [
-        (file.0, file.1.clone()),
-        ("reference", flags.reference.clone()),
-        ("windows", number(flags.windows)),
-        ("most-tokens", number(flags.most_tokens)),
-    ];
     let words =
         given.into_iter().filter_map(|(flag, value)| Some(format!("--{flag} {}", quoted(&value?))));
-    words.chain(flags.insist.then(|| "--insist".to_owned())).collect()
+    words.chain(asked.insist.then(|| "--insist".to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_of_quality_is_repeated_on_what_its_suite_said() {
+        let asked = Asked {
+            text: Some("my text.txt".into()),
+            prompts: Some("p.jsonl".into()),
+            reference: Some("F16".into()),
+            windows: Some(32),
+            most_tokens: Some(64),
+            ..Asked::default()
+        };
+        let line = |test: &str| quality(&asked, test.parse().unwrap()).join(" ");
+        assert_eq!(line("ppl"), "--text 'my text.txt' --windows 32");
+        assert_eq!(line("kld"), "--text 'my text.txt' --windows 32 --reference F16");
+        assert_eq!(line("prompts"), "--prompts p.jsonl --most-tokens 64");
+        assert_eq!(line("tg64"), "");
+    }
 }
