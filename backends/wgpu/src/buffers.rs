@@ -28,6 +28,8 @@ pub(crate) struct Buffers {
     pub(crate) partials: wgpu::Buffer,
     /// Inner width of the feed-forward block, tiled.
     pub(crate) inner: wgpu::Buffer,
+    /// A product's input in 8 bits.
+    pub(crate) quantised: wgpu::Buffer,
     /// (rows, embedding): a block's result before its own norm.
     pub(crate) block: wgpu::Buffer,
     /// (logit rows, vocab)
@@ -84,6 +86,7 @@ impl Buffers {
             attended: tiled("attended", sizes.attended_bytes())?,
             partials: gpu.storage("partials", sizes.partials_bytes())?,
             inner: tiled("inner", sizes.inner_bytes())?,
+            quantised: gpu.storage("quantised", sizes.quantised_bytes())?,
             block: gpu.storage("block", sizes.stream_bytes())?,
             logits: gpu.storage("logits", sizes.logits_bytes())?,
             rows: gpu.storage("rows", sizes.rows as u64 * 16)?,
@@ -120,6 +123,7 @@ impl Buffers {
             &self.attended,
             &self.partials,
             &self.inner,
+            &self.quantised,
             &self.block,
             &self.logits,
             &self.rows,

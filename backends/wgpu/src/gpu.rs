@@ -79,11 +79,7 @@ pub(crate) async fn open(id: &str, folder: Option<&Path>) -> Result<Arc<Gpu>, Er
     if let Some(gpu) = known(id) {
         return Ok(gpu);
     }
-    let (found, mutation) =
-        adapters::find(id).ok_or_else(|| Error::Device(format!("no device {id} any more")))?;
-    let mut gpu = Gpu::new(found, mutation, folder).await?;
-    gpu.lanes = gpu.subgroups && found.is_software() && gpu.lanes_are_subgroups().await?;
-    let gpu = Arc::new(gpu);
+    let gpu = Arc::new(Gpu::alone(id, folder).await?);
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.push((id.to_owned(), Arc::clone(&gpu)));
     Ok(gpu)
@@ -97,6 +93,15 @@ fn known(id: &str) -> Option<Arc<Gpu>> {
 }
 
 impl Gpu {
+    /// An adapter's device that no other session shares.
+    pub(crate) async fn alone(id: &str, folder: Option<&Path>) -> Result<Gpu, Error> {
+        let (found, mutation) =
+            adapters::find(id).ok_or_else(|| Error::Device(format!("no device {id} any more")))?;
+        let mut gpu = Gpu::new(found, mutation, folder).await?;
+        gpu.lanes = gpu.subgroups && found.is_software() && gpu.lanes_are_subgroups().await?;
+        Ok(gpu)
+    }
+
     async fn new(
         found: &'static Found,
         mutation: Mutation,

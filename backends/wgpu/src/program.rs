@@ -44,6 +44,8 @@ pub(crate) enum Grid {
     Several(u32, u32),
     /// (x, tiles), tiles of so many tokens.
     Tiles(u32, u32),
+    /// (x, tiles), tiles of so many tokens that no binding counts.
+    EachTile(u32, u32),
     /// (x, 1) for every tile of so many tokens, its input a window that begins at `from` bytes of the tile's `bytes`.
     Windows { x: u32, tile: u32, bytes: u32, from: u32 },
 }
@@ -89,6 +91,7 @@ pub(crate) fn record_one(pass: &mut wgpu::ComputePass<'_>, step: &Step, rows: u3
             pass.set_bind_group(0, &step.group, &[0]);
             pass.dispatch_workgroups(x, rows.div_ceil(tile), 1);
         }
+        Grid::EachTile(x, tile) => plain(pass, step, x, rows.div_ceil(tile)),
         Grid::Windows { x, tile, bytes, from } => {
             for i in 0..rows.div_ceil(tile) {
                 pass.set_bind_group(0, &step.group, &[i * bytes + from, i * 256]);

@@ -31,15 +31,18 @@ pub(crate) enum Input {
     Uniform,
     /// Uniform, and handed from lane to lane.
     Lanes,
+    /// In 8 bits (shaders/quantise.wgsl), by products of tiles.
+    Quantised,
 }
 
 impl Input {
-    /// What declares x, and how eight of it are read.
+    /// What declares x, and how it is read.
     fn texts(self) -> [&'static str; 2] {
         match self {
             Input::Storage => [text!("x_storage"), held(false)],
             Input::Uniform => [text!("x_uniform"), held(false)],
             Input::Lanes => [text!("x_uniform"), held(true)],
+            Input::Quantised => [text!("x_quantised"), text!("tile_int8")],
         }
     }
 }
@@ -67,6 +70,8 @@ pub(crate) enum Operation {
         input: Input,
         int8: bool,
     },
+    /// Activations of tiles in 8 bits.
+    Quantise,
     /// Tiles of tokens.
     ProductTile {
         input: Input,
@@ -102,6 +107,7 @@ impl Operation {
             Operation::Embed => "embed",
             Operation::Norm => "norm",
             Operation::Product { .. } => "product",
+            Operation::Quantise => "quantise",
             Operation::ProductTile { .. } => "product_tile",
             Operation::ProductEach => "product_each",
             Operation::Route => "route",
@@ -127,7 +133,10 @@ impl Operation {
             Operation::Norm => &[U, R, W, R, R],
             Operation::Product { input: Input::Storage, .. } => &[U, R, R, R, R, W, R, W],
             Operation::Product { .. } => &[U, R, R, R, U, W, R, W],
-            Operation::ProductTile { input: Input::Storage } => &[U, R, R, R, R, W, R, D],
+            Operation::Quantise => &[U, R, W],
+            Operation::ProductTile { input: Input::Storage | Input::Quantised } => {
+                &[U, R, R, R, R, W, R, D]
+            }
             Operation::ProductTile { .. } => &[U, R, R, R, D, W, R, D],
             Operation::ProductEach => &[U, R, R, R, R, W, R],
             Operation::Route => &[U, R, W],
@@ -184,10 +193,14 @@ impl Operation {
                 _ => text!("dot_codes"),
             });
         }
+        if matches!(self, Operation::ProductTile { input } if input != Input::Quantised) {
+            parts.push(text!("tile_floats"));
+        }
         parts.push(match self {
             Operation::Embed => text!("embed"),
             Operation::Norm => text!("norm"),
             Operation::Product { .. } => text!("product"),
+            Operation::Quantise => text!("quantise"),
             Operation::ProductTile { .. } => text!("product_tile"),
             Operation::ProductEach => text!("product_each"),
             Operation::Route => text!("route"),
@@ -247,6 +260,8 @@ mod tests {
         Operation::Product { input: Input::Storage, int8: true },
         Operation::ProductTile { input: Input::Uniform },
         Operation::ProductTile { input: Input::Storage },
+        QUANTISED,
+        Operation::Quantise,
         Operation::ProductEach,
         Operation::Route,
         Operation::Combine,
@@ -260,6 +275,8 @@ mod tests {
         Operation::PeakF32,
         Operation::PeakInt8,
     ];
+
+    const QUANTISED: Operation = Operation::ProductTile { input: Input::Quantised };
 
     fn reads_weights(operation: Operation) -> bool {
         use Operation::{Embed, Product, ProductEach, ProductTile};
@@ -285,6 +302,7 @@ mod tests {
                 true => Format::ALL
                     .into_iter()
                     .filter(|&f| weights_text(f).is_some())
+                    .filter(|&f| operation != QUANTISED || !is_float(f))
                     .map(Some)
                     .collect(),
                 false => vec![None],
@@ -297,7 +315,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(checked, 2 * 8 * 11 + 12);
+        assert_eq!(checked, 2 * (8 * 11 + 8) + 13);
     }
 
     #[test]

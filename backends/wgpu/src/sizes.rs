@@ -1,6 +1,6 @@
 //! How large everything of a session is, from the description alone: plans and buffers use the same numbers.
 
-use yardstick_api::{KvType, Options};
+use yardstick_api::{KvType, Numerics, Options};
 use yardstick_model::Architecture;
 use yardstick_model::arch::Layer;
 
@@ -44,6 +44,8 @@ pub(crate) struct Sizes {
     /// Of all heads what a split of a token's attention leaves.
     partials: usize,
     inner: usize,
+    /// Activations of tiles may be in 8 bits.
+    int8: bool,
     /// Experts stored and taken, at most.
     experts: [usize; 2],
     /// Rows of logits on the device.
@@ -90,6 +92,7 @@ impl Sizes {
             attended: widest(|layer| layer.heads * layer.value_dim),
             partials: widest(|layer| layer.heads * (layer.value_dim + 2)),
             inner: widest(inner),
+            int8: options.numerics == Some(Numerics::A8),
             experts: [
                 widest(|layer| layer.ffn.experts.map_or(0, |experts| experts.count)),
                 widest(|layer| layer.ffn.experts.map_or(0, |experts| experts.used)),
@@ -125,6 +128,13 @@ impl Sizes {
 
     pub(crate) fn inner_bytes(&self) -> u64 {
         self.values(self.inner)
+    }
+
+    /// Bytes of activations in 8 bits: records of 11 words for 32 columns (shaders/quantise.wgsl).
+    pub(crate) fn quantised_bytes(&self) -> u64 {
+        let padded = |width: usize| units(width) * UNIT;
+        let widest = padded(self.embedding).max(padded(self.attended)).max(self.inner);
+        if self.int8 { self.values(widest) / 32 * 11 } else { 0 }
     }
 
     pub(crate) fn logits_bytes(&self) -> u64 {
@@ -178,6 +188,7 @@ impl Sizes {
             self.attended_bytes(),
             self.partials_bytes(),
             self.inner_bytes(),
+            self.quantised_bytes(),
             self.scores_bytes(),
             self.choices_bytes(),
             self.parts_bytes(),

@@ -10,7 +10,8 @@ use crate::buffers::{Buffers, Numbers};
 use crate::build::Builder;
 use crate::gpu::Gpu;
 use crate::matrix::Matrix;
-use crate::sizes::Sizes;
+use crate::shaders::is_float;
+use crate::sizes::{Sizes, TILE};
 use crate::weights::Network;
 
 /// How products with weights of one format are made.
@@ -20,21 +21,27 @@ pub(crate) struct Tuning {
     pub(crate) uniform: bool,
     /// Invocations that share a row of a single token's product.
     pub(crate) splits: u32,
-    /// Pairs of panels a workgroup computes.
+    /// Pairs of panels a workgroup computes of it.
     pub(crate) pairs: u32,
+    /// Pairs of panels a workgroup computes of a tile's product.
+    pub(crate) tile_pairs: u32,
+    /// Tiles take activations in 8 bits, where the class of numerics is that.
+    pub(crate) tile_int8: bool,
 }
 
 impl Tuning {
     /// Before anything was measured. Of a software adapter lanes are a vector's elements: one load of a uniform serves
-    /// them all, and barriers cost.
+    /// them all, barriers cost, and a packed dot product is many instructions.
     pub(crate) fn usual(software: bool) -> Tuning {
         match software {
-            true => Tuning { uniform: true, splits: 1, pairs: 4 },
-            false => Tuning { uniform: false, splits: 16, pairs: 1 },
+            true => Tuning { uniform: true, splits: 1, pairs: 4, tile_pairs: 4, tile_int8: false },
+            false => {
+                Tuning { uniform: false, splits: 16, pairs: 1, tile_pairs: 4, tile_int8: true }
+            }
         }
     }
 
-    /// What is tried, the usual first.
+    /// What is tried for single tokens, the usual first.
     fn candidates(gpu: &Gpu) -> Vec<Tuning> {
         let software = gpu.found.is_software();
         let usual = Tuning::usual(software);
@@ -50,14 +57,26 @@ impl Tuning {
         std::iter::once(usual).chain(all.filter(fits)).collect()
     }
 
+    /// What is tried for tiles once the rest is chosen: f32 first.
+    fn of_tiles(self, gpu: &Gpu, int8: bool) -> Vec<Tuning> {
+        let pairs: &[u32] = if gpu.found.is_software() { &[4] } else { &[4, 1, 2, 8, 16] };
+        let paths: &[bool] = if int8 { &[false, true] } else { &[false] };
+        let of_path = |&tile_int8: &bool| {
+            pairs.iter().map(move |&tile_pairs| Tuning { tile_pairs, tile_int8, ..self })
+        };
+        paths.iter().flat_map(of_path).collect()
+    }
+
     fn write(&self) -> String {
-        format!("{} {} {}", u8::from(self.uniform), self.splits, self.pairs)
+        let (uniform, tile_int8) = (u8::from(self.uniform), u8::from(self.tile_int8));
+        format!("{uniform} {} {} {} {tile_int8}", self.splits, self.pairs, self.tile_pairs)
     }
 
     fn read<'t>(words: &mut impl Iterator<Item = &'t str>) -> Option<Tuning> {
         let uniform = words.next()? == "1";
         let mut number = || words.next()?.parse().ok().filter(|n| (1..=64).contains(n));
-        Some(Tuning { uniform, splits: number()?, pairs: number()? })
+        let (splits, pairs, tile_pairs) = (number()?, number()?, number()?);
+        Some(Tuning { uniform, splits, pairs, tile_pairs, tile_int8: words.next()? == "1" })
     }
 }
 
@@ -66,7 +85,7 @@ impl Tuning {
 pub(crate) struct Tunings {
     usual: Tuning,
     of: Vec<(Format, Tuning)>,
-    /// Activations of single tokens in 8 bits.
+    /// Activations in 8 bits.
     pub(crate) int8: bool,
     /// Formats whose choice was measured, now or earlier.
     pub(crate) measured: usize,
@@ -81,6 +100,11 @@ impl Tunings {
 
     pub(crate) fn of(&self, format: Format) -> Tuning {
         self.of.iter().find(|(of, _)| *of == format).map_or(self.usual, |(_, tuning)| *tuning)
+    }
+
+    /// Products of tiles with weights of this format take activations in 8 bits.
+    pub(crate) fn tiles_in_8_bits(&self, format: Format) -> bool {
+        self.int8 && self.of(format).tile_int8 && !is_float(format)
     }
 
     fn file(int8: bool) -> &'static str {
@@ -100,11 +124,19 @@ impl Tunings {
         text.lines().filter_map(line).collect()
     }
 
-    fn keep(&self, gpu: &Gpu) {
+    pub(crate) fn keep(&self, gpu: &Gpu) {
         let line =
             |(format, tuning): &(Format, Tuning)| format!("{} {}\n", format.name(), tuning.write());
         let text: String = self.of.iter().map(line).collect();
         gpu.kept.write(Tunings::file(self.int8), text.as_bytes());
+    }
+
+    /// The usual choice, but tiles of every format in 8 bits.
+    #[cfg(test)]
+    pub(crate) fn all_in_8_bits(gpu: &Gpu) -> Tunings {
+        let usual = Tunings::usual(gpu, true);
+        let choice = Tuning { tile_int8: true, ..usual.usual };
+        Tunings { of: Format::ALL.map(|format| (format, choice)).to_vec(), ..usual }
     }
 
     /// Measured, or as measured earlier; the usual where nothing can be kept.
@@ -128,8 +160,14 @@ impl Tunings {
             if matrix.bytes() < SMALLEST || matrix.rows > sizes.logit_rows * sizes.vocab {
                 continue;
             }
-            let choice =
-                best(gpu, architecture, (network, buffers, sizes), &tunings, matrix).await?;
+            let parts = (network, buffers, sizes);
+            let single = Tuning::candidates(gpu);
+            let choice = best(gpu, architecture, parts, &tunings, matrix, (true, single)).await?;
+            let tiles = match matrix.rows > sizes.logit_rows / TILE * sizes.vocab {
+                true => vec![choice],
+                false => choice.of_tiles(gpu, int8 && !is_float(matrix.format)),
+            };
+            let choice = best(gpu, architecture, parts, &tunings, matrix, (false, tiles)).await?;
             tunings.of.push((matrix.format, choice));
         }
         if tunings.of.len() > before {
@@ -143,22 +181,27 @@ impl Tunings {
 /// Bytes of a matrix worth timing.
 const SMALLEST: u64 = 256 << 10;
 
-/// Another choice must be so much faster than the usual one.
+/// Another choice must be so much faster than the one before it.
 const GAIN: f64 = 0.95;
 
+/// The fastest of some candidates, for single tokens or tiles.
 async fn best(
     gpu: &Gpu,
     architecture: &Architecture,
     parts: (&Network, &Buffers, &Sizes),
     tunings: &Tunings,
     matrix: &Matrix,
+    (single, candidates): (bool, Vec<Tuning>),
 ) -> Result<Tuning, Error> {
+    if let [only] = candidates[..] {
+        return Ok(only);
+    }
     let mut best: Option<(Tuning, Duration)> = None;
-    for tuning in Tuning::candidates(gpu) {
+    for tuning in candidates {
         let trial = Tunings { usual: tuning, of: Vec::new(), ..tunings.clone() };
         let mut numbers = Numbers::new();
-        let time =
-            Builder::new(gpu, architecture, parts, &trial, &mut numbers).time(matrix).await?;
+        let mut builder = Builder::new(gpu, architecture, parts, &trial, &mut numbers);
+        let time = builder.time(matrix, single).await?;
         let limit = best.map_or(Duration::MAX, |(_, time)| time.mul_f64(GAIN));
         if time < limit {
             best = Some((tuning, time));
@@ -173,9 +216,9 @@ mod tests {
 
     #[test]
     fn a_choice_is_read_as_it_was_written_and_nonsense_is_not() {
-        let tuning = Tuning { uniform: false, splits: 16, pairs: 2 };
+        let tuning = Tuning { tile_pairs: 8, pairs: 2, ..Tuning::usual(false) };
         assert_eq!(Tuning::read(&mut tuning.write().split_whitespace()), Some(tuning));
-        for text in ["", "1", "1 4", "1 0 1", "1 x 1", "0 4 65", "1 4 -1"] {
+        for text in ["", "1", "1 4 1 1", "1 0 1 1 1", "1 x 1 1 0", "0 4 65 1 0", "1 4 1 -1 0"] {
             assert_eq!(Tuning::read(&mut text.split_whitespace()), None, "{text:?}");
         }
     }

@@ -1,5 +1,8 @@
 //! Products: which shader, in which tiles, and what comes behind.
 
+#[cfg(test)]
+mod tests;
+
 use yardstick_api::Error;
 
 use super::{Builder, NONE, key};
@@ -7,7 +10,7 @@ use crate::buffers::{WINDOW, all, window};
 use crate::matrix::Matrix;
 use crate::planes::UNIT;
 use crate::program::Grid;
-use crate::shaders::Operation;
+use crate::shaders::{Input, Operation, is_float};
 use crate::tune::Tuning;
 use crate::weights::Offset;
 
@@ -66,6 +69,9 @@ impl Builder<'_> {
         if self.single {
             return 1;
         }
+        if self.quantises(matrix) {
+            return 16;
+        }
         let fits = |tile: &u32| u64::from(matrix.units * UNIT as u32 * tile * 4) <= WINDOW;
         let all_in_sight = [16, 8, 4].into_iter().find(fits);
         match all_in_sight {
@@ -76,6 +82,9 @@ impl Builder<'_> {
 
     /// Adds the steps of a product whose input is tiled by `tile`.
     pub(super) fn product(&mut self, call: Call<'_>, after: After, tile: u32) -> Result<(), Error> {
+        if !self.single && self.quantises(call.matrix) {
+            self.quantise(call, tile)?;
+        }
         for part in 0..call.matrix.parts.len() {
             match self.single {
                 true => self.of_one(call, after, part)?,
@@ -83,6 +92,19 @@ impl Builder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Products of tiles with this matrix take activations in 8 bits.
+    fn quantises(&self, matrix: &Matrix) -> bool {
+        self.tunings.tiles_in_8_bits(matrix.format)
+    }
+
+    fn quantise(&mut self, call: Call<'_>, tile: u32) -> Result<(), Error> {
+        let blocks = call.matrix.units * 2;
+        let key = key(Operation::Quantise, None, &[("TILE", tile)]);
+        let parts = [all(call.input), all(&self.buffers.quantised)];
+        let grid = Grid::EachTile((blocks * tile / 4).div_ceil(64), tile);
+        self.step("quantise", call.layer, key, &[blocks], &parts, grid)
     }
 
     fn words(&self, call: Call<'_>, after: After, part: usize, cut: [u32; 3]) -> Vec<u32> {
@@ -156,7 +178,7 @@ impl Builder<'_> {
         let team = u64::from(8 * tuning.pairs * (2 * tuning.splits + 1));
         let bytes = columns + columns / 2 + 4 * team;
         let most = u64::from(self.gpu.limits.max_compute_workgroup_storage_size);
-        !crate::shaders::is_float(matrix.format) && bytes <= most
+        !is_float(matrix.format) && bytes <= most
     }
 
     fn of_tiles(
@@ -172,16 +194,23 @@ impl Builder<'_> {
         // Units of a window.
         let most = WINDOW as u32 / (UNIT as u32 * 4 * tile);
         let linear = !call.gated && after.activation == 0 && after.cap == 0.0;
-        let uniform = tuning.uniform && (linear || units <= most);
-        let operation = Operation::ProductTile { input: self.gpu.input(uniform) };
-        let constants = [("TILE", tile), ("PAIRS", tuning.pairs), ("GATED", u32::from(call.gated))];
+        let quantised = self.quantises(call.matrix);
+        let uniform = !quantised && tuning.uniform && (linear || units <= most);
+        let kind = if quantised { Input::Quantised } else { self.gpu.input(uniform) };
+        let operation = Operation::ProductTile { input: kind };
+        let pairs = tuning.tile_pairs;
+        let constants = [("TILE", tile), ("PAIRS", pairs), ("GATED", u32::from(call.gated))];
         let step = if uniform { most } else { units };
-        let x = stored.pairs.div_ceil(tuning.pairs);
+        let x = stored.pairs.div_ceil(pairs);
         for from in (0..units).step_by(step as usize) {
             let to = units.min(from + step);
             let words = self.words(call, after, part, [from, to, u32::from(from > 0)]);
             let [codes, high, scales] = stored.bindings();
-            let input = if uniform { window(call.input) } else { all(call.input) };
+            let input = match (quantised, uniform) {
+                (true, _) => all(&buffers.quantised),
+                (_, true) => window(call.input),
+                _ => all(call.input),
+            };
             let tiles = crate::gpu::part(&buffers.tiles, 0, 16);
             let parts = [codes, high, scales, input, all(call.output), all(vectors), tiles];
             let of_tile = UNIT as u32 * 4 * tile;

@@ -14,7 +14,7 @@ impl WgpuSession {
     pub(super) fn describe(&self) -> Facts {
         let found = self.gpu.found;
         let arithmetic =
-            if self.tunings.int8 { "int8 dot products for single tokens, f32" } else { "f32" };
+            if self.tunings.int8 { "int8 dot products where kernels say so, f32" } else { "f32" };
         let codes = if self.gpu.texels { "textures" } else { "buffers" };
         let sums = if self.gpu.subgroups { "subgroups" } else { "workgroup memory" };
         let variant = format!("{arithmetic}, codes in {codes}, sums through {sums}");
@@ -25,10 +25,12 @@ impl WgpuSession {
                 Input::Storage => "storage bindings",
                 Input::Uniform => "uniform bindings",
                 Input::Lanes => "uniform bindings handed from lane to lane",
+                Input::Quantised => "8 bits",
             };
-            let Tuning { splits, pairs, .. } = tuning;
+            let Tuning { splits, pairs, tile_pairs, .. } = tuning;
+            let tiles = if self.tunings.tiles_in_8_bits(format) { "8 bits" } else { "f32" };
             let text = format!(
-                "planes of 8 rows; activations in {input}, {splits} splits, {pairs} pairs of panels"
+                "planes of 8 rows; activations in {input}, {splits} splits, {pairs} pairs of panels; tiles in {tiles}, {tile_pairs} pairs"
             );
             (format.name().to_owned(), text)
         };
