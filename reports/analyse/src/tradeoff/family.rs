@@ -4,7 +4,7 @@ use yardstick_record::ModelRef;
 
 use crate::Row;
 
-/// The model's name without its format: `smollm-135m` of `smollm-135m:Q4_0`, `mine` of `mine-Q4_K_M.gguf`.
+/// The model's name without its format: `smollm-135m` of `smollm-135m:Q4_0`, `mine` of `mine-Q4_K_M.gguf` and `mine-q4.gguf`.
 pub(crate) fn family(model: &ModelRef) -> &str {
     base(&model.name, model.quantisation.value())
 }
@@ -22,15 +22,33 @@ pub(crate) fn is_held_against_itself(row: &Row) -> bool {
 
 fn base<'a>(name: &'a str, format: Option<&String>) -> &'a str {
     let name = name.strip_suffix(".gguf").unwrap_or(name);
-    let Some(format) = format else { return name };
-    let Some(start) = name.len().checked_sub(format.len()) else { return name };
-    match (name.get(..start), name.get(start..)) {
-        (Some(head), Some(tail)) if tail.eq_ignore_ascii_case(format) => {
-            let base = head.trim_end_matches(['-', '_', '.', ':']);
-            if base.is_empty() { name } else { base }
-        }
-        _ => name,
+    // What a file says it is comes first; people also write `Q4` for Q4_0, or `fp16`.
+    let told = format.and_then(|format| {
+        let (head, tail) = name.split_at_checked(name.len().checked_sub(format.len())?)?;
+        tail.eq_ignore_ascii_case(format).then_some(head)
+    });
+    let written = || {
+        let separators = name.char_indices().filter(|(_, c)| SEPARATORS.contains(c));
+        separators.map(|(at, _)| at).find(|at| is_format(&name[at + 1..])).map(|at| &name[..at])
+    };
+    let base = told.or_else(written).map(|head| head.trim_end_matches(SEPARATORS));
+    base.filter(|base| !base.is_empty()).unwrap_or(name)
+}
+
+/// What stands between a name and its format.
+const SEPARATORS: [char; 4] = ['-', '_', '.', ':'];
+
+/// Whether a word is a format as files are named after them: `f16`, `bf16`, `fp16`, `Q4`, `Q4_K_M`, `IQ4_NL`.
+fn is_format(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    if ["f16", "f32", "bf16", "fp16", "fp32"].contains(&word.as_str()) {
+        return true;
     }
+    let mut parts = word.split('_');
+    let first = parts.next().unwrap_or_default();
+    let bits = first.strip_prefix("iq").or_else(|| first.strip_prefix('q')).unwrap_or_default();
+    let part = |part| ["0", "1", "k", "s", "m", "l", "xs", "xxs", "xl", "nl"].contains(&part);
+    matches!(bits.as_bytes(), [b'1'..=b'8']) && parts.all(part)
 }
 
 #[cfg(test)]
@@ -47,6 +65,13 @@ mod tests {
             ("mine.q8_0.gguf", "Q8_0", "mine"),
             ("hf:o/r/mine-f16.gguf", "F16", "hf:o/r/mine"),
             ("mine.gguf", "Q4_0", "mine"),
+            ("mine-Q4.gguf", "Q4_0", "mine"),
+            ("mine_fp16.gguf", "F16", "mine"),
+            ("mine-7b-iq4_nl.gguf", "Q4_K_M", "mine-7b"),
+            ("mine-q4-v2.gguf", "Q4_0", "mine-q4-v2"),
+            ("mine-Q4_big.gguf", "Q4_0", "mine-Q4_big"),
+            ("q4.gguf", "Q4_0", "q4"),
+            ("-ä-Q4", "Q8_0", "-ä"),
             ("Q4_0", "Q4_0", "Q4_0"),
             ("ä", "Q4_0", "ä"),
             ("äääQ", "Q4_0", "äääQ"),
@@ -55,6 +80,6 @@ mod tests {
             model.quantisation = Known::Value(format.to_owned());
             assert_eq!(family(&model), expected, "{name}");
         }
-        assert_eq!(family(&ModelRef::unopened("a:Q4_0", "not opened")), "a:Q4_0");
+        assert_eq!(family(&ModelRef::unopened("a:Q4_0", "not opened")), "a");
     }
 }
