@@ -16,8 +16,8 @@ KEEP, BRANCH = 12, [(20, 23), (23, 24)]
 FORK = 7
 BATCHES = [[(0, (24, 25)), (1, (27, 30))], [(1, (30, 31)), (0, (25, 26))], [(0, (26, 27)), (1, (31, 32))]]
 FIRST, GENERATED = [FORK, 24], 6
-# Logits held at once (64 MiB), as harness/measure/src/worker/calls/bulk.rs.
-MOST_LOGITS = 1 << 24
+# Logits held at once (16 MiB), as harness/measure/src/worker/calls/bulk.rs.
+MOST_LOGITS = 1 << 22
 # Tokens before the newest that a stop may begin in, as harness/measure/src/timed/complete.rs.
 LOOK_BACK = 16
 PATHS = {"prefill": 0, "step": 1, "truncate": 2, "batch": 3}

@@ -74,8 +74,8 @@ pub(super) struct LogitsAsked<'a> {
     pub(super) file: &'a str,
 }
 
-/// Logits a session holds at once (64 MiB): a large vocabulary must not take more memory than its model.
-const MOST_LOGITS: usize = 1 << 24;
+/// Logits a session holds at once (16 MiB): a large vocabulary must not take more memory than its model.
+const MOST_LOGITS: usize = 1 << 22;
 
 /// Appends tokens and writes the logits of each.
 fn forward(
