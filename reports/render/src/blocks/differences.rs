@@ -11,6 +11,8 @@ use crate::text::elide;
 
 /// Positions shown of a row; JSON has all that the record keeps.
 const POSITIONS: usize = 4;
+/// Divergences below this are the device's rounding: they would be written as 0.
+const LEAST: f64 = 5e-5;
 /// Characters of the text before a position: its end.
 const CONTEXT: usize = 44;
 /// Characters of a word.
@@ -23,7 +25,7 @@ pub(super) fn block(comparison: &Comparison) -> Option<Block> {
         .iter()
         .filter(|row| row.cell.model.random_weights.is_none())
         .filter_map(|row| Some((row, row.quality.as_deref()?)))
-        .filter(|(_, quality)| !quality.farthest.is_empty())
+        .filter(|(_, quality)| quality.farthest.iter().any(|apart| apart.kld >= LEAST))
         .collect();
     if rows.is_empty() {
         return None;
@@ -38,7 +40,8 @@ pub(super) fn block(comparison: &Comparison) -> Option<Block> {
         cells::number("window:position".to_owned(), 3),
     ];
     let lines = rows.iter().flat_map(|(row, quality)| {
-        quality.farthest.iter().take(POSITIONS).map(|apart| line(comparison, row, apart))
+        let apart = quality.farthest.iter().filter(|apart| apart.kld >= LEAST);
+        apart.take(POSITIONS).map(|apart| line(comparison, row, apart))
     });
     let title = "Where the next word differs most from the reference's".to_owned();
     let mut block = Block::new(title, heads).fill(lines.collect(), Notes::default());
