@@ -14,6 +14,7 @@ mod limit;
 pub mod mutants;
 mod options;
 mod plan;
+pub mod slices;
 mod step;
 pub mod verify;
 mod weight_scheme;

@@ -73,7 +73,7 @@ pub fn build(name: &Name, tried: bool) -> Result<Run, Error> {
     }
 }
 
-fn elementwise(name: &Name) -> Result<Elementwise, Error> {
+pub(crate) fn elementwise(name: &Name) -> Result<Elementwise, Error> {
     Ok(match name.operation {
         Operation::RmsNorm => Elementwise::RmsNorm,
         Operation::SiluTimes => Elementwise::SiluTimes,
@@ -85,19 +85,19 @@ fn elementwise(name: &Name) -> Result<Elementwise, Error> {
     })
 }
 
-fn format(name: &Name) -> Result<Format, Error> {
+pub(crate) fn format(name: &Name) -> Result<Format, Error> {
     Format::from_name(&name.format)
         .ok_or_else(|| Error::Invalid(format!("{name}: no format {}", name.format)))
 }
 
-fn kv(name: &Name) -> Result<KvType, Error> {
+pub(crate) fn kv(name: &Name) -> Result<KvType, Error> {
     let found = KvType::ALL.into_iter().find(|kv| kv.name().eq_ignore_ascii_case(&name.format));
     found.ok_or_else(|| Error::Invalid(format!("{name}: no KV type {}", name.format)))
 }
 
 /// Bytes that are finite, normal weights in every format: no pair of them is an f16 (nor four an f32) with an exponent of
 /// all zeros or all ones. The kernels' speed does not depend on the values otherwise.
-fn weights(length: usize) -> Vec<u8> {
+pub(crate) fn weights(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut bytes = Vec::with_capacity(length.next_multiple_of(8));
     while bytes.len() < length {

@@ -113,6 +113,27 @@ impl Kernel {
         }
     }
 
+    /// Addresses of its functions, for few columns or for many.
+    pub(crate) fn entries(self, few: bool) -> Vec<usize> {
+        let pack = |kernel: Integer| kernel.pack as *const () as usize;
+        match (self, few) {
+            (Kernel::Integer(kernel), true) => {
+                vec![kernel.rows as *const () as usize, pack(kernel)]
+            }
+            (Kernel::Integer(kernel), false) => {
+                let product = match kernel.wide {
+                    Some(wide) => wide.product as *const () as usize,
+                    None => kernel.product as *const () as usize,
+                };
+                vec![kernel.open as *const () as usize, product, pack(kernel)]
+            }
+            (Kernel::Float(Float { dot, .. }), true) => {
+                dot.iter().map(|dot| *dot as *const () as usize).collect()
+            }
+            (Kernel::Float(_), false) => Vec::new(),
+        }
+    }
+
     /// Many columns meet other weights than the file's.
     pub(crate) fn requantises(self) -> bool {
         matches!(self, Kernel::Integer(Integer { wide: Some(_), .. }))
