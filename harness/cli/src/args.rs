@@ -1,5 +1,6 @@
 //! Command-line arguments: flags only, no behaviour.
 
+mod gate;
 mod model;
 mod prune;
 mod run;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use gate::Gate;
 pub(crate) use model::ModelAction;
 pub(crate) use prune::Prune;
 pub(crate) use run::{Metering, Programs, Quality, Run, Soak};
@@ -65,6 +67,8 @@ pub(crate) enum Verb {
     Report(Report),
     /// Show runs side by side
     Compare(Compare),
+    /// Hold a candidate's kernels against its base's, by turns on this machine: pass, fail or inconclusive
+    Gate(Gate),
     /// List the devices usable here, and those that are not with the reason and the fix
     Devices(Devices),
     /// Write, list, inspect, quantise and prune models; tokenize text; write logits

@@ -52,6 +52,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Run(run) => verbs::run::run(&paths()?, &run),
         Verb::Report(report) => verbs::report::run(&paths()?, &report),
         Verb::Compare(compare) => verbs::compare::run(&paths()?, &compare),
+        Verb::Gate(gate) => verbs::gate::run(&paths()?, &gate),
         Verb::Devices(devices) => verbs::devices::run(paths().ok().as_ref(), &devices),
         Verb::Worker(_) => Ok(verbs::USAGE),
         Verb::Model(Model { action: ModelAction::List { json } }) => verbs::model::list::run(json),

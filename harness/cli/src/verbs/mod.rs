@@ -4,6 +4,7 @@ pub(crate) mod claims;
 pub(crate) mod compare;
 pub(crate) mod devices;
 pub(crate) mod export;
+pub(crate) mod gate;
 pub(crate) mod import;
 pub(crate) mod model;
 pub(crate) mod predict;

@@ -21,7 +21,7 @@ pub use expand::expand;
 pub use models::{Catalogue, ModelRequest, ModelSource, resolve};
 pub use overrides::Overrides;
 pub use select::{Found, Inventory, Role, Selected, select};
-pub(crate) use shuffle::Shuffle;
+pub use shuffle::Shuffle;
 
 /// What a run will do.
 #[derive(Clone, Debug, PartialEq)]

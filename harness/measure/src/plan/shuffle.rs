@@ -1,11 +1,11 @@
 //! A seeded shuffle (SplitMix64 and Fisher-Yates), so that a run's order can be repeated from its record.
 
 /// The generator's state.
-pub(crate) struct Shuffle(u64);
+pub struct Shuffle(u64);
 
 impl Shuffle {
     /// Starts from a seed.
-    pub(crate) fn new(seed: u64) -> Shuffle {
+    pub fn new(seed: u64) -> Shuffle {
         Shuffle(seed)
     }
 
@@ -17,7 +17,7 @@ impl Shuffle {
     }
 
     /// Shuffles in place. The bias of the modulo is below 2^-40 for any list here.
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             items.swap(i, (self.next() % (i as u64 + 1)) as usize);
         }

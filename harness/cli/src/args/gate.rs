@@ -1,0 +1,36 @@
+//! Flags of `yardstick gate`.
+
+use std::path::PathBuf;
+
+/// `yardstick gate`
+#[derive(clap::Args)]
+#[command(after_help = GATE_CODES)]
+pub(crate) struct Gate {
+    /// What is merged into: a git revision, or a slice worker's program with its arguments
+    #[arg(long, value_name = "REV|PROGRAM")]
+    pub(crate) base: Option<String>,
+    /// What would merge: a git revision, `.` for the working tree, or a program
+    #[arg(long, value_name = "REV|PROGRAM")]
+    pub(crate) candidate: Option<String>,
+    /// The base once more, linked separately: a program; built for revisions [default: the base's own program]
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) control: Option<String>,
+    /// Minutes all may take, builds excepted
+    #[arg(long, value_name = "MINUTES", default_value = "10", value_parser = minutes)]
+    pub(crate) budget: f64,
+    /// Only tests whose names contain one of these
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Where gate.json, gate.md and gate.txt are written [default: nowhere]
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+const GATE_CODES: &str = "Exit codes: 0 pass; 1 fail: slower or another output; 2 nothing could be compared (a side does not build, \
+crashes, or the request is wrong); 3 inconclusive, with the command that would decide; 130 interrupted.";
+
+/// A time that is one.
+fn minutes(text: &str) -> Result<f64, String> {
+    let found = text.parse().ok().filter(|m: &f64| m.is_finite() && (0.0..=10_000.0).contains(m));
+    found.ok_or_else(|| "expected minutes, as in 10 or 0.5".to_owned())
+}

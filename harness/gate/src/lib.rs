@@ -1,0 +1,17 @@
+//! The gate: two builds held against each other on one machine, by turns, and whether the second may merge. Builds, runs,
+//! decides and says; the statistics are `yardstick_analyse::gate`.
+#![forbid(unsafe_code)]
+
+mod error;
+mod machine;
+mod report;
+mod session;
+mod side;
+mod slices;
+
+pub use error::Error;
+pub use report::{Drift, Outcome, Report, SideReport, TestReport, exit_code};
+pub use session::{Common, Cost, Measured, Source};
+pub use session::{Progress, Settings, run};
+pub use side::{Arm, Program, Sides};
+pub use slices::Slices;

@@ -1,0 +1,8 @@
+//! Slice workers by turns: fresh processes of all sides a launch, one memory, random order, never the same data twice in turn.
+
+mod compare;
+mod source;
+mod turns;
+mod worker;
+
+pub use source::Slices;
