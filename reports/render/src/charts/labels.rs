@@ -19,21 +19,18 @@ const GAP: i32 = 4;
 /// How far names move away, in steps of their height.
 const STEPS: i32 = 12;
 
-/// A place for each name within the bounds, where it covers no point and no piece of the line through these corners, whose pieces
-/// run straight across or upright.
+/// A place for each name within the bounds, where it covers no point and none of these lines, which run straight across or upright.
 pub(super) fn place<'a>(
     points: &[(&'a str, (i32, i32))],
-    corners: &[(i32, i32)],
+    lines: &[[(i32, i32); 2]],
     bounds: [(i32, i32); 2],
     radius: i32,
 ) -> Vec<Label<'a>> {
     let disc = |&(_, (x, y)): &(&str, (i32, i32))| [x - radius, y - radius, x + radius, y + radius];
-    let piece = |ends: &[(i32, i32)]| {
-        let ((x, y), (to_x, to_y)) = (ends[0], ends[1]);
+    let line = |&[(x, y), (to_x, to_y)]: &[(i32, i32); 2]| {
         [x.min(to_x) - 1, y.min(to_y) - 1, x.max(to_x) + 1, y.max(to_y) + 1]
     };
-    let mut taken: Vec<Box> =
-        points.iter().map(disc).chain(corners.windows(2).map(piece)).collect();
+    let mut taken: Vec<Box> = points.iter().map(disc).chain(lines.iter().map(line)).collect();
     let mut labels = Vec::new();
     for &(words, point) in points {
         let wide = CHARACTER * words.chars().count() as i32;
@@ -98,9 +95,16 @@ mod tests {
 
     #[test]
     fn a_name_gives_way_to_the_line_through_its_point() {
-        let corners = [(100, 50), (100, 200), (600, 200)];
-        let labels = place(&[("Q4_K_M", (100, 200))], &corners, BOUNDS, 6);
+        let lines = [[(100, 50), (100, 200)], [(100, 200), (600, 200)]];
+        let labels = place(&[("Q4_K_M", (100, 200))], &lines, BOUNDS, 6);
         assert!(labels[0].at.0 + 6 * CHARACTER < 100, "left of the upright piece");
+    }
+
+    #[test]
+    fn a_name_stands_off_the_interval_of_its_point() {
+        let labels = place(&[("Q4_0", (400, 200))], &[[(200, 200), (700, 200)]], BOUNDS, 6);
+        assert!((labels[0].at.1 - 200).abs() > HEIGHT / 2, "above or below it");
+        assert!(labels[0].from.is_none(), "and near");
     }
 
     #[test]

@@ -55,7 +55,9 @@ impl Scatter<'_> {
             self.grid(area, &x, &y)?;
             path(area, self.front(&x, &y), Colour::Series(0), 2)?;
             for point in &self.points {
-                whiskers(area, point, [&x, &y], [self.x.divisor, self.y.divisor])?;
+                for ends in self.ranges(point, [&x, &y]) {
+                    path(area, ends.to_vec(), Colour::Ink, 1)?;
+                }
             }
             for point in &self.points {
                 let at = self.pixel(point, &x, &y);
@@ -138,12 +140,25 @@ impl Scatter<'_> {
         text(area, (4, TOP - 22), &self.y.name, Anchor::Left, Colour::Ink)
     }
 
+    /// The ends of a point's intervals.
+    fn ranges(&self, point: &Point, [x, y]: [&Scale; 2]) -> Vec<[(i32, i32); 2]> {
+        let (at_x, at_y) = self.pixel(point, x, y);
+        let across = point.ranges[0]
+            .map(|(low, high)| [low, high].map(|end| (x.at(end / self.x.divisor), at_y)));
+        let upright = point.ranges[1]
+            .map(|(low, high)| [low, high].map(|end| (at_x, y.at(end / self.y.divisor))));
+        across.into_iter().chain(upright).collect()
+    }
+
     fn names(&self, area: &Area<'_>, x: &Scale, y: &Scale) -> Result<(), Failure> {
         let points: Vec<(&str, (i32, i32))> =
             self.points.iter().map(|p| (p.label.as_str(), self.pixel(p, x, y))).collect();
         let front = self.front(x, y);
+        let steps = front.windows(2).map(|ends| [ends[0], ends[1]]);
+        let ranges = self.points.iter().flat_map(|point| self.ranges(point, [x, y]));
+        let lines: Vec<[(i32, i32); 2]> = steps.chain(ranges).collect();
         let bounds = [(LEFT, TOP), (RIGHT, FLOOR)];
-        for Label { words, from, at } in place(&points, &front, bounds, RADIUS) {
+        for Label { words, from, at } in place(&points, &lines, bounds, RADIUS) {
             if let Some(from) = from {
                 path(area, vec![from, at], Colour::Soft, 1)?;
             }
@@ -151,24 +166,6 @@ impl Scatter<'_> {
         }
         Ok(())
     }
-}
-
-fn whiskers(
-    area: &Area<'_>,
-    point: &Point,
-    [x, y]: [&Scale; 2],
-    divisors: [f64; 2],
-) -> Result<(), Failure> {
-    let (at_x, at_y) = (x.at(point.at[0] / divisors[0]), y.at(point.at[1] / divisors[1]));
-    if let Some((low, high)) = point.ranges[0] {
-        let (low, high) = (x.at(low / divisors[0]), x.at(high / divisors[0]));
-        path(area, vec![(low, at_y), (high, at_y)], Colour::Ink, 1)?;
-    }
-    if let Some((low, high)) = point.ranges[1] {
-        let (low, high) = (y.at(low / divisors[1]), y.at(high / divisors[1]));
-        path(area, vec![(at_x, low), (at_x, high)], Colour::Ink, 1)?;
-    }
-    Ok(())
 }
 
 /// What the signs mean, above to the right.
