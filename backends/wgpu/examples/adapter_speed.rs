@@ -81,6 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         println!("{line}, best token {:.1} ms", best * 1e3);
     }
+    println!("{:?}", session.facts().notes.get("encoding"));
     Ok(())
 }
 
