@@ -69,9 +69,12 @@ pub enum Answer {
     Kernels {
         /// Those that run on this machine, in any order.
         kernels: Vec<Kernel>,
-        /// Address in this process of a function whose symbol's name contains `anchor_symbol`; null where machine code cannot be
-        /// told apart by kernel.
+        /// Where the program was loaded; null where machine code cannot be told apart by kernel.
         anchor: Option<Anchor>,
+        /// Addresses of functions that a kernel's roots may refer to and no kernel here runs: those of other instruction sets, of
+        /// other ways.
+        #[serde(default)]
+        apart: Vec<u64>,
     },
     /// To `publish`.
     Published {
@@ -108,7 +111,7 @@ pub struct Kernel {
     /// Addresses in this process of the functions that it alone (and its like) runs.
     #[serde(default)]
     pub entries: Vec<u64>,
-    /// Parts of names of symbols from which everything else it runs is reached.
+    /// Ends of paths of functions from which everything else it runs is reached.
     #[serde(default)]
     pub roots: Vec<String>,
 }
@@ -117,7 +120,7 @@ pub struct Kernel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anchor {
-    /// Part of the name of one symbol.
+    /// End of the path of one function: `bench::entries::marker`.
     pub symbol: String,
     /// Its address in this process.
     pub address: u64,

@@ -2,14 +2,18 @@
 //! decides and says; the statistics are `yardstick_analyse::gate`.
 #![forbid(unsafe_code)]
 
+mod build;
 mod error;
+mod impact;
 mod machine;
 mod report;
 mod session;
 mod side;
 mod slices;
 
+pub use build::{Built, Recipe, Revisions};
 pub use error::Error;
+pub use impact::{Impact, Listed, impact, narrow};
 pub use report::{Drift, Outcome, Report, SideReport, TestReport, exit_code};
 pub use session::{Common, Cost, Measured, Source};
 pub use session::{Progress, Settings, run};

@@ -4,7 +4,7 @@ use yardstick_api::{Error, Numerics};
 use yardstick_model::Format;
 
 use super::find;
-use crate::kernels::{FEW, Kernel};
+use crate::kernels::{FEW, Isa, Kernel};
 
 /// Against what addresses of functions are held, since a program is loaded at another place each time: the address of
 /// [`marker`].
@@ -27,4 +27,20 @@ pub fn entries(
     columns: usize,
 ) -> Result<Vec<usize>, Error> {
     Ok(Kernel::choose(format, find(isa)?, numerics).entries(columns <= FEW))
+}
+
+/// Addresses of every function that is chosen so, of every instruction set of this processor.
+pub fn all_entries() -> Vec<u64> {
+    let isas = Isa::all().into_iter().filter_map(|(_, isa)| isa.ok());
+    let numerics = [Numerics::A8, Numerics::Requantised, Numerics::F32];
+    let kernels = isas.flat_map(|isa| {
+        Format::ALL
+            .into_iter()
+            .flat_map(move |format| numerics.map(|numerics| Kernel::choose(format, isa, numerics)))
+    });
+    let mut all: Vec<u64> =
+        kernels.flat_map(Kernel::functions).map(|function| function as u64).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }

@@ -14,7 +14,7 @@ use crate::kernels::{Isa, Kernel};
 #[cfg(test)]
 pub(crate) use attention::layer;
 pub use elementwise::Elementwise;
-pub use entries::{anchor, entries};
+pub use entries::{all_entries, anchor, entries};
 pub use product::{Matrix, packed};
 
 /// Runs a kernel once.

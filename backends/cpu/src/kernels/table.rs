@@ -113,6 +113,19 @@ impl Kernel {
         }
     }
 
+    /// Addresses of all its functions, also those that packed weights leave unused.
+    pub(crate) fn functions(self) -> Vec<usize> {
+        let mut all = [self.entries(true), self.entries(false)].concat();
+        if let Kernel::Integer(Integer { dot, unpack, product, .. }) = self {
+            all.extend([
+                dot as *const () as usize,
+                unpack as *const () as usize,
+                product as *const () as usize,
+            ]);
+        }
+        all
+    }
+
     /// Addresses of its functions, for few columns or for many.
     pub(crate) fn entries(self, few: bool) -> Vec<usize> {
         let pack = |kernel: Integer| kernel.pack as *const () as usize;

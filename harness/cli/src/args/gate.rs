@@ -21,6 +21,9 @@ pub(crate) struct Gate {
     /// Only tests whose names contain one of these
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Also kernels whose machine code did not change
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Where gate.json, gate.md and gate.txt are written [default: nowhere]
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

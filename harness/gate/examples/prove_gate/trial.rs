@@ -116,8 +116,8 @@ fn once(flags: &Flags) -> Result<Trial, String> {
     let programs = Sides { base, control, candidate };
     let cancel = Arc::new(AtomicBool::new(false));
     let mut source = Slices::new(programs, flags.cache.join("prove-gate"), seed, cancel);
-    let (kernels, _) = source.kernels(Arm::Base).map_err(|error| error.to_string())?;
-    let named = kernels.into_iter().find(|kernel| kernel.name.contains(&flags.kernel));
+    let listed = source.listed(Arm::Base).map_err(|error| error.to_string())?;
+    let named = listed.kernels.into_iter().find(|kernel| kernel.name.contains(&flags.kernel));
     let named = named.ok_or_else(|| format!("--kernel {}: there is none", flags.kernel))?;
     settings.only = vec![named.name];
     let load = load();

@@ -33,8 +33,9 @@ pub fn run(
     let both: Vec<String> = tests.both.into_iter().filter(wanted).collect();
     let skipped = both.iter().filter_map(|test| Some((test, settings.skip.get(test)?)));
     reports.extend(skipped.map(|(test, why)| TestReport::skipped(test, why)));
-    let open: Vec<String> =
+    let mut open: Vec<String> =
         both.into_iter().filter(|test| !settings.skip.contains_key(test)).collect();
+    open.sort_by_key(|test| !settings.first.contains(test));
     if open.is_empty() {
         return Ok(reports);
     }

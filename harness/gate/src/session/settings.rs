@@ -22,6 +22,8 @@ pub struct Settings {
     pub seconds: (f64, f64),
     /// Only tests whose names contain one of these; all where there are none.
     pub only: Vec<String>,
+    /// Tests that matter most: they come before the others.
+    pub first: Vec<String>,
     /// Tests that need not run, and why.
     pub skip: BTreeMap<String, String>,
     /// Told between launches.
@@ -38,6 +40,7 @@ impl Settings {
             budget,
             seconds: (0.4, 1.5),
             only: Vec::new(),
+            first: Vec::new(),
             skip: BTreeMap::new(),
             cancel: Arc::default(),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use yardstick_analyse::gate::Launch;
-use yardstick_api::slices::{Answer, Kernel, Request};
+use yardstick_api::slices::{Answer, Request};
 use yardstick_measure::plan::Shuffle;
 
 use super::compare::{drift, output};
@@ -14,7 +14,7 @@ use super::turns::{Files, Turns};
 use super::worker::Worker;
 use crate::machine::Moment;
 use crate::session::{Common, Cost, Measured, Source, launch_of};
-use crate::{Arm, Drift, Error, Program, Sides};
+use crate::{Arm, Drift, Error, Listed, Program, Sides};
 
 /// Kernels of slice workers.
 pub struct Slices {
@@ -46,14 +46,11 @@ impl Slices {
         }
     }
 
-    /// Kernels of one side, and where it was loaded.
-    pub fn kernels(
-        &self,
-        arm: Arm,
-    ) -> Result<(Vec<Kernel>, Option<yardstick_api::slices::Anchor>), Error> {
+    /// Kernels of one side, and what tells their machine code apart.
+    pub fn listed(&self, arm: Arm) -> Result<Listed, Error> {
         let mut worker = Worker::start(arm, self.programs.get(arm))?;
         match worker.ask(&Request::List)? {
-            Answer::Kernels { kernels, anchor } => Ok((kernels, anchor)),
+            Answer::Kernels { kernels, anchor, apart } => Ok(Listed { kernels, anchor, apart }),
             other => Err(worker.unexpected(&other)),
         }
     }
@@ -81,7 +78,7 @@ impl Slices {
 impl Source for Slices {
     fn tests(&mut self) -> Result<Common, Error> {
         let names = |arm| -> Result<Vec<String>, Error> {
-            Ok(self.kernels(arm)?.0.into_iter().map(|kernel| kernel.name).collect())
+            Ok(self.listed(arm)?.kernels.into_iter().map(|kernel| kernel.name).collect())
         };
         Ok(Common::of(&names(Arm::Base)?, &names(Arm::Candidate)?))
     }

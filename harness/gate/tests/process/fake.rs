@@ -56,7 +56,11 @@ impl Fake {
             Request::List => {
                 let of =
                     |name: &String| Kernel { name: name.clone(), entries: vec![], roots: vec![] };
-                Answer::Kernels { kernels: self.kernels.iter().map(of).collect(), anchor: None }
+                Answer::Kernels {
+                    kernels: self.kernels.iter().map(of).collect(),
+                    anchor: None,
+                    apart: vec![],
+                }
             }
             Request::Publish { .. } => Answer::Published { file: None },
             Request::Prepare { .. } => Answer::Prepared { slices: 3 },

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use yardstick_api::slices::{Answer, Request, Sampled, VERSION};
 use yardstick_api::{Error, Known};
-use yardstick_cpu::bench::{Matrix, Slices};
+use yardstick_cpu::bench::{self, Matrix, Slices};
 
 use super::{clock, kernels, publish};
 use crate::name::{Name, Shape};
@@ -67,7 +67,11 @@ impl Worker {
             Request::List => {
                 let names = kernels::list();
                 let kernels = names.iter().map(kernels::describe).collect::<Result<_, Error>>()?;
-                Answer::Kernels { kernels, anchor: Some(kernels::anchor()) }
+                Answer::Kernels {
+                    kernels,
+                    anchor: Some(kernels::anchor()),
+                    apart: bench::all_entries(),
+                }
             }
             Request::Publish { kernel, folder } => {
                 Answer::Published { file: written(&named(&kernel)?, &folder)? }

@@ -1,14 +1,15 @@
 //! `yardstick gate`: may this candidate merge? Both sides by turns on this machine, a verdict, and its exit code.
 
+mod sides;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{
-    Arm, Error, Program, Progress, Report, Settings, SideReport, Sides, Slices, exit_code,
-};
+use yardstick_gate::{Error, Progress, Report, Settings, Slices, exit_code, narrow};
 
+use self::sides::Resolved;
 use crate::args::Gate;
 use crate::paths::Paths;
 use crate::verbs::INTERRUPTED;
@@ -19,77 +20,51 @@ pub(crate) fn run(paths: &Paths, args: &Gate) -> Result<u8> {
     let (Some(base), Some(candidate)) = (&args.base, &args.candidate) else {
         bail!("--base and --candidate are needed")
     };
-    let (programs, sides) = sides(base, candidate, args.control.as_deref())?;
-    let started = tool::now();
-    let mut settings = Settings::new(Duration::from_secs_f64(60.0 * args.budget));
-    settings.only.clone_from(&args.only);
-    settings.cancel = interrupt::flag()?;
-    let cancel = Arc::clone(&settings.cancel);
-    let mut source = Slices::new(programs, paths.cache.join("gate/data"), tool::seed(), cancel);
-    let start = Instant::now();
-    let tests = match yardstick_gate::run(&settings, &mut source, &mut told) {
-        Ok(tests) => tests,
+    let sides = sides::resolve(paths, base, candidate, args.control.as_deref())?;
+    let report = match compare(paths, args, sides) {
+        Ok(report) => report,
         Err(Error::Interrupted) => return Ok(INTERRUPTED),
         Err(error) => return Err(error.into()),
     };
+    console::say(report.text().trim_end())?;
+    if let Some(folder) = &args.output {
+        keep(&report, folder)?;
+    }
+    Ok(report.exit_code)
+}
+
+/// Everything after the builds.
+fn compare(paths: &Paths, args: &Gate, sides: Resolved) -> Result<Report, Error> {
+    let (started, start) = (tool::now(), Instant::now());
+    let mut settings = Settings::new(Duration::from_secs_f64(60.0 * args.budget));
+    settings.only.clone_from(&args.only);
+    settings.cancel = interrupt::flag().map_err(|error| Error::Request(error.to_string()))?;
+    let (cancel, seed) = (Arc::clone(&settings.cancel), tool::seed());
+    let programs = sides.programs;
+    let mut source = Slices::new(programs.clone(), paths.cache.join("gate/data"), seed, cancel);
+    let mut notes = match args.all {
+        true => Vec::new(),
+        false => narrow(&mut settings, &source, &programs, seed)?,
+    };
+    if !sides.separate {
+        notes.push("the control is the base's own program: layout noise is not seen".to_owned());
+    }
+    notes.iter().for_each(console::tell);
+    let tests = yardstick_gate::run(&settings, &mut source, &mut told)?;
     let code = exit_code(&tests);
     let decide_minutes = if code == 3 { Report::minutes_to_decide(&tests) } else { None };
-    let decide = decide_minutes.map(|minutes| again(args, minutes));
-    let report = Report {
+    Ok(Report {
         base: sides.base,
         candidate: sides.candidate,
         started,
         seconds: start.elapsed().as_secs_f64(),
         budget_seconds: settings.budget.as_secs_f64(),
         tests,
-        notes: Vec::new(),
+        notes,
         exit_code: code,
-        decide,
+        decide: decide_minutes.map(|minutes| again(args, minutes)),
         decide_minutes,
-    };
-    console::say(report.text().trim_end())?;
-    if let Some(folder) = &args.output {
-        keep(&report, folder)?;
-    }
-    Ok(code)
-}
-
-/// The programs of all sides and what is said of them.
-fn sides(
-    base: &str,
-    candidate: &str,
-    control: Option<&str>,
-) -> Result<(Sides<Program>, Sides<SideReport>)> {
-    let base_program = program(Arm::Base, base)?;
-    let control_program = match control {
-        Some(control) => program(Arm::Control, control)?,
-        None => base_program.clone(),
-    };
-    let candidate_program = program(Arm::Candidate, candidate)?;
-    let programs =
-        Sides { base: base_program, control: control_program, candidate: candidate_program };
-    let reports = programs.try_map(|arm, program| {
-        let asked = match arm {
-            Arm::Base => base,
-            Arm::Control => control.unwrap_or(base),
-            Arm::Candidate => candidate,
-        };
-        let program = program.to_string();
-        Ok::<_, Error>(SideReport { asked: asked.to_owned(), commit: None, program, note: None })
-    })?;
-    Ok((programs, reports))
-}
-
-/// A program and its arguments, split as a shell would.
-fn program(arm: Arm, text: &str) -> Result<Program> {
-    let mut split = words::split(text).with_context(|| format!("--{arm}: an open quote"))?;
-    if split.is_empty() {
-        bail!("--{arm} is empty");
-    }
-    let file = Path::new(&split.remove(0)).to_owned();
-    // A bare name would be looked for on the PATH.
-    let file = file.canonicalize().with_context(|| format!("--{arm}: {}", file.display()))?;
-    Ok(Program { file, arguments: split, folder: None })
+    })
 }
 
 /// The same command with so many minutes.
@@ -107,6 +82,9 @@ fn again(args: &Gate, minutes: f64) -> String {
     }
     let more = minutes.max((2.0 * args.budget).ceil());
     flag("--budget", &format!("{more:.0}"));
+    if args.all {
+        command.push("--all".to_owned());
+    }
     command.join(" ")
 }
 

@@ -1,0 +1,93 @@
+//! From what was asked for to programs: built from revisions, or given.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use yardstick_gate::{Arm, Program, Recipe, Revisions, SideReport, Sides};
+
+use crate::paths::Paths;
+use crate::{console, words};
+
+/// Programs of all sides and what is said of them.
+pub(super) struct Resolved {
+    pub(super) programs: Sides<Program>,
+    pub(super) base: SideReport,
+    pub(super) candidate: SideReport,
+    /// Whether the control is a copy of its own.
+    pub(super) separate: bool,
+}
+
+/// Builds revisions and finds programs.
+pub(super) fn resolve(
+    paths: &Paths,
+    base: &str,
+    candidate: &str,
+    control: Option<&str>,
+) -> Result<Resolved> {
+    let mut builds = Builds { paths, revisions: None };
+    let (base_program, base_report) = builds.side(Arm::Base, base)?;
+    let control_program = match control {
+        Some(control) => Some(given(Arm::Control, control)?),
+        None if base_report.commit.is_some() => Some(builds.side(Arm::Control, base)?.0),
+        None => None,
+    };
+    let (candidate_program, candidate_report) = builds.side(Arm::Candidate, candidate)?;
+    let separate = control_program.is_some();
+    let control = control_program.unwrap_or_else(|| base_program.clone());
+    let programs = Sides { base: base_program, control, candidate: candidate_program };
+    Ok(Resolved { programs, base: base_report, candidate: candidate_report, separate })
+}
+
+struct Builds<'a> {
+    paths: &'a Paths,
+    revisions: Option<Revisions>,
+}
+
+impl Builds<'_> {
+    fn side(&mut self, arm: Arm, asked: &str) -> Result<(Program, SideReport)> {
+        if is_program(asked) {
+            let program = given(arm, asked)?;
+            let told = program.to_string();
+            let report =
+                SideReport { asked: asked.to_owned(), commit: None, program: told, note: None };
+            return Ok((program, report));
+        }
+        let revisions = self.revisions()?;
+        console::tell(format!("{arm}: {asked}, built unless it was before"));
+        let built = revisions.build(arm, asked)?;
+        let report = SideReport {
+            asked: asked.to_owned(),
+            commit: Some(built.commit),
+            program: built.program.display().to_string(),
+            note: built.note,
+        };
+        Ok((Program::of(built.program), report))
+    }
+
+    fn revisions(&mut self) -> Result<&Revisions> {
+        if self.revisions.is_none() {
+            let here = std::env::current_dir().context("the current folder")?;
+            let cache = self.paths.cache.join("gate");
+            self.revisions = Some(Revisions::open(&here, &cache, Recipe::kernel_slices())?);
+        }
+        self.revisions.as_ref().context("no revisions")
+    }
+}
+
+/// Something that names a file, with or without arguments; `.` is the working tree.
+fn is_program(asked: &str) -> bool {
+    let first = words::split(asked).and_then(|words| words.into_iter().next());
+    first.is_some_and(|first| Path::new(&first).is_file() || Path::new(&first).is_absolute())
+}
+
+/// A program and its arguments, split as a shell would.
+fn given(arm: Arm, text: &str) -> Result<Program> {
+    let mut split = words::split(text).with_context(|| format!("--{arm}: an open quote"))?;
+    if split.is_empty() {
+        bail!("--{arm} is empty");
+    }
+    let file = Path::new(&split.remove(0)).to_owned();
+    // A bare name would be looked for on the PATH.
+    let file = file.canonicalize().with_context(|| format!("--{arm}: {}", file.display()))?;
+    Ok(Program { file, arguments: split, folder: None })
+}

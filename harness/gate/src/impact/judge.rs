@@ -1,0 +1,153 @@
+//! Kernels that changed and kernels that did not.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use yardstick_api::slices::{Anchor, Kernel};
+
+use super::graph::{Node, nodes};
+use super::image::Image;
+
+/// Names of changed functions that are told.
+const TOLD: usize = 4;
+
+/// What a change can reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impact {
+    /// Kernels whose code, and all it calls and reads, is the same, and why that is known.
+    pub same: BTreeMap<String, String>,
+    /// Changed functions of the kernels' own, and of those beneath all, by kernel.
+    pub changed: BTreeMap<String, Vec<String>>,
+}
+
+/// Holds the kernels of two programs against each other. `Err` says why machine code cannot be told apart.
+pub fn impact(base: (&Path, &Listed), candidate: (&Path, &Listed)) -> Result<Impact, String> {
+    let (old, new) = (Side::read(base)?, Side::read(candidate)?);
+    let differing = differing(&old, &new);
+    let mut impact = Impact::default();
+    for (name, reached) in &new.reached {
+        let Some(before) = old.reached.get(name) else { continue };
+        let mut changed: Vec<String> = reached
+            .union(before)
+            .filter(|function| differing.contains(*function))
+            .cloned()
+            .collect();
+        if reached.is_empty() {
+            changed.push("its functions were not found".to_owned());
+        }
+        if changed.is_empty() {
+            let why = format!(
+                "machine code is the same, its own and that of all {} functions it reaches",
+                reached.len()
+            );
+            impact.same.insert(name.clone(), why);
+        } else {
+            changed.sort_by_key(|name| (name.len(), name.clone()));
+            changed.truncate(TOLD);
+            impact.changed.insert(name.clone(), changed);
+        }
+    }
+    Ok(impact)
+}
+
+/// What a worker said of its kernels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Kernels.
+    pub kernels: Vec<Kernel>,
+    /// Where it was loaded.
+    pub anchor: Option<Anchor>,
+    /// Functions that no kernel runs.
+    pub apart: Vec<u64>,
+}
+
+struct Side {
+    image: Image,
+    nodes: Vec<Node>,
+    /// Names of functions by kernel.
+    reached: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Side {
+    fn read((path, listed): (&Path, &Listed)) -> Result<Side, String> {
+        let image = Image::read(path)?;
+        let anchor = listed.anchor.as_ref().ok_or("the worker does not say where it was loaded")?;
+        let here =
+            find(&image, &anchor.symbol).ok_or_else(|| format!("no symbol {}", anchor.symbol))?;
+        let moved = image.functions[here].address.wrapping_sub(anchor.address);
+        let nodes = nodes(&image);
+        let mut side = Side { nodes, reached: BTreeMap::new(), image };
+        let at = |address: &u64| side.image.function_at(address.wrapping_add(moved));
+        let all = listed.kernels.iter().flat_map(|kernel| &kernel.entries).chain(&listed.apart);
+        let apart: HashSet<usize> = all.filter_map(at).collect();
+        let mut reached = BTreeMap::new();
+        for kernel in &listed.kernels {
+            let entries: Option<Vec<usize>> = kernel.entries.iter().map(at).collect();
+            let roots: Option<Vec<usize>> =
+                kernel.roots.iter().map(|root| find(&side.image, root)).collect();
+            let names = match (entries, roots) {
+                (Some(entries), Some(roots)) if !roots.is_empty() => {
+                    side.reach(&entries, &roots, &apart)
+                }
+                _ => BTreeSet::new(),
+            };
+            reached.insert(kernel.name.clone(), names);
+        }
+        side.reached = reached;
+        Ok(side)
+    }
+
+    /// Everything from the entries on, and from the roots on without the entries of other kernels.
+    fn reach(
+        &self,
+        entries: &[usize],
+        roots: &[usize],
+        apart: &HashSet<usize>,
+    ) -> BTreeSet<String> {
+        let mut seen: HashSet<usize> = entries.iter().chain(roots).copied().collect();
+        let mut open: Vec<usize> = seen.iter().copied().collect();
+        while let Some(index) = open.pop() {
+            let next = self.nodes[index].to.iter().filter(|to| !apart.contains(to));
+            open.extend(next.filter(|to| seen.insert(**to)).copied());
+        }
+        seen.into_iter().map(|index| self.image.functions[index].name.clone()).collect()
+    }
+
+    /// Signatures by name, those that share one in order.
+    fn signatures(&self) -> HashMap<&str, Vec<u64>> {
+        let names = self.image.by_name();
+        let of = |(name, all): (_, Vec<usize>)| {
+            let mut signatures: Vec<u64> =
+                all.iter().map(|index| self.nodes[*index].signature).collect();
+            signatures.sort_unstable();
+            (name, signatures)
+        };
+        names.into_iter().map(of).collect()
+    }
+}
+
+/// Names of functions that are not the same on both sides, or on one only.
+fn differing(old: &Side, new: &Side) -> HashSet<String> {
+    let (before, after) = (old.signatures(), new.signatures());
+    let names: HashSet<&str> = before.keys().chain(after.keys()).copied().collect();
+    names
+        .into_iter()
+        .filter(|name| before.get(name) != after.get(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The function whose path ends so: `bench::entries::marker` is `…5bench7entries6marker…` for the linker, old mangling or new.
+fn find(image: &Image, path: &str) -> Option<usize> {
+    let mangled: String = path.split("::").map(|part| format!("{}{part}", part.len())).collect();
+    image.functions.iter().position(|function| {
+        let after = function.name.split_once(&mangled).map(|(_, after)| after);
+        // What follows is a hash or nothing: not a longer path.
+        after.is_some_and(|after| {
+            after.is_empty()
+                || after.starts_with("17h")
+                || after.starts_with('E')
+                || function.name == path
+        })
+    })
+}
