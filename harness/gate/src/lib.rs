@@ -4,6 +4,7 @@
 
 mod build;
 mod error;
+mod foreign;
 mod impact;
 mod machine;
 mod report;
@@ -13,6 +14,7 @@ mod slices;
 
 pub use build::{Built, Recipe, Revisions};
 pub use error::Error;
+pub use foreign::{Bench, Commands, Config, Criterion};
 pub use impact::{Impact, Listed, impact, narrow};
 pub use report::{Drift, Outcome, Report, SideReport, TestReport, exit_code};
 pub use session::{Common, Cost, Measured, Source};

@@ -15,7 +15,13 @@ pub(crate) struct Gate {
     /// The base once more, linked separately: a program; built for revisions [default: the base's own program]
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) control: Option<String>,
-    /// Minutes all may take, builds excepted
+    /// How another repository's benches are built and run: its gate.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Find the first commit after GOOD up to BAD that the gate fails against GOOD
+    #[arg(long, value_name = "GOOD..BAD", conflicts_with_all = ["base", "candidate", "control"])]
+    pub(crate) bisect: Option<String>,
+    /// Minutes a comparison may take, builds excepted
     #[arg(long, value_name = "MINUTES", default_value = "10", value_parser = minutes)]
     pub(crate) budget: f64,
     /// Only tests whose names contain one of these

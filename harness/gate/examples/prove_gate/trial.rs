@@ -113,6 +113,9 @@ fn once(flags: &Flags) -> Result<Trial, String> {
         _ => Program::of(&flags.unused),
     };
     let mut settings = Settings::new(BUDGET);
+    if let Some(seconds) = std::env::var("PROVE_GATE_SECONDS").ok().and_then(|s| s.parse().ok()) {
+        settings.seconds = (seconds, seconds);
+    }
     let programs = Sides { base, control, candidate };
     let cancel = Arc::new(AtomicBool::new(false));
     let mut source = Slices::new(programs, flags.cache.join("prove-gate"), seed, cancel);

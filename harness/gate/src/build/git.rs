@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 pub(super) struct Git {
     /// Its root.
     pub(super) root: PathBuf,
+    /// The folder asked about, below the root.
+    pub(super) below: PathBuf,
 }
 
 /// A commit to build.
@@ -22,7 +24,8 @@ impl Git {
     /// The repository a folder is in.
     pub(super) fn of(folder: &Path) -> Result<Git, String> {
         let root = run(folder, ["rev-parse", "--show-toplevel"], &[])?;
-        Ok(Git { root: PathBuf::from(root) })
+        let below = run(folder, ["rev-parse", "--show-prefix"], &[])?;
+        Ok(Git { root: PathBuf::from(root), below: PathBuf::from(below) })
     }
 
     /// A revision's commit; `.` is the working tree as it is, which is made a commit that no branch knows.

@@ -13,13 +13,13 @@ use crate::{Arm, Error};
 /// How a side is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
-    /// The command, run in the checkout's root with `CARGO_TARGET_DIR` set.
+    /// The command, run where in the checkout the gate was started, with `CARGO_TARGET_DIR` set.
     pub build: Vec<String>,
     /// The command of the control copy; the base's own program stands in where there is none.
     pub control: Option<Vec<String>>,
     /// What it is told by its environment.
     pub environment: Vec<(String, String)>,
-    /// The program it makes: in the target folder, or else in the checkout. Empty where nothing is kept.
+    /// The program it makes, in the target folder or else in the checkout; a `*` in its name stands for a hash.
     pub program: PathBuf,
 }
 
@@ -118,8 +118,12 @@ impl Revisions {
         self.git.title(commit)
     }
 
-    /// Where a side is checked out.
-    pub fn tree(&self) -> PathBuf {
+    /// Where in the checkout the gate was started.
+    pub fn place(&self) -> PathBuf {
+        self.tree().join(&self.git.below)
+    }
+
+    fn tree(&self) -> PathBuf {
         self.folder.join("tree")
     }
 
@@ -128,10 +132,10 @@ impl Revisions {
         self.git.checkout(commit, &tree).map_err(|words| Error::of(arm, words))?;
         let step = Step { words: command, environment: &self.recipe.environment };
         let short = commit.get(..12).unwrap_or(commit);
-        step.run(&tree, &target)
+        step.run(&self.place(), &target)
             .map_err(|words| Error::of(arm, format!("{short} does not build: {words}")))?;
-        let places = [target.join(&self.recipe.program), tree.join(&self.recipe.program)];
-        let Some(made) = places.iter().find(|place| place.is_file()) else {
+        let places = [target.join(&self.recipe.program), self.place().join(&self.recipe.program)];
+        let Some(made) = places.iter().find_map(|place| newest(place)) else {
             let name = self.recipe.program.display();
             return Err(Error::of(arm, format!("{short} was built, but there is no {name}")));
         };
@@ -141,6 +145,22 @@ impl Revisions {
     }
 }
 
+/// A file; of those that a `*` in its name lets in, the newest without an extension.
+fn newest(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let Some((before, after)) = name.split_once('*') else {
+        return path.is_file().then(|| path.to_owned());
+    };
+    let files = fs::read_dir(path.parent()?).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let fits = |file: &PathBuf| {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let long = name.len() >= before.len() + after.len();
+        long && name.starts_with(before) && name.ends_with(after) && file.extension().is_none()
+    };
+    let time = |file: &PathBuf| fs::metadata(file).and_then(|found| found.modified()).ok();
+    files.filter(fits).filter(|file| file.is_file()).max_by_key(time)
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -148,9 +168,9 @@ mod tests {
 
     fn git(folder: &Path, words: &str) {
         let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
-        let done =
-            Command::new("git").arg("-C").arg(folder).args(who).args(words.split(' ')).output();
-        assert!(done.unwrap().status.success(), "{words}");
+        let mut git = Command::new("git");
+        let done = git.arg("-C").arg(folder).args(who).args(words.split(' ')).status();
+        assert!(done.is_ok_and(|status| status.success()), "{words}");
     }
 
     /// A repository whose build copies a file, and one commit that does not build.

@@ -65,14 +65,7 @@ fn table(text: &mut String, tests: &[&TestReport]) {
 
 /// Skipped tests by their reason.
 fn skipped(text: &mut String, tests: &[&TestReport]) {
-    let mut reasons: Vec<(&str, usize)> = Vec::new();
-    for test in tests {
-        match reasons.iter_mut().find(|(reason, _)| *reason == test.reason) {
-            Some((_, count)) => *count += 1,
-            None => reasons.push((&test.reason, 1)),
-        }
-    }
-    for (reason, count) in reasons {
+    for (reason, count) in super::reasons(tests) {
         let _ = writeln!(text, "{count} skipped: {}.\n", cell(reason));
     }
 }

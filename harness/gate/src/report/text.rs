@@ -3,7 +3,7 @@
 use super::{Outcome, Report, TestReport};
 use std::fmt::Write;
 
-/// Passed and skipped tests shown before the rest is a number.
+/// Passed tests shown before the rest is a number.
 const SHOWN: usize = 12;
 
 impl Report {
@@ -18,8 +18,14 @@ impl Report {
         let _ = writeln!(text, "base {}; candidate {}", side(&self.base), side(&self.candidate));
         let width = self.tests.iter().map(|test| test.test.chars().count()).max().unwrap_or(0);
         for (outcome, tests) in self.by_outcome() {
-            let few = matches!(outcome, Outcome::Passed | Outcome::Skipped);
-            let shown = if few { SHOWN } else { tests.len() };
+            if outcome == Outcome::Skipped {
+                for (reason, count) in super::reasons(&tests) {
+                    let tests = format!("{count} tests");
+                    let _ = writeln!(text, "{:13} {tests:width$}  {reason}", outcome.name());
+                }
+                continue;
+            }
+            let shown = if outcome == Outcome::Passed { SHOWN } else { tests.len() };
             for test in tests.iter().take(shown) {
                 let (word, name) = (outcome.name(), &test.test);
                 let _ = writeln!(text, "{word:13} {name:width$}  {}", test.reason);

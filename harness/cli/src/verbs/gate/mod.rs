@@ -1,15 +1,16 @@
 //! `yardstick gate`: may this candidate merge? Both sides by turns on this machine, a verdict, and its exit code.
 
+mod bisect;
 mod sides;
+mod source;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{Error, Progress, Report, Settings, Slices, exit_code, narrow};
+use yardstick_gate::{Config, Error, Progress, Report, Settings, exit_code};
 
-use self::sides::Resolved;
+use self::sides::{Asked, Resolved};
 use crate::args::Gate;
 use crate::paths::Paths;
 use crate::verbs::INTERRUPTED;
@@ -17,15 +18,14 @@ use crate::{console, interrupt, tool, words};
 
 /// Measures, tells, and answers with the verdict's exit code.
 pub(crate) fn run(paths: &Paths, args: &Gate) -> Result<u8> {
+    if let Some(range) = &args.bisect {
+        return bisect::run(paths, args, range);
+    }
     let (Some(base), Some(candidate)) = (&args.base, &args.candidate) else {
-        bail!("--base and --candidate are needed")
+        bail!("--base and --candidate are needed, or --bisect GOOD..BAD")
     };
-    let sides = sides::resolve(paths, base, candidate, args.control.as_deref())?;
-    let report = match compare(paths, args, sides) {
-        Ok(report) => report,
-        Err(Error::Interrupted) => return Ok(INTERRUPTED),
-        Err(error) => return Err(error.into()),
-    };
+    let asked = Asked { base, candidate, control: args.control.as_deref() };
+    let Some(report) = verdict(paths, args, &asked)? else { return Ok(INTERRUPTED) };
     console::say(report.text().trim_end())?;
     if let Some(folder) = &args.output {
         keep(&report, folder)?;
@@ -33,24 +33,34 @@ pub(crate) fn run(paths: &Paths, args: &Gate) -> Result<u8> {
     Ok(report.exit_code)
 }
 
+/// One comparison, builds and all; `None` when it was interrupted.
+fn verdict(paths: &Paths, args: &Gate, asked: &Asked<'_>) -> Result<Option<Report>> {
+    let config = args.config.as_deref().map(Config::read).transpose()?;
+    let sides = sides::resolve(paths, config.as_ref(), asked)?;
+    match compare(paths, args, config.as_ref(), sides) {
+        Ok(report) => Ok(Some(report)),
+        Err(Error::Interrupted) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Everything after the builds.
-fn compare(paths: &Paths, args: &Gate, sides: Resolved) -> Result<Report, Error> {
+fn compare(
+    paths: &Paths,
+    args: &Gate,
+    config: Option<&Config>,
+    sides: Resolved,
+) -> Result<Report, Error> {
     let (started, start) = (tool::now(), Instant::now());
     let mut settings = Settings::new(Duration::from_secs_f64(60.0 * args.budget));
     settings.only.clone_from(&args.only);
     settings.cancel = interrupt::flag().map_err(|error| Error::Request(error.to_string()))?;
-    let (cancel, seed) = (Arc::clone(&settings.cancel), tool::seed());
-    let programs = sides.programs;
-    let mut source = Slices::new(programs.clone(), paths.cache.join("gate/data"), seed, cancel);
-    let mut notes = match args.all {
-        true => Vec::new(),
-        false => narrow(&mut settings, &source, &programs, seed)?,
-    };
+    let data = paths.cache.join("gate/data");
+    let ran = source::run(config, &sides, &mut settings, args.all, &data, tool::seed(), &mut told)?;
+    let (tests, mut notes) = ran;
     if !sides.separate {
         notes.push("the control is the base's own program: layout noise is not seen".to_owned());
     }
-    notes.iter().for_each(console::tell);
-    let tests = yardstick_gate::run(&settings, &mut source, &mut told)?;
     let code = exit_code(&tests);
     let decide_minutes = if code == 3 { Report::minutes_to_decide(&tests) } else { None };
     Ok(Report {
@@ -76,6 +86,9 @@ fn again(args: &Gate, minutes: f64) -> String {
         [("--base", &args.base), ("--candidate", &args.candidate), ("--control", &args.control)]
     {
         value.iter().for_each(|value| flag(name, value));
+    }
+    if let Some(config) = &args.config {
+        flag("--config", &config.display().to_string());
     }
     if !args.only.is_empty() {
         flag("--only", &args.only.join(","));

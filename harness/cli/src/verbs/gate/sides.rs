@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{Arm, Program, Recipe, Revisions, SideReport, Sides};
+use yardstick_gate::{Arm, Config, Program, Recipe, Revisions, SideReport, Sides};
 
 use crate::paths::Paths;
 use crate::{console, words};
@@ -17,18 +17,29 @@ pub(super) struct Resolved {
     pub(super) separate: bool,
 }
 
+/// What was asked for.
+pub(super) struct Asked<'a> {
+    pub(super) base: &'a str,
+    pub(super) candidate: &'a str,
+    pub(super) control: Option<&'a str>,
+}
+
 /// Builds revisions and finds programs.
 pub(super) fn resolve(
     paths: &Paths,
-    base: &str,
-    candidate: &str,
-    control: Option<&str>,
+    config: Option<&Config>,
+    &Asked { base, candidate, control }: &Asked<'_>,
 ) -> Result<Resolved> {
-    let mut builds = Builds { paths, revisions: None };
+    let recipe = config.map_or_else(Recipe::kernel_slices, Config::recipe);
+    let separately = recipe.control.is_some();
+    let arguments = config.map_or(&[][..], Config::arguments);
+    let mut builds = Builds { paths, recipe, arguments, revisions: None };
     let (base_program, base_report) = builds.side(Arm::Base, base)?;
     let control_program = match control {
         Some(control) => Some(given(Arm::Control, control)?),
-        None if base_report.commit.is_some() => Some(builds.side(Arm::Control, base)?.0),
+        None if base_report.commit.is_some() && separately => {
+            Some(builds.side(Arm::Control, base)?.0)
+        }
         None => None,
     };
     let (candidate_program, candidate_report) = builds.side(Arm::Candidate, candidate)?;
@@ -40,6 +51,9 @@ pub(super) fn resolve(
 
 struct Builds<'a> {
     paths: &'a Paths,
+    recipe: Recipe,
+    /// What a built program is given.
+    arguments: &'a [String],
     revisions: Option<Revisions>,
 }
 
@@ -52,6 +66,7 @@ impl Builds<'_> {
                 SideReport { asked: asked.to_owned(), commit: None, program: told, note: None };
             return Ok((program, report));
         }
+        let arguments = self.arguments.to_vec();
         let revisions = self.revisions()?;
         console::tell(format!("{arm}: {asked}, built unless it was before"));
         let built = revisions.build(arm, asked)?;
@@ -61,14 +76,15 @@ impl Builds<'_> {
             program: built.program.display().to_string(),
             note: built.note,
         };
-        Ok((Program::of(built.program), report))
+        let folder = Some(revisions.place());
+        Ok((Program { file: built.program, arguments, folder }, report))
     }
 
     fn revisions(&mut self) -> Result<&Revisions> {
         if self.revisions.is_none() {
             let here = std::env::current_dir().context("the current folder")?;
             let cache = self.paths.cache.join("gate");
-            self.revisions = Some(Revisions::open(&here, &cache, Recipe::kernel_slices())?);
+            self.revisions = Some(Revisions::open(&here, &cache, self.recipe.clone())?);
         }
         self.revisions.as_ref().context("no revisions")
     }

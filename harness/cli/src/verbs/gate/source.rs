@@ -1,0 +1,45 @@
+//! What is measured: slice workers, criterion binaries or commands, by the configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use yardstick_gate::{
+    Bench, Commands, Config, Criterion, Error, Progress, Settings, Slices, TestReport, narrow,
+};
+
+use super::sides::Resolved;
+
+/// Runs the comparison that the configuration asks for, our own kernels without one; with what is to be said of it.
+pub(super) fn run(
+    config: Option<&Config>,
+    sides: &Resolved,
+    settings: &mut Settings,
+    all: bool,
+    data: &Path,
+    seed: u64,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<(Vec<TestReport>, Vec<String>), Error> {
+    let (programs, cancel) = (sides.programs.clone(), Arc::clone(&settings.cancel));
+    let data = data.to_owned();
+    if let Some(config) = config {
+        settings.primary = config.plan();
+    }
+    match config.map(|config| &config.bench) {
+        None | Some(Bench::Slices { .. }) => {
+            let mut source = Slices::new(programs.clone(), data, seed, cancel);
+            let notes = match all {
+                true => Vec::new(),
+                false => narrow(settings, &source, &programs, seed)?,
+            };
+            Ok((yardstick_gate::run(settings, &mut source, told)?, notes))
+        }
+        Some(Bench::Criterion { .. }) => {
+            let mut source = Criterion::new(programs, data, seed, cancel);
+            Ok((yardstick_gate::run(settings, &mut source, told)?, Vec::new()))
+        }
+        Some(Bench::Command { unit, runs, .. }) => {
+            let mut source = Commands::new(programs, *unit, *runs, seed, cancel);
+            Ok((yardstick_gate::run(settings, &mut source, told)?, Vec::new()))
+        }
+    }
+}
