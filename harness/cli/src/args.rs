@@ -1,5 +1,6 @@
 //! Command-line arguments: flags only, no behaviour.
 
+mod decide;
 mod gate;
 mod model;
 mod prune;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use decide::{Check, CheckFormat};
 pub(crate) use gate::Gate;
 pub(crate) use model::ModelAction;
 pub(crate) use prune::Prune;
@@ -27,7 +29,7 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a cell failed, was invalid, computed wrong answers or could not be verified; \
-2 nothing was measured because of an error (flags, suite, model, store); 130 interrupted, what was measured is kept.";
+2 nothing was measured because of an error (flags, suite, model, store); 3 a budget could not be judged (check); 130 interrupted, what was measured is kept.";
 
 /// Flags every verb takes.
 #[derive(clap::Args)]
@@ -83,6 +85,8 @@ pub(crate) enum Verb {
     Rerun(Rerun),
     /// Speeds nobody measured, from records or a data sheet, labelled predicted, each with its error bar
     Predict(Predict),
+    /// Hold records against budgets: alerts, an exit code, Prometheus text
+    Check(Check),
     /// Decode for minutes: burst, first minute and sustained speed, with clocks, temperature and power over time
     Soak(Soak),
     /// Time the operations of one test, against the device's ceilings; stores nothing

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use yardstick_analyse::predict::HeldOut;
@@ -30,6 +30,25 @@ pub(crate) fn records(store: &Store, runs: &[String]) -> Result<Vec<Record>> {
                 Err(error) => console::tell(format!("warning: left out: {error}")),
             }
         }
+    }
+    Ok(records)
+}
+
+/// Records as `yardstick export` writes them.
+pub(crate) fn from_file(path: &Path) -> Result<Vec<Record>> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(at, line)| Record::from_json(line).with_context(|| format!("{name}:{}", at + 1)))
+        .collect()
+}
+
+/// Records of several files.
+pub(crate) fn from_files(paths: &[PathBuf]) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for path in paths {
+        records.extend(from_file(path)?);
     }
     Ok(records)
 }

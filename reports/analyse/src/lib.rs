@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod check;
 mod comparison;
 mod depth;
 mod drift;
@@ -29,6 +30,7 @@ mod view;
 mod windows;
 
 pub use agreement::{Agreement, agreements};
+pub use check::{Bound, Judgement, Limit, Verdict, check};
 pub use comparison::Comparison;
 pub use depth::{DepthCurve, DepthPoint, Growth};
 pub use drift::{Drift, DriftKind, LEAST_ORDERED_LAUNCHES, drift};

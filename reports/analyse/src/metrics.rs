@@ -50,11 +50,14 @@ fn applies(metric: Metric, test: Test) -> bool {
         Metric::TimeNs if test.is_quality() => test == Test::Prompts,
         Metric::TimeNs => test.tokens().is_none() && matches!(unit, "" | "ns"),
         Metric::BytesPerSecond | Metric::OperationsPerSecond => unit == metric.unit(),
-        Metric::TokenLatencyNs => generates || test == Test::Prompts,
+        Metric::TimeMeanNs => {
+            matches!(test, Test::Load | Test::FirstToken { .. } | Test::Prompts)
+        }
+        Metric::TokenLatencyNs | Metric::TokenLatencyP95Ns => generates || test == Test::Prompts,
         Metric::TimeP95Ns => test == Test::Prompts,
         Metric::CpuCores => unit.is_empty() && !test.is_quality(),
         Metric::PercentOfLimit => generates || matches!(test, Test::Prefill { .. }),
-        Metric::PeakRssBytes => unit.is_empty(),
+        Metric::PeakRssBytes | Metric::RssBytes => unit.is_empty(),
         metric if is_energy(metric) => generates || matches!(test, Test::Prefill { .. }),
         _ => false,
     }
@@ -106,9 +109,12 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
             each(&|s| s.tokens as f64 * 1e9 / s.nanoseconds as f64)
         }
         Metric::TimeNs => each(&|s| s.nanoseconds as f64),
+        Metric::TimeMeanNs => time_mean(record),
         Metric::TimeP95Ns => time_p95(record),
         Metric::TokenLatencyNs => token_latency(record),
-        Metric::PeakRssBytes => peak_rss(record),
+        Metric::TokenLatencyP95Ns => token_latency_p95(record),
+        Metric::PeakRssBytes => resident(record, "peak_rss_bytes", "the peak resident memory"),
+        Metric::RssBytes => resident(record, "rss_bytes", "the resident memory"),
         Metric::CpuCores => cpu_cores(record),
         Metric::PercentOfLimit => limit::percent(record),
         metric if is_energy(metric) => energy::values(metric, record),
@@ -149,25 +155,48 @@ fn token_latency(record: &Record) -> Known<Vec<f64>> {
     Known::Value(medians)
 }
 
-/// The order statistic at or above 95 % of the samples, where there are enough of them to state one.
+/// The mean of a launch: medians hide the slow tail that a user waits for.
+fn time_mean(record: &Record) -> Known<Vec<f64>> {
+    let n = record.samples.len();
+    if n == 0 {
+        return no_samples(record, "ns", "ns");
+    }
+    let sum: f64 = record.samples.iter().map(|s| s.nanoseconds as f64).sum();
+    Known::Value(vec![sum / n as f64])
+}
+
 fn time_p95(record: &Record) -> Known<Vec<f64>> {
     let times: Vec<f64> = record.samples.iter().map(|s| s.nanoseconds as f64).collect();
-    let (n, least) = (times.len(), latency::least_samples(95));
-    if n < least {
-        return Known::unavailable(format!("n too small: {n} prompts, p95 needs {least}"));
+    p95(&times, "prompts")
+}
+
+/// Over all gaps of the launch.
+fn token_latency_p95(record: &Record) -> Known<Vec<f64>> {
+    let gaps: Vec<f64> = record.samples.iter().flat_map(|s| latency::gaps(&s.emits_ns)).collect();
+    match gaps.is_empty() {
+        true => token_latency(record),
+        false => p95(&gaps, "gaps"),
     }
-    Known::Value(vec![crate::estimate::sorted(&times)[(n * 95).div_ceil(100) - 1]])
+}
+
+/// The order statistic at or above 95 % of the values, where there are enough of them to state one.
+fn p95(values: &[f64], what: &str) -> Known<Vec<f64>> {
+    let (n, least) = (values.len(), latency::least_samples(95));
+    if n < least {
+        return Known::unavailable(format!("n too small: {n} {what}, p95 needs {least}"));
+    }
+    Known::Value(vec![crate::estimate::sorted(values)[(n * 95).div_ceil(100) - 1]])
 }
 
 /// A worker whose engine is another process says so in its facts (backends/PROTOCOL.md); what was read is its own.
-fn peak_rss(record: &Record) -> Known<Vec<f64>> {
+fn resident(record: &Record, name: &str, what: &str) -> Known<Vec<f64>> {
     let memory = record.facts.value().and_then(|facts| facts.notes.get("memory"));
     if let Some(reason) = memory.and_then(Known::reason) {
         return Known::unavailable(reason);
     }
-    match record.reading("peak_rss_bytes") {
+    match record.reading(name) {
         Some(reading) => reading.value.clone().map(|bytes| vec![bytes]),
-        None => Known::unavailable("the peak resident memory was not read"),
+        None => Known::unavailable(format!("{what} was not read")),
     }
 }
 

@@ -21,7 +21,7 @@ pub use bmf::bmf;
 pub use detect::{Format, HEAD_BYTES, detect};
 pub use error::Error;
 pub use github_action::github_action;
-pub use prometheus::prometheus;
+pub use prometheus::{prometheus, prometheus_budgets};
 pub use series::{LeftOut, left_out};
 
 /// Most bytes of one record, or of a file that cannot be read record by record.

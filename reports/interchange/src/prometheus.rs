@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use yardstick_analyse::{Comparison, Estimate, Row};
+use yardstick_analyse::{Bound, Comparison, Estimate, Judgement, Row, Verdict};
 use yardstick_record::{Metric, VerificationStatus};
 use yardstick_render::clean;
 
@@ -38,6 +38,63 @@ pub fn prometheus(comparison: &Comparison, timestamp: &dyn Fn(&Row) -> Option<i6
     }
     out
 }
+
+/// Budgets: whether each is kept, and the figures, under the labels of the cell. `instance`: the machine's name in alerts.
+pub fn prometheus_budgets(
+    comparison: &Comparison,
+    judgements: &[Judgement],
+    instance: Option<&str>,
+) -> String {
+    let mut out = String::new();
+    let families: [(&str, &str, Figure); 4] = [
+        ("yardstick_budget_judged", "Whether a budget could be judged: 1 or 0.", |one, _| {
+            Some(f64::from(!matches!(one.verdict, Verdict::Unjudged { .. })))
+        }),
+        ("yardstick_budget_kept", "Whether a budget that was judged is kept: 1 or 0.", |one, _| {
+            match one.verdict {
+                Verdict::Kept { .. } => Some(1.0),
+                Verdict::Broken { .. } => Some(0.0),
+                Verdict::Unjudged { .. } => None,
+            }
+        }),
+        ("yardstick_budget_value", "The median that is judged, in base units.", |one, unit| {
+            Some(one.found.value()?.median * unit.scale)
+        }),
+        (
+            "yardstick_budget_bound",
+            "What it is held against: in base units, or the largest change for the worse as a ratio.",
+            |one, unit| match one.bound {
+                Bound::Value(bound) => Some(bound * unit.scale),
+                Bound::Percent(percent) => Some(percent / 100.0),
+            },
+        ),
+    ];
+    for (name, help, figure) in families {
+        family(&mut out, name, help);
+        for one in judgements {
+            let Some(value) = figure(one, &Unit::of(one.metric)) else { continue };
+            let row = one.row.and_then(|at| comparison.rows.get(at));
+            let mut all = row.map(labels).unwrap_or_default();
+            let machine = row.and_then(|row| row.settings.get("machine").map(String::as_str));
+            let kind = match one.bound {
+                Bound::Value(_) => "value",
+                Bound::Percent(_) => "change",
+            };
+            for (label, value) in [
+                ("instance", instance.or(machine).unwrap_or("unknown").to_owned()),
+                ("metric", one.metric.name().to_owned()),
+                ("budget", one.limit.to_string()),
+                ("kind", kind.to_owned()),
+            ] {
+                all.insert(label.to_owned(), value);
+            }
+            line(&mut out, name, &all, value, None);
+        }
+    }
+    out
+}
+
+type Figure = fn(&Judgement, &Unit) -> Option<f64>;
 
 fn metric_family(
     out: &mut String,
@@ -91,8 +148,18 @@ fn family(out: &mut String, name: &str, help: &str) {
 }
 
 fn sample(out: &mut String, name: &str, row: &Row, value: f64, timestamp: Option<i64>) {
+    line(out, name, &labels(row), value, timestamp);
+}
+
+fn line(
+    out: &mut String,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+    value: f64,
+    timestamp: Option<i64>,
+) {
     let labels: Vec<String> =
-        labels(row).iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
     let time = timestamp.map_or(String::new(), |ms| format!(" {ms}"));
     let _ = writeln!(out, "{name}{{{}}} {value}{time}", labels.join(","));
 }

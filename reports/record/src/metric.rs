@@ -25,8 +25,14 @@ pub enum Metric {
     TimeNs,
     /// Time from one emit to the next, nanoseconds.
     TokenLatencyNs,
+    /// Mean time of a repetition (`load`, `ttft`, `prompts`), nanoseconds.
+    TimeMeanNs,
+    /// Time from one emit to the next that 95 % of a launch's gaps do not exceed, nanoseconds.
+    TokenLatencyP95Ns,
     /// Peak resident memory of the worker during the test, bytes.
     PeakRssBytes,
+    /// Resident memory of the worker as the test ended, bytes: what it holds once the peak of loading has passed.
+    RssBytes,
     /// CPU time per wall time, cores.
     CpuCores,
     /// Share of the measured limit, percent: of the read bandwidth for `tg`, of the arithmetic peak for `pp`.
@@ -85,11 +91,14 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 31] = [
+    pub const ALL: [Metric; 34] = [
         Metric::TokensPerSecond,
         Metric::TimeNs,
         Metric::TokenLatencyNs,
+        Metric::TimeMeanNs,
+        Metric::TokenLatencyP95Ns,
         Metric::PeakRssBytes,
+        Metric::RssBytes,
         Metric::CpuCores,
         Metric::PercentOfLimit,
         Metric::BytesPerSecond,
@@ -125,7 +134,10 @@ impl Metric {
             Metric::TokensPerSecond => "tokens_per_second",
             Metric::TimeNs => "time_ns",
             Metric::TokenLatencyNs => "token_latency_ns",
+            Metric::TimeMeanNs => "time_mean_ns",
+            Metric::TokenLatencyP95Ns => "token_latency_p95_ns",
             Metric::PeakRssBytes => "peak_rss_bytes",
+            Metric::RssBytes => "rss_bytes",
             Metric::CpuCores => "cpu_cores",
             Metric::PercentOfLimit => "percent_of_limit",
             Metric::BytesPerSecond => "bytes_per_second",
@@ -160,8 +172,12 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Metric::TokensPerSecond => "tokens/s",
-            Metric::TimeNs | Metric::TimeP95Ns | Metric::TokenLatencyNs => "ns",
-            Metric::PeakRssBytes => "bytes",
+            Metric::TimeNs
+            | Metric::TimeMeanNs
+            | Metric::TimeP95Ns
+            | Metric::TokenLatencyNs
+            | Metric::TokenLatencyP95Ns => "ns",
+            Metric::PeakRssBytes | Metric::RssBytes => "bytes",
             Metric::CpuCores => "cores",
             Metric::PercentOfLimit => "%",
             Metric::BytesPerSecond => "bytes/s",
@@ -209,9 +225,12 @@ impl Metric {
             | Metric::Repeatable
             | Metric::TokensPerKwh => Direction::Higher,
             Metric::TimeNs
+            | Metric::TimeMeanNs
             | Metric::TimeP95Ns
             | Metric::TokenLatencyNs
+            | Metric::TokenLatencyP95Ns
             | Metric::PeakRssBytes
+            | Metric::RssBytes
             | Metric::CpuCores
             | Metric::Perplexity
             | Metric::KldMean

@@ -107,6 +107,9 @@ pub(crate) const COLUMNS: &[Column] = &[
     score!(Refusals, "refusals", "refusals", IfApplies(2)),
     score!(MatchingTokens, "matching_tokens", "same tokens", Never),
     score!(Repeatable, "repeatable", "repeatable", IfApplies(2)),
+    metric(Metric::TimeMeanNs, "time_mean_ns", "mean time", Never, |row| {
+        quantity(row, Metric::TimeMeanNs)
+    }),
     metric(Metric::TimeP95Ns, "time_p95_ns", "p95", IfApplies(2), |row| {
         quantity(row, Metric::TimeP95Ns)
     }),
@@ -123,6 +126,9 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("token_latency_p50_ns", "p50", Number, Never, |row| percentile(row, 50)),
     column("token_latency_p90_ns", "p90", Number, Never, |row| percentile(row, 90)),
     column("token_latency_p99_ns", "p99", Number, Never, |row| percentile(row, 99)),
+    metric(Metric::TokenLatencyP95Ns, "token_latency_p95_ns", "p95", Never, |row| {
+        quantity(row, Metric::TokenLatencyP95Ns)
+    }),
     column("ratio", "ratio", Number, Never, |row| versus(row, |v| number(v.ratio.median))),
     column("ratio_low", "ratio from", Number, Never, |row| bound(row, |i| i.low)),
     column("ratio_high", "ratio to", Number, Never, |row| bound(row, |i| i.high)),
@@ -149,6 +155,9 @@ pub(crate) const COLUMNS: &[Column] = &[
     }),
     metric(Metric::PeakRssBytes, "peak_rss_bytes", "memory", IfApplies(3), |row| {
         quantity(row, Metric::PeakRssBytes)
+    }),
+    metric(Metric::RssBytes, "rss_bytes", "memory at the end", Never, |row| {
+        quantity(row, Metric::RssBytes)
     }),
     metric(Metric::CpuCores, "cpu_cores", "cores", IfApplies(10), |row| {
         quantity(row, Metric::CpuCores)

@@ -64,7 +64,7 @@ fn row(row: &Row) -> Value {
 }
 
 /// An estimate, or its reason, with unit and direction beside it.
-fn quantity(metric: Metric, value: &Known<yardstick_analyse::Estimate>) -> Value {
+pub(crate) fn quantity(metric: Metric, value: &Known<yardstick_analyse::Estimate>) -> Value {
     let mut object = Map::new();
     object.insert("unit".to_owned(), json!(metric.unit()));
     object.insert("better".to_owned(), json!(metric.direction()));

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod charts;
+mod check;
 mod columns;
 mod csv;
 mod csv_tradeoffs;
@@ -21,6 +22,7 @@ mod table;
 mod terminal;
 mod text;
 
+pub use check::{check, check_json};
 pub use csv::{csv, csv_field};
 pub use csv_tradeoffs::csv_tradeoffs;
 pub use html::{Meta, html};

@@ -86,7 +86,11 @@ pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
     // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.
     let spread = !matches!(
         metric,
-        Metric::PeakRssBytes | Metric::CpuCores | Metric::MeanWatts | Metric::TokensPerKwh
+        Metric::PeakRssBytes
+            | Metric::RssBytes
+            | Metric::CpuCores
+            | Metric::MeanWatts
+            | Metric::TokensPerKwh
     );
     let text = match spread {
         true => plain_estimate(metric, estimate),
@@ -99,6 +103,18 @@ pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
 pub(crate) fn value(metric: Metric, value: f64) -> String {
     let (divisor, unit) = scale(metric, value);
     join(digits(value / divisor), unit)
+}
+
+/// A number that was written in a metric's own scale, with its unit in full: `41.20 ± 0.30 tokens/s`.
+pub(crate) fn with_unit(metric: Metric, number: &str, median: f64) -> String {
+    let (_, unit) = scale(metric, median);
+    join(number.to_owned(), if unit.is_empty() { metric.unit() } else { unit })
+}
+
+/// A value with its unit in full: `20.00 tokens/s`.
+pub(crate) fn full(metric: Metric, value: f64) -> String {
+    let (divisor, _) = scale(metric, value);
+    with_unit(metric, &digits(value / divisor), value)
 }
 
 /// The longer arm of an interval that need not be symmetric.
@@ -116,8 +132,12 @@ pub(crate) fn interval(metric: Metric, interval: &Interval) -> String {
 
 fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
     match metric {
-        Metric::PeakRssBytes => byte_scale(value),
-        Metric::TimeNs | Metric::TimeP95Ns | Metric::TokenLatencyNs => time_scale(value),
+        Metric::PeakRssBytes | Metric::RssBytes => byte_scale(value),
+        Metric::TimeNs
+        | Metric::TimeMeanNs
+        | Metric::TimeP95Ns
+        | Metric::TokenLatencyNs
+        | Metric::TokenLatencyP95Ns => time_scale(value),
         Metric::TokensPerSecond
         | Metric::CpuCores
         | Metric::PercentOfLimit

@@ -38,20 +38,10 @@ pub(crate) fn run(paths: &Paths, args: &Predict) -> Result<u8> {
 /// Of the file given, or of the store where there is one: a data sheet needs neither.
 fn records(paths: &Paths, args: &Predict) -> Result<Vec<Record>> {
     match &args.records {
-        Some(file) => from_file(file),
+        Some(file) => output::from_file(file),
         None if paths.store.exists() => output::records(&output::open(&paths.store)?, &[]),
         None => Ok(Vec::new()),
     }
-}
-
-/// Records as `yardstick export` writes them.
-fn from_file(path: &Path) -> Result<Vec<Record>> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(at, line)| Record::from_json(line).with_context(|| format!("{name}:{}", at + 1)))
-        .collect()
 }
 
 fn held_out(records: &[Record], json: bool) -> String {

@@ -1,7 +1,8 @@
 //! Suites: what a run measures, as a TOML file says it (suites/FORMAT.md documents every key). Expands nothing.
 
+mod budget;
 mod error;
-mod place;
+pub(crate) mod place;
 mod scope;
 mod sweep;
 mod values;
@@ -14,6 +15,7 @@ use yardstick_record::{Direction, Metric, Phase, Test};
 
 use crate::quality;
 
+pub use budget::Budgets;
 pub use error::Error;
 pub use scope::Scope;
 pub(crate) use scope::There;

@@ -1,26 +1,39 @@
-//! Values of a suite checked where they stand, so that an error points at its place.
+//! Values of a suite, or of another file of ours, checked where they stand, so that an error points at its place.
 
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::wire::MAX_BYTES;
 use super::{Error, ValueError};
 
 /// A list of texts, each with its place.
-pub(super) type Names = Vec<Spanned<String>>;
+pub(crate) type Names = Vec<Spanned<String>>;
 
 /// Where errors are.
-pub(super) struct Place<'a> {
-    pub(super) file: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct Place<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl Place<'_> {
-    pub(super) fn error(&self, span: Range<usize>, message: String) -> Error {
+    /// Reads the whole text as TOML of one shape.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if self.text.len() > MAX_BYTES {
+            let message = format!("found {} bytes, expected at most {MAX_BYTES}", self.text.len());
+            return Err(self.error(0..0, message));
+        }
+        toml::from_str(self.text).map_err(|error| {
+            self.error(error.span().unwrap_or(0..0), error.message().replace('\n', "; "))
+        })
+    }
+
+    pub(crate) fn error(&self, span: Range<usize>, message: String) -> Error {
         Error::at(self.file, self.text, span, message)
     }
 
-    pub(super) fn value<T>(
+    pub(crate) fn value<T>(
         &self,
         span: Range<usize>,
         result: Result<T, ValueError>,
@@ -29,7 +42,7 @@ impl Place<'_> {
     }
 }
 
-pub(super) fn text(
+pub(crate) fn text(
     at: &Place<'_>,
     value: Spanned<String>,
     longest: usize,
@@ -47,7 +60,7 @@ pub(super) fn text(
     Ok(text)
 }
 
-pub(super) fn names(
+pub(crate) fn names(
     at: &Place<'_>,
     list: Spanned<Names>,
     expected: &str,
@@ -65,7 +78,7 @@ pub(super) fn names(
 }
 
 /// Converts a list's items one by one, so that an error points at its item.
-pub(super) fn list<T, I>(
+pub(crate) fn list<T, I>(
     at: &Place<'_>,
     list: Spanned<Vec<Spanned<I>>>,
     parse: impl Fn(&str) -> Result<Vec<T>, ValueError>,
@@ -83,7 +96,7 @@ pub(super) fn list<T, I>(
     Ok(values)
 }
 
-pub(super) fn whole(
+pub(crate) fn whole(
     at: &Place<'_>,
     value: Option<Spanned<i64>>,
     least: u32,
@@ -96,7 +109,7 @@ pub(super) fn whole(
     at.value(value.span(), fits.map(Some).ok_or_else(|| ValueError::new(&found, expected)))
 }
 
-pub(super) fn number(
+pub(crate) fn number(
     at: &Place<'_>,
     value: Option<Spanned<f64>>,
     least: f64,

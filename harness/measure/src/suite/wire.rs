@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
-use yardstick_record::{Direction, Metric, Test};
+use yardstick_record::Test;
 
+use super::budget::{BudgetWire, budget};
 use super::place::{Names, Place, list, names, number, text, whole};
 use super::{
-    Budget, Deadlines, Error, Except, Sampling, Scope, Suite, Sweep, Threshold, ValueError,
-    parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests, parse_weights,
+    Deadlines, Error, Except, Sampling, Scope, Suite, Sweep, ValueError, parse_automatic,
+    parse_counts, parse_kv, parse_numerics, parse_tests, parse_weights,
 };
 
 use crate::quality::Asked;
 
 /// A suite is a page of text; a larger file is not one.
-const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,39 +146,10 @@ struct ExceptWire {
     reason: Spanned<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScopeWire {
-    #[serde(default)]
-    tests: Vec<String>,
-    #[serde(default)]
-    devices: Vec<String>,
-    #[serde(default)]
-    models: Vec<String>,
-    #[serde(default)]
-    quantisations: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BudgetWire {
-    metric: Spanned<String>,
-    direction: Option<Spanned<String>>,
-    threshold: Spanned<toml::Value>,
-    #[serde(default)]
-    scope: ScopeWire,
-}
-
 /// Parses and checks.
 pub(super) fn parse(file: &str, text: &str) -> Result<Suite, Error> {
     let at = Place { file, text };
-    if text.len() > MAX_BYTES {
-        let message = format!("found {} bytes, expected at most {MAX_BYTES}", text.len());
-        return Err(at.error(0..0, message));
-    }
-    let wire: Wire = toml::from_str(text).map_err(|error| {
-        at.error(error.span().unwrap_or(0..0), error.message().replace('\n', "; "))
-    })?;
+    let wire: Wire = at.read()?;
     suite(&at, wire)
 }
 
@@ -311,59 +283,4 @@ fn except(at: &Place<'_>, wire: ExceptWire) -> Result<Except, Error> {
         return at.value(reason.span(), Err(ValueError::new("a rule for every cell", expected)));
     }
     Ok(Except { scope, reason: text(at, reason, 1024, "a reason")? })
-}
-
-fn budget(at: &Place<'_>, wire: BudgetWire) -> Result<Budget, Error> {
-    let BudgetWire { metric: name, direction: way, threshold: limit, scope } = wire;
-    let ScopeWire { tests, devices, models, quantisations } = scope;
-    let metric = metric(at, &name)?;
-    Ok(Budget {
-        metric,
-        direction: direction(at, metric, way)?,
-        threshold: threshold(at, limit)?,
-        scope: Scope { tests, devices, models, quantisations },
-    })
-}
-
-fn metric(at: &Place<'_>, name: &Spanned<String>) -> Result<Metric, Error> {
-    let found = Metric::ALL.into_iter().find(|metric| metric.name() == name.get_ref());
-    let names = || Metric::ALL.map(Metric::name).join(", ");
-    at.value(name.span(), found.ok_or_else(|| ValueError::new(name.get_ref(), names())))
-}
-
-/// The metric's own direction; one that is written down must agree, or the budget would mean its opposite.
-fn direction(
-    at: &Place<'_>,
-    metric: Metric,
-    written: Option<Spanned<String>>,
-) -> Result<Direction, Error> {
-    let own = metric.direction();
-    let name = match own {
-        Direction::Higher => "higher",
-        Direction::Lower => "lower",
-    };
-    match written {
-        Some(way) if way.get_ref() != name => {
-            let expected = format!("{name}: that is the better {}", metric.name());
-            at.value(way.span(), Err(ValueError::new(way.get_ref(), expected)))
-        }
-        _ => Ok(own),
-    }
-}
-
-fn threshold(at: &Place<'_>, value: Spanned<toml::Value>) -> Result<Threshold, Error> {
-    let span = value.span();
-    let threshold = match value.get_ref() {
-        toml::Value::Integer(number) => Some(Threshold::Value(*number as f64)),
-        toml::Value::Float(number) if number.is_finite() => Some(Threshold::Value(*number)),
-        toml::Value::String(text) => text
-            .strip_suffix('%')
-            .and_then(|number| number.trim().parse().ok())
-            .filter(|number| (0.0..=100.0).contains(number))
-            .map(Threshold::Percent),
-        _ => None,
-    };
-    let found = value.get_ref().to_string();
-    let expected = "a number in the metric's unit, or a string such as \"3 %\"";
-    at.value(span, threshold.ok_or_else(|| ValueError::new(&found, expected)))
 }

@@ -1,0 +1,38 @@
+//! Flags of the verbs that decide: `recommend`, `check`, `route`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+/// `yardstick check`
+#[derive(clap::Args)]
+pub(crate) struct Check {
+    /// Budgets: a file of them, or a suite with its own (suites/budgets/*.toml are examples)
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) budget: PathBuf,
+    /// Run ids in the store [default: the latest run]
+    #[arg(conflicts_with = "records")]
+    pub(crate) runs: Vec<String>,
+    /// Records as export writes them, instead of the store; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) records: Vec<PathBuf>,
+    /// Records that limits on change ("3 %") are held against
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// What alerts call the machine [default: its processor and memory]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instance: Option<String>,
+    #[arg(long, short, value_enum, default_value_t = CheckFormat::Terminal)]
+    pub(crate) format: CheckFormat,
+}
+
+/// A form of the check.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// Alerts, then what could not be judged, then what is kept.
+    Terminal,
+    /// Every judgement, with figures as the report has them.
+    Json,
+    /// Prometheus' text exposition format.
+    Prometheus,
+}
