@@ -56,8 +56,8 @@ pub(super) fn run(paths: &Paths, args: &Gate, range: &str) -> Result<u8> {
     }
     console::say(format!("first bad commit: {}", titles[fails]))?;
     let first = passes.map_or(0, |passes| passes + 1);
-    for index in first..fails {
-        console::say(format!("or this, which could not be tried: {}", titles[index]))?;
+    for title in &titles[first..fails] {
+        console::say(format!("or this, which could not be tried: {title}"))?;
     }
     Ok(1)
 }
