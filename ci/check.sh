@@ -49,6 +49,7 @@ step "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 step "documentation" doc
 step "tests and doc tests" cargo test --locked --workspace --no-fail-fast
 step "external workers" external
+step "steps of the action" ci/gate-test.sh
 step "cpu only build" cargo build --locked -p yardstick --no-default-features --features cpu
 step "hostile files, release" cargo test --locked --release -p yardstick-model --test hostile --test structure
 step "html in a browser" html
