@@ -1,5 +1,6 @@
 //! Command-line arguments: flags only, no behaviour.
 
+mod canary;
 mod decide;
 mod gate;
 mod model;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use canary::Canary;
 pub(crate) use decide::{Check, CheckFormat};
 pub(crate) use gate::Gate;
 pub(crate) use model::ModelAction;
@@ -67,10 +69,12 @@ pub(crate) enum Verb {
     Run(Box<Run>),
     /// Show stored records: terminal, markdown, HTML, CSV or JSON
     Report(Report),
-    /// Show runs side by side
+    /// Hold runs, files, commits, devices, models or builds against each other, cell by cell, what changed most first
     Compare(Compare),
     /// Hold a candidate's kernels against its base's, by turns on this machine: pass, fail or inconclusive
     Gate(Gate),
+    /// Hold live latencies, rates and errors of a candidate against a baseline, phase by phase: continue, roll back, need more
+    Canary(Canary),
     /// List the devices usable here, and those that are not with the reason and the fix
     Devices(Devices),
     /// Write, list, inspect, quantise and prune models; tokenize text; write logits
@@ -128,12 +132,21 @@ pub(crate) struct Report {
 /// `yardstick compare`
 #[derive(clap::Args)]
 pub(crate) struct Compare {
-    /// Run ids; their cells stand side by side
-    #[arg(required = true, num_args = 2..)]
-    pub(crate) runs: Vec<String>,
-    /// Hold every row against this device, backend, build or model [default: the same cell in the first run]
-    #[arg(long, value_name = "DEVICE")]
+    /// Runs, files of records, commits, devices, models or builds; `device:cpu`, `commit:1a2b3c4` where a name could be several
+    #[arg(required = true, num_args = 2.., value_name = "SIDE")]
+    pub(crate) sides: Vec<String>,
+    /// The side the others are held against [default: the first]
+    #[arg(long, value_name = "SIDE")]
     pub(crate) baseline: Option<String>,
+    /// Where commits, devices, models and builds are looked for: runs and files [default: the whole store]
+    #[arg(long, value_name = "RUN|FILE")]
+    pub(crate) among: Vec<String>,
+    /// Compare also what was measured on unlike machines, or on different files of one model's name
+    #[arg(long)]
+    pub(crate) insist: bool,
+    /// Every value, also without a difference
+    #[arg(long)]
+    pub(crate) all: bool,
     #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
     /// Where to write it [default: standard output]

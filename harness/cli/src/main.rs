@@ -3,6 +3,7 @@
 
 mod absent;
 mod args;
+mod briefs;
 mod cap;
 mod console;
 mod interrupt;
@@ -53,6 +54,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Report(report) => verbs::report::run(&paths()?, &report),
         Verb::Compare(compare) => verbs::compare::run(&paths()?, &compare),
         Verb::Gate(gate) => verbs::gate::run(&paths()?, &gate),
+        Verb::Canary(canary) => verbs::canary::run(&canary),
         Verb::Devices(devices) => verbs::devices::run(paths().ok().as_ref(), &devices),
         Verb::Worker(_) => Ok(verbs::USAGE),
         Verb::Model(Model { action: ModelAction::List { json } }) => verbs::model::list::run(json),

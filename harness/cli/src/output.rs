@@ -91,7 +91,7 @@ pub(crate) fn compare(
 }
 
 /// Records of every A/A run in the store.
-fn noise(store: &Store) -> Result<Vec<Record>> {
+pub(crate) fn noise(store: &Store) -> Result<Vec<Record>> {
     let mut found = Vec::new();
     for summary in store.runs()? {
         let run = summary.run;
@@ -165,7 +165,8 @@ pub(crate) fn write_html(
     write(path, &text)
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+/// Writes a file and the folders it is in.
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;

@@ -51,6 +51,6 @@ fn runs_compared_are_held_against_the_first_named_and_the_machines_noise() {
     let [first, second] = ids.as_slice() else { panic!("{ids:?}") };
     let (code, out, err) = place.run(&["compare", first, second]);
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("the same cell in the first run"), "{out}");
-    assert!(out.contains("noise floor of this machine, measured"), "{out}");
+    assert!(out.contains(&format!("{second} against {first}")), "{out}");
+    assert!(out.contains("Noise floor of this machine: at most"), "{out}");
 }

@@ -10,7 +10,9 @@ use crate::group::by_cell;
 use crate::rank::rank;
 use crate::row::{UNKNOWN, tell_models_apart};
 use crate::tradeoff::tradeoffs;
-use crate::{DepthCurve, Noise, Ranking, Row, SoakCurve, Tradeoff, Versus, View, soaks};
+use crate::{
+    ChangePoint, DepthCurve, Noise, Ranking, Row, SoakCurve, Tradeoff, Versus, View, soaks,
+};
 
 /// Records side by side, a row a cell.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Comparison {
     pub depths: Vec<DepthCurve>,
     /// Soaks, the fastest in the long run first.
     pub soaks: Vec<SoakCurve>,
+    /// Where stored runs of these cells changed, as far as whoever made it looked ([`crate::history`]).
+    pub history: Vec<ChangePoint>,
 }
 
 impl Comparison {
@@ -62,7 +66,8 @@ impl Comparison {
         let depths = depth_curves(&rows, records);
         let noise = machines(&rows).into_iter().map(|name| (name.clone(), of_machine(&all, &name)));
         let (varying, noise, soaks) = (varying(&rows), noise.collect(), soaks(records));
-        Comparison { varying, rankings, noise, tradeoffs, depths, soaks, rows }
+        let history = Vec::new();
+        Comparison { varying, rankings, noise, tradeoffs, depths, soaks, history, rows }
     }
 
     /// Every row that is held against a baseline, with its index.

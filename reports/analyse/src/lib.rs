@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod brief;
+pub mod canary;
 mod check;
 mod comparison;
 mod depth;
@@ -10,6 +12,7 @@ mod energy;
 mod estimate;
 pub mod gate;
 mod group;
+mod history;
 mod interval;
 mod latency;
 mod limit;
@@ -22,6 +25,7 @@ mod ratio;
 mod resample;
 mod row;
 mod scores;
+pub mod sides;
 mod soak;
 mod tasks;
 mod tradeoff;
@@ -30,12 +34,14 @@ mod view;
 mod windows;
 
 pub use agreement::{Agreement, agreements};
+pub use brief::{Brief, Value};
 pub use check::{Bound, Judgement, Limit, Verdict, check};
 pub use comparison::Comparison;
 pub use depth::{DepthCurve, DepthPoint, Growth};
 pub use drift::{Drift, DriftKind, LEAST_ORDERED_LAUNCHES, drift};
 pub use energy::Meter;
 pub use estimate::{CONFIDENCE, Estimate, Method, UnitOfStatistics, estimate};
+pub use history::{ChangePoint, WINDOW, history};
 pub use interval::{
     Interval, binomial_cdf, median, median_interval, quantile_interval, t_interval,
 };

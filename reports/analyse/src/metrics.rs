@@ -38,7 +38,7 @@ fn times(
     }
 }
 
-fn applies(metric: Metric, test: Test) -> bool {
+pub(crate) fn applies(metric: Metric, test: Test) -> bool {
     let generates = matches!(test, Test::Generate { .. });
     let unit = match test {
         Test::Limit(limit) => limit.unit(),

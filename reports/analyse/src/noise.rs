@@ -83,17 +83,17 @@ impl Noise {
         machines.into_iter().filter_map(|(machine, runs)| latest(machine, runs)).collect()
     }
 
-    /// Smallest relative difference between two rows that could be told from noise: `n` pairs, or that many launches of each
+    /// Smallest relative difference between two cells (device, test) that could be told from noise: `n` pairs, or that many launches of each
     /// measured apart. The noisier of the two devices counts.
     pub(crate) fn smallest(
         &self,
-        rows: [&Row; 2],
+        cells: [(&str, Test); 2],
         n: usize,
         apart: Option<(usize, usize)>,
     ) -> Known<f64> {
         let mut largest: Known<f64> = Known::unavailable("");
-        for row in rows {
-            let found = smallest(&self.floors_for(row), n, apart);
+        for cell in cells {
+            let found = smallest(&self.floors_for(cell), n, apart);
             match (&largest, &found) {
                 (_, Known::Unavailable { .. }) => return found,
                 (Known::Value(most), Known::Value(this)) if most >= this => {}
@@ -103,10 +103,10 @@ impl Noise {
         largest
     }
 
-    /// Those nearest to the row: of its device and test, of its device, of its test, or all of the machine's.
-    fn floors_for(&self, row: &Row) -> Vec<&Floor> {
-        let device = |floor: &&Floor| floor.device == row.cell.device;
-        let test = |floor: &&Floor| floor.test == row.cell.test;
+    /// Those nearest to the cell: of its device and test, of its device, of its test, or all of the machine's.
+    fn floors_for(&self, cell: (&str, Test)) -> Vec<&Floor> {
+        let device = |floor: &&Floor| floor.device == cell.0;
+        let test = |floor: &&Floor| floor.test == cell.1;
         let nearest: [Vec<&Floor>; 3] = [
             self.floors.iter().filter(device).filter(test).collect(),
             self.floors.iter().filter(device).collect(),
@@ -157,7 +157,7 @@ fn latest(machine: String, runs: BTreeMap<(String, String), Vec<Row>>) -> Option
 fn floor(mut rows: Vec<Row>) -> Option<Floor> {
     rows.sort_by(|a, b| a.cell.build.cmp(&b.cell.build));
     let [a, b] = rows.as_slice() else { return None };
-    let ratios = log_ratios(&pairs(a, b));
+    let ratios = log_ratios(&pairs(&a.by_launch, &b.by_launch));
     let sizes = sorted(&ratios.iter().map(|d| d.abs()).collect::<Vec<_>>());
     let spread = [a, b].into_iter().flat_map(deviations).collect();
     let mut floor = Floor {

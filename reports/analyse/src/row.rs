@@ -159,7 +159,7 @@ impl Row {
     }
 }
 
-fn headline(test: Test) -> Metric {
+pub(crate) fn headline(test: Test) -> Metric {
     let rates = [Metric::BytesPerSecond, Metric::OperationsPerSecond];
     match test {
         Test::Limit(limit) => {

@@ -10,7 +10,7 @@ use crate::estimate::sorted;
 use crate::{CONFIDENCE, Estimate, Interval, Method, UnitOfStatistics, median};
 
 /// Standard errors to either side that hold 95 % of a normal distribution.
-const REACH: f64 = 1.959_964;
+pub(crate) const REACH: f64 = 1.959_964;
 
 /// The score a test is about.
 pub(crate) fn headline(test: Test) -> Option<Metric> {

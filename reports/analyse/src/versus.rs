@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use yardstick_api::Known;
-use yardstick_record::{Direction, Metric};
+use yardstick_record::{Direction, Metric, Test};
 
 use crate::ratio::log_ratios;
 use crate::{Drift, Noise, Ratio, Row, drift};
@@ -92,20 +92,11 @@ impl Versus {
         choice: Choice,
         noise: Option<&Noise>,
     ) -> Option<Versus> {
-        let pairs = pairs(row, baseline);
-        let (a, b) = (values(row), values(baseline));
-        // Few pairs beside many launches measured apart say less than those.
-        let paired = pairs.len() >= 3 || (!pairs.is_empty() && pairs.len() >= a.len().min(b.len()));
-        let (ratio, drift) = if paired {
-            (Ratio::paired(&pairs)?, drift(&log_ratios(&pairs)))
-        } else {
-            (Ratio::unpaired(&a, &b)?, row.drift.or(baseline.drift))
-        };
-        let launches = if paired { None } else { Some((a.len(), b.len())) };
-        let noise_floor = match noise {
-            Some(noise) => noise.smallest([row, baseline], ratio.n, launches),
-            None => Known::unavailable("not measured: yardstick run --noise"),
-        };
+        let (ratio, drift) = held(&row.by_launch, &baseline.by_launch)?;
+        let drift = if ratio.paired { drift } else { row.drift.or(baseline.drift) };
+        let apart = (row.by_launch.len(), baseline.by_launch.len());
+        let cells = [row, baseline].map(|row| (row.cell.device.as_str(), row.cell.test));
+        let noise_floor = floor(noise, cells, &ratio, apart);
         let difference = judge(&ratio, noise_floor.value().copied());
         Some(Versus {
             baseline: index,
@@ -148,7 +139,35 @@ impl Versus {
     }
 }
 
-fn judge(ratio: &Ratio, floor: Option<f64>) -> Difference {
+/// The ratio of a row's launches to its baseline's, of those that took turns where they say more; and the drift of either.
+pub(crate) fn held(
+    row: &[LaunchValue],
+    baseline: &[LaunchValue],
+) -> Option<(Ratio, Option<Drift>)> {
+    let pairs = pairs(row, baseline);
+    let (a, b) = (values(row), values(baseline));
+    // Few pairs beside many launches measured apart say less than those.
+    let paired = pairs.len() >= 3 || (!pairs.is_empty() && pairs.len() >= a.len().min(b.len()));
+    Some(match paired {
+        true => (Ratio::paired(&pairs)?, drift(&log_ratios(&pairs))),
+        false => (Ratio::unpaired(&a, &b)?, drift(&a).or_else(|| drift(&b))),
+    })
+}
+
+/// Smallest relative difference between two cells' launches, `apart` of each where they did not take turns, that is no noise.
+pub(crate) fn floor(
+    noise: Option<&Noise>,
+    cells: [(&str, Test); 2],
+    ratio: &Ratio,
+    apart: (usize, usize),
+) -> Known<f64> {
+    match noise {
+        Some(noise) => noise.smallest(cells, ratio.n, (!ratio.paired).then_some(apart)),
+        None => Known::unavailable("not measured: yardstick run --noise"),
+    }
+}
+
+pub(crate) fn judge(ratio: &Ratio, floor: Option<f64>) -> Difference {
     let Some(interval) = ratio.interval.value() else { return Difference::NoInterval };
     let size = ratio.median.max(1.0 / ratio.median) - 1.0;
     if interval.low <= 1.0 && interval.high >= 1.0 {
@@ -167,14 +186,13 @@ fn rounds(row: &Row, baseline: &Row) -> Vec<(f64, f64)> {
     row.by_launch.iter().filter_map(|l| Some((l.value, *other.get(&key(l))?))).collect()
 }
 
-fn values(row: &Row) -> Vec<f64> {
-    row.by_launch.iter().map(|launch| launch.value).collect()
+fn values(launches: &[LaunchValue]) -> Vec<f64> {
+    launches.iter().map(|launch| launch.value).collect()
 }
 
 /// Values of launches in which both took turns, in the order of time.
-pub(crate) fn pairs(row: &Row, baseline: &Row) -> Vec<(f64, f64)> {
+pub(crate) fn pairs(row: &[LaunchValue], baseline: &[LaunchValue]) -> Vec<(f64, f64)> {
     let key = |l: &LaunchValue| Some((l.run.clone(), l.launch, l.group.clone()?));
-    let other: HashMap<_, f64> =
-        baseline.by_launch.iter().filter_map(|l| Some((key(l)?, l.value))).collect();
-    row.by_launch.iter().filter_map(|l| Some((l.value, *other.get(&key(l)?)?))).collect()
+    let other: HashMap<_, f64> = baseline.iter().filter_map(|l| Some((key(l)?, l.value))).collect();
+    row.iter().filter_map(|l| Some((l.value, *other.get(&key(l)?)?))).collect()
 }

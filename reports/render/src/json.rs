@@ -19,6 +19,7 @@ pub fn json(comparison: &Comparison) -> String {
         "rows": comparison.rows.iter().map(row).collect::<Vec<_>>(),
         "noise": comparison.noise,
         "soaks": comparison.soaks,
+        "history": comparison.history,
         "rankings": comparison.rankings.iter().map(ranking).collect::<Vec<_>>(),
         "tradeoffs": comparison.tradeoffs.iter().map(tradeoff).collect::<Vec<_>>(),
         "depths": comparison.depths.iter().map(|curve| depths(curve, &comparison.rows)).collect::<Vec<_>>(),

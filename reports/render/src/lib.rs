@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+mod canary;
 mod charts;
 mod check;
 mod columns;
@@ -16,12 +17,14 @@ mod markdown;
 mod number;
 mod predictions;
 mod ratios;
+mod sides;
 mod soak;
 mod sources;
 mod table;
 mod terminal;
 mod text;
 
+pub use canary::{canary, canary_json};
 pub use check::{check, check_json};
 pub use csv::{csv, csv_field};
 pub use csv_tradeoffs::csv_tradeoffs;
@@ -30,5 +33,6 @@ pub use json::{json, json_escape};
 pub use markdown::markdown;
 pub use predictions::{held_out, predictions};
 pub use ratios::words as difference;
+pub use sides::{sides_csv, sides_html, sides_json, sides_markdown, sides_terminal};
 pub use terminal::terminal;
 pub use text::clean;

@@ -42,7 +42,7 @@ pub fn markdown(comparison: &Comparison) -> String {
 }
 
 /// A section with a table, its notes, a list of what follows from it, and how to read it.
-fn push_block(out: &mut String, block: &Block) {
+pub(crate) fn push_block(out: &mut String, block: &Block) {
     out.push_str(&format!("\n### {}\n\n", escape(&block.title)));
     let mut lines: Vec<Vec<String>> =
         vec![block.heads.iter().map(|head| escape(&head.title)).collect()];

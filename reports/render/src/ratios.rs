@@ -118,7 +118,7 @@ pub(crate) fn directed(speed: &Ratio) -> String {
     format!("{:.places$}× {word}{}", ratio.median, range(&ratio, places))
 }
 
-fn range(ratio: &Ratio, places: usize) -> String {
+pub(crate) fn range(ratio: &Ratio, places: usize) -> String {
     match ratio.interval.value() {
         Some(Interval { low, high, .. }) => format!(" [{low:.places$}, {high:.places$}]"),
         None => String::new(),
@@ -126,7 +126,7 @@ fn range(ratio: &Ratio, places: usize) -> String {
 }
 
 /// Digits after the point: enough to tell both ends from 1 and from each other.
-fn places(ratio: &Ratio) -> usize {
+pub(crate) fn places(ratio: &Ratio) -> usize {
     let far = |i: &Interval| (i.high - 1.0).abs().max((i.low - 1.0).abs());
     match ratio.interval.value() {
         _ if ratio.median >= 100.0 => 0,
@@ -137,7 +137,7 @@ fn places(ratio: &Ratio) -> usize {
     }
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     match 100.0 * share {
         p if p < 0.1 => format!("{p:.2}"),
         p if p < 10.0 => format!("{p:.1}"),

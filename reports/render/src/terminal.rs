@@ -66,7 +66,7 @@ pub fn terminal(comparison: &Comparison, width: usize, colour: bool) -> String {
 }
 
 /// A table of its own, then what follows from it.
-fn push_block(out: &mut String, block: &Block, width: usize) {
+pub(crate) fn push_block(out: &mut String, block: &Block, width: usize) {
     out.push('\n');
     push_wrapped(out, &block.title, width);
     let (lines, notes) = blocks::lay_out(block, width);

@@ -1,5 +1,6 @@
 //! The verbs, one file each. A verb returns the exit code; an error is printed and becomes [`USAGE`].
 
+pub(crate) mod canary;
 pub(crate) mod check;
 pub(crate) mod claims;
 pub(crate) mod compare;
@@ -22,7 +23,7 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 /// Nothing was done because of an error in the request or its surroundings.
 pub(crate) const USAGE: u8 = 2;
-/// No budget is broken, but some could not be judged.
+/// Nothing is shown to be broken, but something could not be judged: it needs more.
 pub(crate) const UNJUDGED: u8 = 3;
 /// Ctrl-C; what was measured is kept.
 pub(crate) const INTERRUPTED: u8 = 130;

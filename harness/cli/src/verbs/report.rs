@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use yardstick_store::Store;
+use yardstick_analyse::{Brief, ChangePoint, Comparison, WINDOW, history};
+use yardstick_store::{Filter, Store};
 
 use crate::args::Report;
 use crate::output;
@@ -30,15 +31,35 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
     metering::lay_over(&args.metering, &mut records)?;
     let title =
         if runs.is_empty() { "all runs".to_owned() } else { format!("run {}", runs.join(", ")) };
-    let comparison = output::compare(
+    let mut comparison = output::compare(
         &store,
         &records,
         Vec::new(),
         args.baseline.as_deref(),
         metering::grid(&args.metering)?,
     )?;
+    comparison.history = history_of(&store, &comparison)?;
     output::show(&comparison, &records, args.format, args.output.as_deref(), &title)?;
     Ok(DONE)
+}
+
+/// Changes over the latest stored runs, of the cells shown.
+fn history_of(store: &Store, comparison: &Comparison) -> Result<Vec<ChangePoint>> {
+    let runs = store.runs()?;
+    let mut briefs = Vec::new();
+    for summary in runs.iter().rev().take(WINDOW) {
+        let run = Some(summary.run.id.clone());
+        // What cannot be read is told where that run is shown.
+        let records = store.records(&Filter { run, ..Filter::default() });
+        briefs.extend(records.filter_map(Result::ok).map(|record| Brief::of(&record)));
+    }
+    let is_shown = |change: &ChangePoint| {
+        comparison.rows.iter().any(|row| {
+            (&row.cell.device, &row.cell.model.name, row.cell.test)
+                == (&change.device, &change.model, change.test)
+        })
+    };
+    Ok(history(&briefs).into_iter().filter(is_shown).collect())
 }
 
 fn list(store: &Store) -> Result<u8> {

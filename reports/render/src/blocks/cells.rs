@@ -18,7 +18,7 @@ const IDS: usize = 6;
 
 /// Footnotes; equal ones share a number.
 #[derive(Default)]
-pub(super) struct Notes {
+pub(crate) struct Notes {
     texts: Vec<String>,
 }
 
@@ -32,20 +32,20 @@ impl Notes {
         })
     }
 
-    pub(super) fn into_texts(self) -> Vec<String> {
+    pub(crate) fn into_texts(self) -> Vec<String> {
         self.texts
     }
 }
 
-pub(super) fn words(title: &str) -> Head {
+pub(crate) fn words(title: &str) -> Head {
     Head { title: title.to_owned(), is_number: false, gives_way: 0 }
 }
 
-pub(super) fn number(title: String, gives_way: u8) -> Head {
+pub(crate) fn number(title: String, gives_way: u8) -> Head {
     Head { title, is_number: true, gives_way }
 }
 
-pub(super) fn text(words: String) -> Field {
+pub(crate) fn text(words: String) -> Field {
     Field { text: words, note: None, detail: None }
 }
 
@@ -54,7 +54,7 @@ fn missing(reason: &str, notes: &mut Notes) -> Field {
 }
 
 /// A value that is known as it is.
-pub(super) fn known<T>(value: &Known<T>, notes: &mut Notes, write: impl Fn(&T) -> String) -> Field {
+pub(crate) fn known<T>(value: &Known<T>, notes: &mut Notes, write: impl Fn(&T) -> String) -> Field {
     match value {
         Known::Value(value) => text(write(value)),
         Known::Unavailable { unavailable } => missing(unavailable, notes),
@@ -62,14 +62,14 @@ pub(super) fn known<T>(value: &Known<T>, notes: &mut Notes, write: impl Fn(&T) -
 }
 
 /// An estimate of a metric.
-pub(super) fn estimate(metric: Metric, value: &Known<Estimate>, notes: &mut Notes) -> Field {
+pub(crate) fn estimate(metric: Metric, value: &Known<Estimate>, notes: &mut Notes) -> Field {
     let mut field = known(value, notes, |estimate| number::estimate(metric, estimate));
     field.detail = value.value().map(|estimate| detail(metric, estimate));
     field
 }
 
 /// A quantity, with the records it comes from for who asks.
-pub(super) fn quantity(
+pub(crate) fn quantity(
     value: &Known<Quantity>,
     notes: &mut Notes,
     write: impl Fn(&Quantity) -> String,

@@ -1,9 +1,10 @@
 //! Blocks: the tables beside the table of cells, and the sentences under them, made once for terminal, markdown and page.
 
 mod agreements;
-mod cells;
+pub(crate) mod cells;
 mod depths;
 mod differences;
+mod history;
 mod layout;
 mod tasks;
 pub(crate) mod tradeoffs;
@@ -51,11 +52,12 @@ pub(crate) fn blocks(comparison: &Comparison) -> Vec<Block> {
     blocks.extend(tasks::block(comparison));
     blocks.extend(agreements::block(comparison));
     blocks.extend(depths::block(comparison));
+    blocks.extend(history::block(comparison));
     blocks
 }
 
 impl Block {
-    fn new(title: String, heads: Vec<Head>) -> Block {
+    pub(crate) fn new(title: String, heads: Vec<Head>) -> Block {
         Block {
             title,
             heads,
@@ -67,7 +69,7 @@ impl Block {
         }
     }
 
-    fn fill(mut self, rows: Vec<Vec<Field>>, notes: Notes) -> Block {
+    pub(crate) fn fill(mut self, rows: Vec<Vec<Field>>, notes: Notes) -> Block {
         (self.rows, self.notes) = (rows, notes.into_texts());
         self
     }

@@ -8,7 +8,7 @@ use crate::charts::{Chart, fronts};
 
 /// A block as the template prints it.
 #[derive(Serialize)]
-pub(super) struct Section {
+pub(crate) struct Section {
     title: String,
     charts: Vec<Chart>,
     heads: Vec<Heading>,
@@ -43,7 +43,8 @@ pub(super) fn sections(comparison: &Comparison) -> Vec<Section> {
         .collect()
 }
 
-fn section(block: Block, charts: Vec<Chart>) -> Section {
+/// A block for the page, with its pictures.
+pub(crate) fn section(block: Block, charts: Vec<Chart>) -> Section {
     let is_number: Vec<bool> = block.heads.iter().map(|head| head.is_number).collect();
     let row = |row: Vec<crate::blocks::Field>| {
         let fields = row.into_iter().zip(&is_number);

@@ -14,13 +14,14 @@ use minijinja::{AutoEscape, Environment};
 use yardstick_analyse::Comparison;
 use yardstick_record::Record;
 
+pub(crate) use blocks::{Section, section};
 pub use page::Meta;
 pub(crate) use summary::label;
 
 /// The template, escaped by minijinja wherever it prints a value.
 const TEMPLATE: &str = include_str!("report.html");
 /// The page's style, printed inside it.
-const STYLE: &str = include_str!("report.css");
+pub(crate) const STYLE: &str = include_str!("report.css");
 
 /// The page of a comparison. `records` are those the comparison was made of: they add the machine and the runs.
 pub fn html(comparison: &Comparison, records: &[Record], meta: &Meta) -> String {
