@@ -16,6 +16,7 @@ mod process_stat;
 mod pss;
 mod root;
 mod sensors;
+mod timeline;
 
 pub use cap::{Cap, CapKind};
 pub use environment::{EnvironmentOptions, environment};
@@ -39,6 +40,7 @@ pub fn all_with(meters: &Meters) -> Vec<Box<dyn Probe>> {
 /// Every probe, over a fixture tree. The sensors come last: what starts last and stops first is nearest to the test.
 pub fn all_under(root: &Root) -> Vec<Box<dyn Probe>> {
     let mut probes = meters(root);
+    probes.push(Box::new(timeline::Watch::new(root)));
     probes.push(Box::new(sensors::Sensors::new(root)));
     probes
 }

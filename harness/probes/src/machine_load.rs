@@ -104,7 +104,7 @@ impl MachineStat {
         self.busy.saturating_add(self.steal).saturating_add(self.idle)
     }
 
-    fn steal_percent(&self) -> f64 {
+    pub(crate) fn steal_percent(&self) -> f64 {
         percent(self.steal, self.total())
     }
 
@@ -112,6 +112,11 @@ impl MachineStat {
     /// have spent more than there was.
     pub(crate) fn foreign_percent(&self, own: u64) -> f64 {
         percent(self.busy.saturating_sub(own), self.total())
+    }
+
+    /// Ticks one process spent, of all cores' time.
+    pub(crate) fn share_percent(&self, own: u64) -> f64 {
+        percent(own, self.total())
     }
 }
 

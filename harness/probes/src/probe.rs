@@ -1,7 +1,9 @@
 //! What a probe is, and how its readings are made.
 
+use std::time::Instant;
+
 use yardstick_api::Known;
-use yardstick_record::{Direction, Reading};
+use yardstick_record::{Direction, Reading, Track};
 
 /// A meter beside the clock. `start` and `stop` bracket the timed samples of one test and are never called inside a
 /// timed region; both may take milliseconds.
@@ -12,6 +14,10 @@ pub trait Probe {
     fn start(&mut self, pid: u32) -> Result<(), Error>;
     /// Every reading of this probe, each a value or a reason, whatever happened to the process.
     fn stop(&mut self) -> Result<Vec<Reading>, Error>;
+    /// What it saw from moment to moment between the last start and stop, and when that began; most probes tell ends only.
+    fn timeline(&mut self) -> Option<(Instant, Vec<Track>)> {
+        None
+    }
 }
 
 /// A probe used wrongly. A machine that cannot answer is not an error: it is a reading with a reason.

@@ -13,7 +13,9 @@ mod estimate;
 pub mod gate;
 mod group;
 mod history;
+mod interference;
 mod interval;
+mod kept;
 mod latency;
 mod limit;
 mod metrics;
@@ -42,6 +44,7 @@ pub use drift::{Drift, DriftKind, LEAST_ORDERED_LAUNCHES, drift};
 pub use energy::Meter;
 pub use estimate::{CONFIDENCE, Estimate, Method, UnitOfStatistics, estimate};
 pub use history::{ChangePoint, WINDOW, history};
+pub use interference::{Interference, interference};
 pub use interval::{
     Interval, binomial_cdf, median, median_interval, quantile_interval, t_interval,
 };

@@ -3,6 +3,8 @@
 use yardstick_api::{Facts, Known};
 use yardstick_record::{Record, Sample, Test};
 
+use crate::kept::kept;
+
 /// Why a position's bytes cannot be told.
 pub(crate) const NO_KV: &str = "the size of the KV cache is unknown: context or sequences is 0";
 
@@ -46,7 +48,7 @@ fn of_peak(record: &Record) -> Known<Vec<f64>> {
         let tokens_per_second = sample.tokens as f64 * 1e9 / sample.nanoseconds as f64;
         100.0 * peak.operations_per_token * tokens_per_second / peak.operations_per_second
     };
-    Known::Value(record.samples.iter().map(share).collect())
+    Known::Value(kept(record).into_iter().map(share).collect())
 }
 
 /// A decode step of all sequences reads the streamed weights once and the positions each sequence attends to: those that the
@@ -77,7 +79,7 @@ fn of_bandwidth(record: &Record, tokens: usize, depth: usize) -> Known<Vec<f64>>
         let steps_per_ns = tokens as f64 / sample.nanoseconds as f64;
         100.0 * bytes * steps_per_ns * 1e9 / ceiling.bytes_per_second
     };
-    Known::Value(record.samples.iter().map(share).collect())
+    Known::Value(kept(record).into_iter().map(share).collect())
 }
 
 /// Bytes of keys and values one position of one sequence takes, over all layers.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use yardstick_api::Known;
 use yardstick_record::{Metric, Record, Sample, Test};
 
+use crate::kept::kept;
 use crate::{Estimate, energy, estimate, latency, limit, scores};
 
 /// What a foreign benchmark declares that one repetition works through.
@@ -90,7 +91,7 @@ fn over_launches(metric: Metric, records: &[&Record]) -> Known<Estimate> {
 
 /// The values of one launch: a value a sample, or the one reading of the test.
 pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
-    let each = |f: &dyn Fn(&Sample) -> f64| Known::Value(record.samples.iter().map(f).collect());
+    let each = |f: &dyn Fn(&Sample) -> f64| Known::Value(kept(record).into_iter().map(f).collect());
     match metric {
         Metric::TokensPerSecond if record.samples.is_empty() => {
             no_samples(record, "ts", "tokens/s")
@@ -138,9 +139,8 @@ fn no_samples(record: &Record, suffix: &str, unit: &str) -> Known<Vec<f64>> {
 
 /// A sample's value is the median of its gaps, so that n counts samples and not tokens.
 fn token_latency(record: &Record) -> Known<Vec<f64>> {
-    let medians: Vec<f64> = record
-        .samples
-        .iter()
+    let medians: Vec<f64> = kept(record)
+        .into_iter()
         .filter_map(|s| crate::median(&crate::estimate::sorted(&latency::gaps(&s.emits_ns))))
         .collect();
     if let (true, Some(origin)) = (medians.is_empty(), &record.origin) {
@@ -201,9 +201,8 @@ fn resident(record: &Record, name: &str, what: &str) -> Known<Vec<f64>> {
 }
 
 fn cpu_cores(record: &Record) -> Known<Vec<f64>> {
-    let cores: Vec<f64> = record
-        .samples
-        .iter()
+    let cores: Vec<f64> = kept(record)
+        .into_iter()
         .filter_map(|s| Some(s.cpu_ns? as f64 / s.nanoseconds as f64))
         .collect();
     if cores.is_empty() {

@@ -8,6 +8,7 @@ use yardstick_record::{
 };
 
 use crate::estimate::sorted;
+use crate::kept::kept;
 use crate::latency::latency;
 use crate::metrics::metrics;
 use crate::{
@@ -68,6 +69,8 @@ pub struct Row {
     pub reasons: BTreeMap<String, usize>,
     /// Outside evidence against samples by its first word (`throttled`, `starved`), and against how many.
     pub marks: BTreeMap<String, usize>,
+    /// Marked samples that the values do not come from: enough others are left in their launches.
+    pub set_apart: usize,
     /// Warm-ups that never became steady.
     pub unsteady: usize,
     /// Why it is not ranked, if so.
@@ -150,6 +153,7 @@ impl Row {
                 records.iter().filter(|r| !r.outcome.is_ok()).map(|r| describe(&r.outcome)),
             ),
             marks: count(used.iter().flat_map(|r| &r.samples).flat_map(|s| kinds(&s.marks))),
+            set_apart: used.iter().map(|r| r.samples.len() - kept(r).len()).sum(),
             unsteady: used.iter().filter(|r| r.warm_up.value().is_some_and(|w| !w.steady)).count(),
             not_ranked,
             rerun: decisive.rerun.clone(),

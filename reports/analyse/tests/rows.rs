@@ -2,7 +2,7 @@
 
 mod build;
 
-use build::{cell, launches};
+use build::{Build, cell, launches};
 use yardstick_analyse::{Comparison, Method, UnitOfStatistics};
 use yardstick_api::{DeviceClass, Known, KvType};
 use yardstick_record::{FailureKind, Metric, Outcome, Peak, Phase, Record, Test, Verification};
@@ -318,7 +318,7 @@ fn the_order_of_records_does_not_matter() {
 }
 
 #[test]
-fn marks_are_counted_by_kind_and_nothing_is_dropped() {
+fn marks_are_counted_by_kind_and_where_few_others_are_left_nothing_is_set_apart() {
     let row = only(&[cell("cpu:a", MODEL, "tg8")
         .speed(50.0, 6)
         .with(|r| {
@@ -329,4 +329,31 @@ fn marks_are_counted_by_kind_and_nothing_is_dropped() {
     let marks: Vec<(&str, usize)> = row.marks.iter().map(|(m, n)| (m.as_str(), *n)).collect();
     assert_eq!(marks, [("starved", 2), ("throttled", 1)]);
     assert_eq!(row.estimate(Metric::TokensPerSecond).unwrap().n, 6);
+    assert_eq!(row.set_apart, 0);
+}
+
+#[test]
+fn marked_samples_are_set_apart_by_their_marks_and_not_by_their_values() {
+    let starved = |slow: bool| {
+        let records = [cell("cpu:a", MODEL, "tg8").speed(50.0, 10).with(|r| {
+            for sample in &mut r.samples[..4] {
+                sample.marks.push("starved: steal 30 %".into());
+                sample.nanoseconds *= if slow { 3 } else { 1 };
+            }
+            // As slow as those, with nothing that speaks against it: it counts.
+            r.samples[9].nanoseconds *= 3;
+        })];
+        only(&records.map(Build::done))
+    };
+    let [slow, even] = [starved(true), starved(false)];
+    assert_eq!((slow.samples, slow.set_apart, even.set_apart), (10, 4, 4));
+    let speeds = [&slow, &even].map(|row| row.estimate(Metric::TokensPerSecond).cloned().unwrap());
+    assert_eq!(speeds[0], speeds[1], "what is set apart has no say");
+    assert_eq!(speeds[0].n, 6);
+    // More than half of them marked: the launch is what it is.
+    let all = only(&[cell("cpu:a", MODEL, "tg8")
+        .speed(50.0, 10)
+        .with(|r| r.samples[..6].iter_mut().for_each(|s| s.marks.push("throttled".into())))
+        .done()]);
+    assert_eq!((all.set_apart, all.estimate(Metric::TokensPerSecond).unwrap().n), (0, 10));
 }

@@ -82,6 +82,7 @@ impl Draft {
             peak: None,
             pairing: None,
             quality: None,
+            timeline: None,
             soak: None,
             origin: Some(Origin {
                 format: format.to_owned(),

@@ -15,6 +15,7 @@ mod record;
 mod sample;
 mod soak;
 mod test_kind;
+mod timeline;
 mod verification;
 
 pub use cell::{Cell, ModelRef, Subject};
@@ -30,4 +31,5 @@ pub use record::{Error, Record, RunInfo, SCHEMA, Tool, json_schema};
 pub use sample::{Sample, WarmUp};
 pub use soak::{Soak, Track};
 pub use test_kind::{DIVERGENCE_PROMPT, ParseTestError, Test};
+pub use timeline::Timeline;
 pub use verification::{Verification, VerificationStatus};

@@ -7,12 +7,12 @@ use yardstick_api::{Device, Facts, Known};
 
 use crate::{
     Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Quality, Reading, Sample, Soak,
-    Verification, WarmUp,
+    Timeline, Verification, WarmUp,
 };
 
-/// Version of the record's shape. A reader refuses newer ones. Versions 2 and 3 added fields that may be absent, and
+/// Version of the record's shape. A reader refuses newer ones. Versions 2 to 4 added fields that may be absent, and
 /// 3 tests and metrics of quality, so that an older record reads as it is and keeps its id.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// Everything known about one measured cell in one launch. Never edited: its id is the hash of the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +48,9 @@ pub struct Record {
     pub samples: Vec<Sample>,
     /// What the probes read.
     pub readings: Vec<Reading>,
+    /// What else the machine did meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
     /// Read bandwidth measured in this launch at this test's working set.
     pub ceiling: Known<Ceiling>,
     /// Arithmetic peak measured in this launch, where the test is held against it.
@@ -220,6 +223,7 @@ mod tests {
             peak: None,
             pairing: None,
             quality: None,
+            timeline: None,
             soak: None,
             origin: None,
             verification: Verification::skipped(missing),

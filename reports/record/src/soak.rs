@@ -19,7 +19,7 @@ pub struct Soak {
     pub tracks: Vec<Track>,
 }
 
-/// A reading over the time of a soak.
+/// A reading over time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Track {
@@ -27,6 +27,6 @@ pub struct Track {
     pub name: String,
     /// Its unit.
     pub unit: String,
-    /// Seconds since the first sample, and the value; windows without a value are left out.
+    /// Seconds since the start (of a soak: since its first sample), and the value; windows without a value are left out.
     pub points: Vec<(f64, f64)>,
 }

@@ -214,6 +214,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("samples", "samples", Number, Never, |row| count(row.samples)),
     column("n", "n", Text, Always(4), n),
     column("marks", "marks", Text, IfApplies(5), marks),
+    column("set_apart", "set apart", Number, Never, |row| count(row.set_apart)),
     column("outcome", "outcome", Text, Never, |row| plain(status(&row.outcome))),
     column("reason", "reason", Text, Never, reason),
     column("not_ranked", "not ranked", Text, Never, |row| match &row.not_ranked {
@@ -385,6 +386,9 @@ fn n(row: &Row) -> Value {
 fn marks(row: &Row) -> Value {
     let mut words: Vec<String> =
         row.marks.iter().map(|(mark, samples)| format!("{mark} ({samples})")).collect();
+    if row.set_apart > 0 {
+        words.push(format!("{} set apart", row.set_apart));
+    }
     if row.unsteady > 0 {
         words.push(format!("never steady ({})", row.unsteady));
     }

@@ -56,6 +56,7 @@ fn row(row: &Row) -> Value {
         "outcome": row.outcome,
         "reasons": row.reasons,
         "marks": row.marks,
+        "set_apart": row.set_apart,
         "unsteady": row.unsteady,
         "not_ranked": row.not_ranked,
         "rerun": row.rerun,

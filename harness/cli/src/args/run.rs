@@ -116,6 +116,9 @@ pub(crate) struct Run {
     /// Measure limits anew beside every test, not once a launch
     #[arg(long)]
     pub(crate) ceilings: bool,
+    /// Refuse results that others or heat disturbed (more than a fifth of the samples): they are invalid, not only marked
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Measure each test for so long that meters can follow, with idle power as long before and after [default: 30 seconds]
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30")]
     #[arg(conflicts_with_all = ["paired", "noise"])]
@@ -140,7 +143,8 @@ pub(crate) struct Run {
     #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
     #[arg(conflicts_with_all = ["chunk", "numerics", "weights", "launches", "repetitions", "seed", "verify_only"])]
     #[arg(conflicts_with_all = ["text", "choice", "generation", "prompts", "reference", "windows", "most_tokens", "insist"])]
-    #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings", "energy", "cap", "meter", "meter_offset"])]
+    #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings", "strict", "energy", "cap", "meter"])]
+    #[arg(conflicts_with = "meter_offset")]
     pub(crate) resume: Option<String>,
     /// Print a record per line instead of the table
     #[arg(long)]

@@ -42,6 +42,7 @@ pub(crate) struct Child {
     memory_kills: Option<u64>,
     next_id: u64,
     last_heard: Instant,
+    greeted: Instant,
     deadlines: Deadlines,
 }
 
@@ -120,6 +121,7 @@ impl Child {
         let hello = Call::Hello { protocol: VERSION };
         match child.call(hello, Phase::Hello, cancel, &mut |_| {})? {
             Answer::Hello { protocol: VERSION, name, version, backends } => {
+                child.greeted = Instant::now();
                 let short = |text: String| escape(&text).chars().take(LONGEST_TITLE).collect();
                 Ok((child, Hello { name: short(name), version: short(version), backends }))
             }
@@ -163,8 +165,14 @@ impl Child {
             memory_kills,
             next_id: 1,
             last_heard: Instant::now(),
+            greeted: Instant::now(),
             deadlines: deadlines.clone(),
         })
+    }
+
+    /// When it answered the hello: about where its clock of samples began.
+    pub(crate) fn greeted(&self) -> Instant {
+        self.greeted
     }
 
     /// The worker's process id.

@@ -174,7 +174,7 @@ fn record(
     if let (Some(reached), Some(reason)) = (&reached, reached.as_ref().and_then(impossible)) {
         outcome = Outcome::Invalid { reason: format!("{limit}: {reason} ({})", reached.how) };
     }
-    mark(&mut samples, &readings);
+    mark(&mut samples, &readings, None);
     readings.extend(reached.iter().map(|reached| best(limit, reached)));
     let effective = reached.as_ref().and_then(|reached| reached.threads.value().copied());
     let why = "a limit of the device, nothing was loaded";
@@ -206,6 +206,7 @@ fn record(
         peak: None,
         pairing: None,
         quality: None,
+        timeline: None,
         soak: None,
         origin: None,
         verification: Verification::skipped(

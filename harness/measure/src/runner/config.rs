@@ -58,6 +58,8 @@ pub struct Run<'a> {
     pub cancel: &'a AtomicBool,
     /// Measure limits beside every test, not once a launch.
     pub fresh_ceilings: bool,
+    /// A result that outside evidence speaks against is invalid, where it would be warned about.
+    pub strict: bool,
     /// How far to go.
     pub stage: Stage,
 }

@@ -2,6 +2,7 @@
 
 mod ceiling;
 mod cell;
+mod disturbed;
 mod metered;
 mod pair;
 mod quality;
@@ -28,7 +29,7 @@ use crate::plan::Launch;
 use crate::protocol::{Answer, Call, FaultKind, Load};
 use ceiling::Ceilings;
 use cell::Cell;
-pub(super) use cell::mark;
+pub(super) use disturbed::mark;
 
 /// Workers a launch may lose before its remaining cells are given up.
 const MOST_LOSSES: usize = 2;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
     Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Peak, Quality, Reading, Record, SCHEMA,
-    Sample, Soak, Subject, Test, Tool, Verification, WarmUp,
+    Sample, Soak, Subject, Test, Timeline, Tool, Verification, WarmUp,
 };
 
 use super::{Event, Run, RunError, Sink, Summary};
@@ -37,6 +37,7 @@ pub(super) struct Measured {
     pub(super) warm_up: Known<WarmUp>,
     pub(super) samples: Vec<Sample>,
     pub(super) readings: Vec<Reading>,
+    pub(super) timeline: Option<Timeline>,
     pub(super) ceiling: Known<Ceiling>,
     pub(super) peak: Option<Known<Peak>>,
     pub(super) pairing: Option<Pairing>,
@@ -54,6 +55,7 @@ impl Measured {
             warm_up: Known::unavailable(reason),
             samples: Vec::new(),
             readings: Vec::new(),
+            timeline: None,
             ceiling: Known::unavailable(reason),
             peak: None,
             pairing: None,
@@ -148,6 +150,7 @@ impl<'s> Output<'s> {
             warm_up: measured.warm_up,
             samples: measured.samples,
             readings: measured.readings,
+            timeline: measured.timeline,
             ceiling: measured.ceiling,
             peak: measured.peak,
             pairing: measured.pairing,

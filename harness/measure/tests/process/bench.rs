@@ -12,6 +12,7 @@ use yardstick_measure::runner::{
 use yardstick_measure::suite::Suite;
 use yardstick_model::preset::{self, Check, PresetRef};
 use yardstick_model::source::{Name, Tell};
+use yardstick_probes::Probe;
 use yardstick_record::{Environment, FailureKind, Outcome, Record, RunInfo, Tool};
 
 /// A folder with a model and a cache, and how a run goes.
@@ -26,6 +27,9 @@ pub(crate) struct Bench {
     pub(crate) oracle: Option<String>,
     pub(crate) done: HashSet<(String, u32)>,
     pub(crate) cancel: AtomicBool,
+    /// Disturbed results are refused.
+    pub(crate) strict: bool,
+    pub(crate) probes: fn() -> Vec<Box<dyn Probe>>,
     pub(crate) stage: Stage,
     pub(crate) suite: String,
 }
@@ -110,6 +114,8 @@ impl Bench {
             oracle: Some("null:ok".to_owned()),
             done: HashSet::new(),
             cancel: AtomicBool::new(false),
+            strict: false,
+            probes: yardstick_probes::all,
             stage: Stage::Measure,
             suite,
         }
@@ -188,7 +194,7 @@ impl Bench {
                 environment
             },
             rerun: &|cell, model, _| format!("{} {} {}", cell.device, model.argument(), cell.test),
-            probes: &yardstick_probes::all,
+            probes: &self.probes,
             metered: None,
             soak: None,
             prepare: &|request, progress| {
@@ -198,6 +204,7 @@ impl Bench {
             done: &self.done,
             cancel: &self.cancel,
             fresh_ceilings: false,
+            strict: self.strict,
             stage: self.stage,
         };
         runner::run(&run, sink)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench;
+mod disturbed;
 mod liar;
 mod misbehaviour;
 mod orphans;
@@ -44,6 +45,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_member_that_lies_is_found_out_in_its_turn", pairs::liars),
     ("a_cancelled_pair_keeps_whole_rounds", pairs::cancelled),
     ("a_member_that_is_not_idle_when_it_should_be_is_told", pairs::restless),
+    ("what_others_disturbed_is_marked_and_where_asked_refused", disturbed::refused_when_strict),
     ("noise_is_every_device_against_itself", pairs::noise),
     ("members_that_do_not_fit_together_take_turns_by_launches", pairs::apart),
     ("a_device_without_logits_is_measured_unverified", python::unverifiable),

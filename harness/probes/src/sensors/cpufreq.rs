@@ -28,7 +28,7 @@ const MOST_CPUS: usize = 256;
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = 10.0..=10_000.0;
 
 /// See the file's head.
-struct Cpufreq {
+pub(super) struct Cpufreq {
     root: Root,
     /// `/sys/devices/system/cpu/cpu0/cpufreq`.
     folders: Vec<String>,
@@ -39,7 +39,7 @@ struct Cpufreq {
 }
 
 impl Cpufreq {
-    fn open(root: &Root) -> Result<Cpufreq, Missing> {
+    pub(super) fn open(root: &Root) -> Result<Cpufreq, Missing> {
         let cpus = cpus(root).map_err(|reason| Missing::new(reason, None))?;
         let folder = |cpu: &String| format!("/sys/devices/system/cpu/{cpu}/cpufreq");
         let mut folders: Vec<String> = cpus.iter().map(folder).collect();
@@ -62,6 +62,13 @@ impl Cpufreq {
 
     fn megahertz(&self, cpu: usize) -> Learnt<f64> {
         Ok(self.root.number(&format!("{}/scaling_cur_freq", self.folders[cpu]))? as f64 / 1000.0)
+    }
+
+    /// The clock of the fastest CPU now, MHz.
+    pub(super) fn fastest(&self) -> Learnt<f64> {
+        let reads = (0..self.folders.len()).filter_map(|cpu| self.megahertz(cpu).ok());
+        let fastest = reads.filter(|mhz| PLAUSIBLE.contains(mhz)).reduce(f64::max);
+        fastest.ok_or_else(|| "no CPU told its clock".to_owned())
     }
 
     fn governor(&self) -> String {

@@ -183,9 +183,12 @@ fn chip_channels(root: &Root, folder: &str, chip: &str, scope: &'static str) -> 
     found.into_iter().map(channel).collect()
 }
 
+/// Temperatures that a machine can have and still run, °C.
+pub(super) const CELSIUS: std::ops::RangeInclusive<f64> = -50.0..=150.0;
+
 /// Degrees that silicon survives.
 pub(super) fn celsius() -> Gauge {
-    Gauge::new(-50.0..=150.0)
+    Gauge::new(CELSIUS)
 }
 
 /// `power1` for `power1_input`, by number.

@@ -7,6 +7,7 @@ mod counter;
 mod cpufreq;
 mod gauge;
 mod hwmon;
+mod moments;
 mod nvml;
 mod pmic;
 mod rapl;
@@ -16,6 +17,7 @@ mod thermal;
 mod throttle;
 
 pub use checkup::{Checkup, Diagnosis, Gap, checkup};
+pub(crate) use moments::Moments;
 pub(crate) use sampler::Sensors;
 pub(crate) use sensor::About;
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use yardstick_record::{Direction, Reading};
 
 use super::gauge::Gauge;
-use super::hwmon::{celsius, scaled};
+use super::hwmon::{CELSIUS, celsius, scaled};
 use super::sensor::{About, Entry, Health, Missing, Quantity, Sensor, is_virtual, unique, word};
 use crate::Root;
+use crate::probe::Learnt;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "thermal",
@@ -28,7 +29,7 @@ const ABOUT: About<'static> = About {
 const MOST_ZONES: usize = 16;
 
 /// See the file's head.
-struct Thermal {
+pub(super) struct Thermal {
     root: Root,
     zones: Vec<Zone>,
 }
@@ -40,7 +41,7 @@ struct Zone {
 }
 
 impl Thermal {
-    fn open(root: &Root) -> Result<Thermal, Missing> {
+    pub(super) fn open(root: &Root) -> Result<Thermal, Missing> {
         let absent = |reason: String| match is_virtual(root) {
             true => Missing::new(
                 format!("{reason}: this is a virtual machine"),
@@ -62,6 +63,15 @@ impl Thermal {
             true => Err(absent(format!("{FOLDER} lists no zone"))),
             false => Ok(Thermal { root: root.clone(), zones }),
         }
+    }
+}
+
+impl Thermal {
+    /// The temperature of the hottest zone now, °C.
+    pub(super) fn hottest(&self) -> Learnt<f64> {
+        let reads = self.zones.iter().filter_map(|zone| scaled(&self.root, &zone.path, 1e-3).ok());
+        let hottest = reads.filter(|degrees| CELSIUS.contains(degrees)).reduce(f64::max);
+        hottest.ok_or_else(|| "no zone told its temperature".to_owned())
     }
 }
 

@@ -30,7 +30,7 @@ const COUNTS: [&str; 2] = ["core_throttle_count", "package_throttle_count"];
 const TIMES: [&str; 2] = ["core_throttle_total_time_ms", "package_throttle_total_time_ms"];
 
 /// See the file's head.
-struct Throttle {
+pub(super) struct Throttle {
     root: Root,
     /// `/sys/devices/system/cpu/cpu0/thermal_throttle`.
     folders: Vec<String>,
@@ -45,7 +45,7 @@ struct Reads {
 }
 
 impl Throttle {
-    fn open(root: &Root) -> Result<Throttle, Missing> {
+    pub(super) fn open(root: &Root) -> Result<Throttle, Missing> {
         let cpus = cpus(root).map_err(|reason| Missing::new(reason, None))?;
         let folder = |cpu: &String| format!("/sys/devices/system/cpu/{cpu}/thermal_throttle");
         let mut folders: Vec<String> = cpus.iter().map(folder).collect();
@@ -61,6 +61,11 @@ impl Throttle {
                 None,
             )),
         }
+    }
+
+    /// Events since boot, of the CPU with the most.
+    pub(super) fn events(&self) -> Learnt<u64> {
+        Ok(self.read(COUNTS)?.into_iter().max().unwrap_or_default())
     }
 
     fn read(&self, files: [&str; 2]) -> Learnt<Vec<u64>> {

@@ -81,6 +81,7 @@ fn draft(launch: u32) -> Record {
         peak: None,
         pairing: None,
         quality: None,
+        timeline: None,
         soak: None,
         origin: None,
         verification: Verification::skipped(missing),

@@ -60,6 +60,7 @@ pub fn cell(device: &str, model: &str, test: &str) -> Build {
         peak: None,
         pairing: None,
         quality: None,
+        timeline: None,
         soak: None,
         origin: None,
         verification: Verification::judged(Numerics::A8, checks(6.5e-4)),

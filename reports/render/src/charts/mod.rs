@@ -3,8 +3,10 @@
 mod bars;
 mod draw;
 mod fronts;
+mod interference;
 mod labels;
 mod lines;
+mod panels;
 mod scale;
 mod scatter;
 mod soak;
@@ -18,6 +20,7 @@ use yardstick_record::{Metric, Test};
 use self::bars::{Bar, Bars, Group};
 use self::draw::Colour;
 pub(crate) use self::fronts::fronts;
+pub(crate) use self::interference::pictures as interference;
 use self::lines::{Line, Lines};
 use crate::columns::status;
 use crate::html::label;

@@ -10,7 +10,7 @@ use super::imports::{Import, imports};
 use super::predictions::{Predictions, predictions};
 use super::ratios::{Ratios, ratios};
 use super::summary::{Model, Tail, Tile, Unranked, fastest, lead, tails, tiles, unranked};
-use crate::charts::{Chart, charts};
+use crate::charts::{Chart, charts, interference};
 use crate::columns::status;
 use crate::folds::Fold;
 use crate::number;
@@ -148,7 +148,7 @@ pub(super) fn page(
         soaks: soak::lines(&comparison.soaks),
         soak_headings: soak::HEADINGS,
         soak_legend: soak::LEGEND,
-        charts: charts(comparison),
+        charts: charts(comparison).into_iter().chain(interference(records)).collect(),
         tails: tails(comparison),
         predictions: predictions(records),
         imports: imports(records),

@@ -91,6 +91,7 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
             done: &done,
             cancel: &cancel,
             fresh_ceilings: request.flags.ceilings,
+            strict: request.flags.strict,
             stage: if args.verify_only { Stage::Verify } else { Stage::Measure },
         },
         &mut screen,

@@ -3,23 +3,15 @@
 use std::time::{Duration, Instant};
 
 use yardstick_api::{Facts, Known};
-use yardstick_record::{FailureKind, Outcome, Phase, Reading, Sample, Test, WarmUp};
+use yardstick_record::{FailureKind, Outcome, Phase, Test, WarmUp};
 
 use super::super::Event;
 use super::super::credible::{impossible, misplaced};
 use super::super::output::{Measured, now};
+use super::disturbed::{disturbed, mark, timeline};
 use super::{Halt, Measuring, failed, fault};
 use crate::child::{CallError, Child, Loss, Partial};
 use crate::protocol::{Answer, Call, FaultKind};
-
-/// A reading that speaks against a test's samples: above which value, and in which words.
-type Mark = (&'static str, f64, fn(f64) -> String);
-
-const MARKS: [Mark; 3] = [
-    ("steal_percent", 5.0, |share| format!("starved: steal {share:.0} %")),
-    ("foreign_cpu_percent", 10.0, |share| format!("starved: other processes {share:.0} %")),
-    ("cpu_throttle_events", 0.0, |n| format!("throttled: {n:.0} thermal events")),
-];
 
 /// How a cell's calls ended.
 pub(super) enum End {
@@ -149,8 +141,8 @@ impl Measuring<'_, '_, '_> {
             }
         });
         let elapsed = start.elapsed();
-        self.stop_probes(measured);
-        mark(&mut measured.samples, &measured.readings);
+        self.stop_probes(child, measured);
+        mark(&mut measured.samples, &measured.readings, measured.timeline.as_ref());
         self.idle("after", child, measured);
         match answer {
             Ok(Answer::Sampled { repetitions, facts })
@@ -203,13 +195,16 @@ impl Measuring<'_, '_, '_> {
         }
     }
 
-    pub(super) fn stop_probes(&mut self, measured: &mut Measured) {
+    pub(super) fn stop_probes(&mut self, child: &Child, measured: &mut Measured) {
         let (mut readings, mut problems) = (Vec::new(), Vec::new());
         // What started last stops first: its readings hold the least besides the samples.
         for probe in self.probes.iter_mut().rev() {
             match probe.stop() {
                 Ok(read) => readings.push(read),
                 Err(error) => problems.push(error.to_string()),
+            }
+            if let Some(seen) = probe.timeline() {
+                measured.timeline = Some(timeline(child.greeted(), &measured.samples, seen));
             }
         }
         measured.readings.extend(readings.into_iter().rev().flatten());
@@ -230,9 +225,18 @@ impl Measuring<'_, '_, '_> {
             .or_else(|| impossible(test, options.sequences, &measured.samples, elapsed))
             .or_else(|| self.model.changed());
         self.context.facts = Known::Value(facts);
-        match flaw {
-            Some(reason) => Outcome::Invalid { reason },
-            None => Outcome::Ok,
+        match (flaw, disturbed(&measured.samples)) {
+            (Some(reason), _) => Outcome::Invalid { reason },
+            (None, Some(reason)) if self.run.strict => {
+                Outcome::Invalid { reason: format!("{reason} (asked for by --strict)") }
+            }
+            (None, Some(reason)) => {
+                let device = self.launch.member();
+                let model = &self.context.model.name;
+                self.output.event(Event::Note(&format!("{device} {model} {test}: {reason}")));
+                Outcome::Ok
+            }
+            (None, None) => Outcome::Ok,
         }
     }
 }
@@ -249,16 +253,5 @@ fn lost(error: CallError) -> Option<Loss> {
     match error {
         CallError::Lost(loss) => Some(loss),
         CallError::Fault { .. } | CallError::Interrupted => None,
-    }
-}
-
-/// Marks every sample of a test during which others had the machine or heat slowed it. Samples are never dropped for it.
-pub(in super::super) fn mark(samples: &mut [Sample], readings: &[Reading]) {
-    for (name, limit, words) in MARKS {
-        let reading = readings.iter().find(|reading| reading.name == name);
-        let Some(&value) = reading.and_then(|reading| reading.value.value()) else { continue };
-        if value > limit {
-            samples.iter_mut().for_each(|sample| sample.marks.push(words(value)));
-        }
     }
 }

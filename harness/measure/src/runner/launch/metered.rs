@@ -40,7 +40,7 @@ impl Measuring<'_, '_, '_> {
         self.start_probes(child);
         self.pause(time);
         let mut idle = Measured::nothing("idle");
-        self.stop_probes(&mut idle);
+        self.stop_probes(child, &mut idle);
         let power = idle.readings.into_iter().filter(|reading| reading.unit == "W");
         let named = |reading: Reading| Reading {
             name: format!("idle_{when}_{}", reading.name),

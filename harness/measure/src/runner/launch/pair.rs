@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use yardstick_api::{Facts, Known};
 use yardstick_record::{FailureKind, Outcome, Phase, Sample, Test};
 
-use super::cell::{End, mark};
+use super::cell::End;
+use super::disturbed::mark;
 use super::together::{IDLE, TakingTurns, idle_reading};
 use super::{Ended, Halt, MOST_LOSSES, Measuring, context, too_many};
 use crate::child::{CallError, Child, Loss, Partial};
@@ -116,7 +117,8 @@ impl Pair<'_, '_, '_> {
         let interrupted = self.alternate(test, &mut turns);
         let window = start.elapsed();
         for (turn, _) in turns.iter_mut().zip(watched).filter(|(_, watched)| *watched) {
-            self.members[turn.member].measuring.stop_probes(&mut turn.measured);
+            let Member { measuring, child, .. } = &mut self.members[turn.member];
+            child.iter().for_each(|child| measuring.stop_probes(child, &mut turn.measured));
         }
         self.tell_apart(&mut turns, window);
         self.conclude(test, turns, interrupted)
@@ -209,7 +211,8 @@ impl Pair<'_, '_, '_> {
             })
             .collect();
         for turn in turns {
-            mark(&mut turn.measured.samples, &turn.measured.readings);
+            let Measured { samples, readings, timeline, .. } = &mut turn.measured;
+            mark(samples, readings, timeline.as_ref());
             for (_, words) in restless.iter().filter(|(member, _)| *member != turn.member) {
                 turn.measured.samples.iter_mut().for_each(|s| s.marks.push(words.clone()));
             }
@@ -306,6 +309,10 @@ impl Turns {
 
     /// Takes what the other members did out of what "others" did.
     fn correct(&mut self, cores: Option<f64>, window: Duration, others_ns: Option<f64>) {
+        // From moment to moment nobody tells what another member used, and the rest is not foreign.
+        if let Some(timeline) = &mut self.measured.timeline {
+            timeline.tracks.retain(|track| track.name != "foreign_cpu_percent");
+        }
         for reading in &mut self.measured.readings {
             if reading.name == "foreign_cpu_percent" {
                 reading.source.push_str(", less the other members of the pair");

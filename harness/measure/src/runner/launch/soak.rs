@@ -8,7 +8,8 @@ use yardstick_record::{Phase, Reading, Soak, Test, Track};
 
 use super::super::output::Measured;
 use super::Measuring;
-use super::cell::{End, mark};
+use super::cell::End;
+use super::disturbed::mark;
 use crate::child::{CallError, Child, Partial};
 use crate::protocol::{Answer, Call};
 use crate::suite::Sampling;
@@ -103,8 +104,8 @@ impl Measuring<'_, '_, '_> {
             }
         });
         let elapsed = begun.elapsed();
-        self.stop_probes(&mut window);
-        mark(&mut window.samples, &window.readings);
+        self.stop_probes(child, &mut window);
+        mark(&mut window.samples, &window.readings, window.timeline.as_ref());
         let at = (begun - start + elapsed / 2).as_secs_f64();
         if let Some(soak) = &mut measured.soak {
             track(&mut soak.tracks, at, &window.readings);

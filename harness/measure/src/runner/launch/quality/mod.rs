@@ -11,7 +11,8 @@ mod tokens;
 
 use yardstick_record::{FailureKind, Outcome, Phase, Quality, Test};
 
-use super::cell::{End, mark};
+use super::cell::End;
+use super::disturbed::mark;
 use super::{Event, Halt, Measured, Measuring, RunError};
 use crate::child::{CallError, Child};
 
@@ -90,8 +91,8 @@ impl Measuring<'_, '_, '_> {
         self.phase(Phase::Sample, Some(test));
         self.start_probes(child);
         let found = self.quality(child, test, measured);
-        self.stop_probes(measured);
-        mark(&mut measured.samples, &measured.readings);
+        self.stop_probes(child, measured);
+        mark(&mut measured.samples, &measured.readings, measured.timeline.as_ref());
         match found {
             Ok(quality) => {
                 measured.quality = Some(Box::new(quality));
