@@ -45,10 +45,7 @@ pub(crate) fn refused_when_strict() {
         let line = record.timeline.as_ref().unwrap();
         let from = sample.started_ns as i64 - line.started_ns;
         let end = (line.tracks[0].points[0].0 * 1e9) as i64;
-        assert!(
-            0 <= from && from < end,
-            "a sample lies within the watch, {from} of {end}"
-        );
+        assert!(0 <= from && from < end, "a sample lies within the watch, {from} of {end}");
     }
     bench.strict = true;
     let (summary, kept) = bench.run();

@@ -39,7 +39,7 @@ fn one(seen: &Interference) -> Chart {
         .collect();
     let drawn = panels(&title, seen.seconds, &shown);
     let caption = format!(
-        "{}, the watched time only: samples and what is between them, tests one after the other. Shares are of all cores' \
+        "{title}. {}, the watched time only: samples and what is between them, tests one after the other. Shares are of all cores' \
          time; worker: the process that is measured, foreign: all others, steal: what the hypervisor gave to others.",
         elide(&seen.machine, LONG)
     );
