@@ -3,12 +3,14 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
+use object::elf::R_X86_64_PC32;
+
 use super::image::{Image, Reference, Target};
 
 /// How deep data that refer to data are followed.
 const DEPTH: usize = 8;
-/// Bytes that one piece of data may begin before the place referred to, and end behind the next: references are known up to
-/// the length of an immediate.
+/// References to data that are written are known up to the length of an immediate (`cmpb $0, FLAG(%rip)`), so that one piece may
+/// reach a little into the next. Constants are not compared in memory with immediates: they are folded.
 const SLACK: u64 = 4;
 /// A place in source code, as panics tell it: a pointer, a length, a line and a column.
 const PLACE: usize = 24;
@@ -48,10 +50,9 @@ impl Walk<'_> {
             "nowhere".hash(&mut self.hasher);
             return;
         };
-        (to - from).hash(&mut self.hasher);
         let Some(bytes) = bytes_of(&section.bytes, section.address, from, to) else {
             // Memory that is zero at first.
-            return;
+            return (to - from).hash(&mut self.hasher);
         };
         let mut bytes = bytes.to_vec();
         for reference in references {
@@ -62,10 +63,20 @@ impl Walk<'_> {
             // Lines move when a comment grows; no instruction depends on them.
             bytes[16..].fill(0);
         }
-        bytes.hash(&mut self.hasher);
+        // What follows data up to the next is padding, more or less of it from build to build.
+        let padding =
+            if depth > 0 { bytes.iter().rev().take_while(|byte| **byte == 0).count() } else { 0 };
+        bytes[..bytes.len() - padding].hash(&mut self.hasher);
         for reference in references {
-            (reference.at - from, reference.kind).hash(&mut self.hasher);
-            self.target(&reference.to, depth);
+            let at = reference.at - from;
+            (at, reference.kind).hash(&mut self.hasher);
+            match reference.to {
+                // A table of jumps: offsets from its start, and not from each entry's end.
+                Target::Address(address) if depth > 0 && reference.kind == R_X86_64_PC32 => {
+                    self.target(&Target::Address(address.wrapping_sub(4 + at)), depth);
+                }
+                ref to => self.target(to, depth),
+            }
         }
     }
 
@@ -92,8 +103,9 @@ impl Walk<'_> {
     fn piece(&self, address: u64) -> Option<u64> {
         let section = self.image.section_at(address)?;
         let end = section.address + section.size;
-        let after = self.image.starts.partition_point(|start| *start <= address + SLACK);
-        let next = self.image.starts.get(after).map_or(end, |next| next + SLACK);
+        let slack = if section.written { SLACK } else { 0 };
+        let after = self.image.starts.partition_point(|start| *start <= address + slack);
+        let next = self.image.starts.get(after).map_or(end, |next| next + slack);
         Some(next.min(end))
     }
 }
@@ -102,16 +114,13 @@ fn bytes_of(bytes: &[u8], start: u64, from: u64, to: u64) -> Option<&[u8]> {
     bytes.get(usize::try_from(from - start).ok()?..usize::try_from(to - start).ok()?)
 }
 
-/// 24 bytes, or a few more of what comes next, that begin with a pointer and hold no other.
+/// 24 bytes that begin with a pointer and hold no other.
 fn is_place(bytes: &[u8], references: &[Reference], from: u64) -> bool {
-    let slack = SLACK as usize;
     let number =
         |at: usize| bytes.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
     let small = |at: usize, most: u32| number(at).is_some_and(|n| 0 < n && n <= most);
-    (PLACE..=PLACE + slack).contains(&bytes.len())
-        && references
-            .iter()
-            .all(|reference| reference.at == from || reference.at >= from + PLACE as u64)
+    bytes.len() == PLACE
+        && references.len() == 1
         && references.first().is_some_and(|reference| reference.at == from)
         && small(8, 400)
         && number(12) == Some(0)

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use object::{
     File, Object, ObjectSection, ObjectSymbol, Relocation, RelocationFlags, RelocationTarget,
-    SectionIndex, SectionKind, SymbolKind,
+    SectionKind, SymbolKind,
 };
 
 use object::elf::{
     R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PLT32,
-    R_X86_64_REX_GOTPCRELX,
+    R_X86_64_RELATIVE, R_X86_64_REX_GOTPCRELX,
 };
 
 /// A function.
@@ -47,6 +47,8 @@ pub(super) struct Section {
     /// Empty for memory that is zero at first.
     pub(super) bytes: Vec<u8>,
     pub(super) size: u64,
+    /// Data that the program may write.
+    pub(super) written: bool,
 }
 
 /// A whole program.
@@ -76,17 +78,18 @@ impl Image {
             references: Vec::new(),
             starts: Vec::new(),
         };
+        let fields = Fields::of(&file);
         for section in file.sections().filter(loaded) {
             let bytes =
                 section.uncompressed_data().map_err(|error| error.to_string())?.into_owned();
-            image.sections.push(Section {
-                address: section.address(),
-                bytes,
-                size: section.size(),
-            });
+            // `.data.rel.ro` is written by the loader alone.
+            let written = section.name().is_ok_and(|name| [".data", ".bss"].contains(&name));
+            let (address, size) = (section.address(), section.size());
+            let read = Section { address, bytes, size, written };
             for (at, relocation) in section.relocations() {
-                image.references.push(reference(&file, at, &relocation)?);
+                image.references.push(fields.reference(&read, at, &relocation)?);
             }
+            image.sections.push(read);
         }
         if image.functions.is_empty() || image.references.is_empty() {
             return Err("the program has no symbols or no relocations; link it with --emit-relocs"
@@ -167,35 +170,63 @@ fn stable(name: &str) -> String {
     name.split_once(".llvm.").map_or(name, |(name, _)| name).to_owned()
 }
 
-fn reference(file: &File<'_>, at: u64, relocation: &Relocation) -> Result<Reference, String> {
-    let RelocationFlags::Elf { r_type: kind } = relocation.flags() else {
-        return Err("relocations of another format".to_owned());
-    };
-    let RelocationTarget::Symbol(index) = relocation.target() else {
-        let to = Target::Name(String::new(), relocation.addend());
-        return Ok(Reference { at, width: 4, kind, to });
-    };
-    let symbol = file.symbol_by_index(index).map_err(|error| error.to_string())?;
-    let name = symbol.name().unwrap_or_default();
-    let defined = symbol.is_definition() || symbol.kind() == SymbolKind::Section;
-    let base = match symbol.kind() {
-        SymbolKind::Section => section_address(file, symbol.section_index()),
-        _ => symbol.address(),
-    };
-    let sum = |addend: i64| base.checked_add_signed(addend).unwrap_or(u64::MAX);
-    let to = match kind {
-        // Relative to the end of the field, mostly; immediates behind it make it a little more.
-        R_X86_64_PC32 | R_X86_64_PLT32 if defined => Target::Address(sum(relocation.addend() + 4)),
-        R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX if defined => {
-            Target::Address(base)
-        }
-        R_X86_64_64 if defined => Target::Address(sum(relocation.addend())),
-        _ => Target::Name(stable(name), relocation.addend()),
-    };
-    Ok(Reference { at, width: if kind == R_X86_64_64 { 8 } else { 4 }, kind, to })
+/// Where a field leads. Symbols say it only where the linker kept them: constants that it merged have none any more. So it is
+/// read from what the linker wrote, as the processor and the loader will.
+struct Fields<'a> {
+    file: &'a File<'a>,
+    /// Pointers that the loader moves: where they are, and where they lead before.
+    pointers: HashMap<u64, u64>,
 }
 
-fn section_address(file: &File<'_>, index: Option<SectionIndex>) -> u64 {
-    let section = index.and_then(|index| file.section_by_index(index).ok());
-    section.map_or(0, |section| section.address())
+impl<'a> Fields<'a> {
+    fn of(file: &'a File<'a>) -> Fields<'a> {
+        let all = file.dynamic_relocations().into_iter().flatten();
+        let moved = all.filter_map(|(at, relocation)| match relocation.flags() {
+            RelocationFlags::Elf { r_type: R_X86_64_RELATIVE } => {
+                Some((at, u64::try_from(relocation.addend()).ok()?))
+            }
+            _ => None,
+        });
+        Fields { file, pointers: moved.collect() }
+    }
+
+    fn reference(
+        &self,
+        section: &Section,
+        at: u64,
+        relocation: &Relocation,
+    ) -> Result<Reference, String> {
+        let RelocationFlags::Elf { r_type: kind } = relocation.flags() else {
+            return Err("relocations of another format".to_owned());
+        };
+        let symbol = match relocation.target() {
+            RelocationTarget::Symbol(index) => {
+                Some(self.file.symbol_by_index(index).map_err(|error| error.to_string())?)
+            }
+            _ => None,
+        };
+        let outside = symbol.as_ref().is_some_and(|symbol| symbol.is_undefined());
+        let field = || {
+            let start = usize::try_from(at - section.address).ok()?;
+            let bytes = section.bytes.get(start..start + 4)?;
+            Some(i64::from(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))
+        };
+        let address = match kind {
+            // Relative to the end of the field, mostly; immediates behind it make it a little more.
+            R_X86_64_PC32 | R_X86_64_PLT32 if !outside => {
+                field().and_then(|field| (at + 4).checked_add_signed(field))
+            }
+            R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX if !outside => {
+                symbol.as_ref().map(ObjectSymbol::address)
+            }
+            R_X86_64_64 => self.pointers.get(&at).copied(),
+            _ => None,
+        };
+        let name = || symbol.as_ref().and_then(|symbol| symbol.name().ok()).unwrap_or_default();
+        let to = match address {
+            Some(address) => Target::Address(address),
+            None => Target::Name(stable(name()), relocation.addend()),
+        };
+        Ok(Reference { at, width: if kind == R_X86_64_64 { 8 } else { 4 }, kind, to })
+    }
 }

@@ -21,6 +21,8 @@ pub struct Impact {
     pub same: BTreeMap<String, String>,
     /// Changed functions of the kernels' own, and of those beneath all, by kernel.
     pub changed: BTreeMap<String, Vec<String>>,
+    /// Those of them whose own functions changed, and not only what others run too.
+    pub own: BTreeSet<String>,
 }
 
 /// Holds the kernels of two programs against each other. `Err` says why machine code cannot be told apart.
@@ -30,6 +32,10 @@ pub fn impact(base: (&Path, &Listed), candidate: (&Path, &Listed)) -> Result<Imp
     let mut impact = Impact::default();
     for (name, reached) in &new.reached {
         let Some(before) = old.reached.get(name) else { continue };
+        let own = |side: &Side| side.own.get(name).is_some_and(|own| !own.is_disjoint(&differing));
+        if own(&old) || own(&new) {
+            impact.own.insert(name.clone());
+        }
         let mut changed: Vec<String> = reached
             .union(before)
             .filter(|function| differing.contains(*function))
@@ -65,6 +71,8 @@ struct Side {
     nodes: Vec<Node>,
     /// Names of functions by kernel.
     reached: BTreeMap<String, BTreeSet<String>>,
+    /// Those reached from its own entries; from its roots where it has no entries.
+    own: BTreeMap<String, HashSet<String>>,
 }
 
 impl Side {
@@ -75,24 +83,27 @@ impl Side {
             find(&image, &anchor.symbol).ok_or_else(|| format!("no symbol {}", anchor.symbol))?;
         let moved = image.functions[here].address.wrapping_sub(anchor.address);
         let nodes = nodes(&image);
-        let mut side = Side { nodes, reached: BTreeMap::new(), image };
+        let mut side = Side { nodes, reached: BTreeMap::new(), own: BTreeMap::new(), image };
         let at = |address: &u64| side.image.function_at(address.wrapping_add(moved));
         let all = listed.kernels.iter().flat_map(|kernel| &kernel.entries).chain(&listed.apart);
         let apart: HashSet<usize> = all.filter_map(at).collect();
-        let mut reached = BTreeMap::new();
+        let (mut reached, mut own) = (BTreeMap::new(), BTreeMap::new());
         for kernel in &listed.kernels {
             let entries: Option<Vec<usize>> = kernel.entries.iter().map(at).collect();
             let roots: Option<Vec<usize>> =
                 kernel.roots.iter().map(|root| find(&side.image, root)).collect();
-            let names = match (entries, roots) {
+            let (names, first) = match (entries, roots) {
                 (Some(entries), Some(roots)) if !roots.is_empty() => {
-                    side.reach(&entries, &roots, &apart)
+                    let first = if entries.is_empty() { &roots } else { &entries };
+                    let first = side.reach(first, &[], &apart);
+                    (side.reach(&entries, &roots, &apart), first)
                 }
-                _ => BTreeSet::new(),
+                _ => (BTreeSet::new(), BTreeSet::new()),
             };
+            own.insert(kernel.name.clone(), first.into_iter().collect());
             reached.insert(kernel.name.clone(), names);
         }
-        side.reached = reached;
+        (side.reached, side.own) = (reached, own);
         Ok(side)
     }
 

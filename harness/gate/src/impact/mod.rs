@@ -5,6 +5,8 @@ mod graph;
 mod image;
 mod judge;
 mod narrow;
+#[cfg(test)]
+mod tests;
 
 pub use judge::{Impact, Listed, impact};
 pub use narrow::narrow;

@@ -33,13 +33,13 @@ pub fn narrow(
             "every kernel is measured: the programs have arguments of their own".to_owned(),
         ]);
     }
-    let Impact { same, changed } = match impact((&base.file, &old), (&candidate.file, &new)) {
+    let Impact { same, changed, own } = match impact((&base.file, &old), (&candidate.file, &new)) {
         Ok(impact) => impact,
         Err(why) => return Ok(vec![format!("every kernel is measured: {why}")]),
     };
     let mut notes = told(&changed);
     settings.skip = same;
-    settings.first = changed.keys().cloned().collect();
+    settings.first = own.into_iter().collect();
     let mut names: Vec<String> = settings.skip.keys().cloned().collect();
     let wanted = |name: &String| {
         settings.only.is_empty() || settings.only.iter().any(|part| name.contains(part.as_str()))

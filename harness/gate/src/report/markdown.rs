@@ -19,7 +19,7 @@ impl Report {
         let _ = writeln!(text, "Base {}, candidate {}.\n", sides.0, sides.1);
         for (outcome, tests) in self.by_outcome() {
             match outcome {
-                Outcome::Skipped => skipped(&mut text, &tests),
+                Outcome::Skipped | Outcome::Unaffordable => counted(&mut text, outcome, &tests),
                 Outcome::Passed if tests.len() > SHOWN => {
                     let _ = writeln!(text, "<details><summary>{} passed</summary>\n", tests.len());
                     table(&mut text, &tests);
@@ -63,10 +63,10 @@ fn table(text: &mut String, tests: &[&TestReport]) {
     }
 }
 
-/// Skipped tests by their reason.
-fn skipped(text: &mut String, tests: &[&TestReport]) {
+/// Tests without figures, by their reason.
+fn counted(text: &mut String, outcome: Outcome, tests: &[&TestReport]) {
     for (reason, count) in super::reasons(tests) {
-        let _ = writeln!(text, "{count} skipped: {}.\n", cell(reason));
+        let _ = writeln!(text, "{count} {}: {}.\n", outcome.name(), cell(reason));
     }
 }
 

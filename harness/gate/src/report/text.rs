@@ -18,7 +18,7 @@ impl Report {
         let _ = writeln!(text, "base {}; candidate {}", side(&self.base), side(&self.candidate));
         let width = self.tests.iter().map(|test| test.test.chars().count()).max().unwrap_or(0);
         for (outcome, tests) in self.by_outcome() {
-            if outcome == Outcome::Skipped {
+            if matches!(outcome, Outcome::Skipped | Outcome::Unaffordable) {
                 for (reason, count) in super::reasons(&tests) {
                     let tests = format!("{count} tests");
                     let _ = writeln!(text, "{:13} {tests:width$}  {reason}", outcome.name());

@@ -13,7 +13,7 @@ pub enum Outcome {
     Slower,
     /// Neither shown nor excluded.
     Inconclusive,
-    /// The budget did not reach it.
+    /// The budget did not reach it, or other outputs decided.
     Unaffordable,
     /// The candidate lacks it.
     OnlyBase,
@@ -159,6 +159,11 @@ impl TestReport {
     pub(crate) fn drifted(test: String, drift: Drift) -> TestReport {
         let reason = format!("computes something else: {}", drift.words());
         TestReport::unmeasured(&test, Outcome::Drifted, reason, Some(drift))
+    }
+
+    pub(crate) fn pointless(test: &str, drift: Drift) -> TestReport {
+        let reason = "other outputs fail the candidate already".to_owned();
+        TestReport::unmeasured(test, Outcome::Unaffordable, reason, Some(drift))
     }
 
     pub(crate) fn unaffordable(test: &str, drift: Drift) -> TestReport {

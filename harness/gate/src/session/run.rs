@@ -43,6 +43,11 @@ pub fn run(
     let (same, drifted): (Vec<_>, Vec<_>) =
         open.into_iter().zip(drifts).partition(|(_, drift)| drift.within(settings.drift));
     reports.extend(drifted.into_iter().map(|(test, drift)| TestReport::drifted(test, drift)));
+    if reports.iter().any(|report| report.outcome == Outcome::Drifted) {
+        reports.extend(same.into_iter().map(|(test, drift)| TestReport::pointless(&test, drift)));
+        reports.sort_by_key(|report| report.outcome);
+        return Ok(reports);
+    }
     let (now, later, seconds) = affordable(settings, &same, start.elapsed());
     told(Progress::Begun { tests: now.len(), seconds });
     let until = start + settings.budget;

@@ -93,15 +93,15 @@ impl Source for Slices {
                 return Err(Error::Interrupted);
             }
             let mut values = Vec::new();
-            for arm in Arm::ALL {
+            for arm in [Arm::Base, Arm::Candidate] {
                 let worker = workers.get_mut(arm);
                 let shared = self.publish(worker, arm, test)?;
-                if arm == Arm::Control {
-                    continue;
-                }
                 let to = self.folder.join(format!("{}-{index}-{arm}.out", std::process::id()));
                 values.push(output(worker, test, shared.as_deref(), &to)?);
             }
+            // The control is the base's source: its data are the base's.
+            let shared = self.files.base.get(test).cloned().flatten();
+            self.files.control.insert(test.clone(), shared);
             drifts.push(drift(&values[0], &values[1]));
         }
         Ok(drifts)
