@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use canary::Canary;
-pub(crate) use decide::{Check, CheckFormat};
+pub(crate) use decide::{Check, CheckFormat, Recommend};
 pub(crate) use gate::Gate;
 pub(crate) use model::ModelAction;
 pub(crate) use prune::Prune;
@@ -89,6 +89,8 @@ pub(crate) enum Verb {
     Rerun(Rerun),
     /// Speeds nobody measured, from records or a data sheet, labelled predicted, each with its error bar
     Predict(Predict),
+    /// Which device, model and format meet the needs, what each costs, and how firm that is
+    Recommend(Recommend),
     /// Hold records against budgets: alerts, an exit code, Prometheus text
     Check(Check),
     /// Decode for minutes: burst, first minute and sustained speed, with clocks, temperature and power over time

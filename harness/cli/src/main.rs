@@ -63,6 +63,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Import(import) => verbs::import::run(&paths()?, &import),
         Verb::Claims(claims) => verbs::claims::run(paths().ok().as_ref(), &claims),
         Verb::Predict(predict) => verbs::predict::run(&paths()?, &predict),
+        Verb::Recommend(recommend) => verbs::recommend::run(&paths()?, &recommend),
         Verb::Check(check) => verbs::check::run(&paths()?, &check),
         Verb::Profile(profile) => verbs::profile::run(&paths()?, &profile),
         Verb::Soak(soak) => verbs::soak::run(&paths()?, &soak),

@@ -5,6 +5,7 @@ pub mod builtin;
 mod child;
 pub mod claims;
 mod clock;
+pub mod needs;
 pub mod plan;
 pub mod protocol;
 pub mod quality;

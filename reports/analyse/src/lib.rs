@@ -24,6 +24,7 @@ mod outcome;
 pub mod predict;
 mod rank;
 mod ratio;
+pub mod recommend;
 mod resample;
 mod row;
 mod scores;

@@ -36,3 +36,27 @@ pub(crate) enum CheckFormat {
     /// Prometheus' text exposition format.
     Prometheus,
 }
+
+/// `yardstick recommend`
+#[derive(clap::Args)]
+pub(crate) struct Recommend {
+    /// What is required (suites/needs/*.toml are examples)
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) need: PathBuf,
+    /// Records as export writes them, instead of the store; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) records: Vec<PathBuf>,
+    /// What nobody measured, predicted: device=ID,model=NAME,depth=N,sequences=N, each optional, the device measured or of the
+    /// catalogue; repeatable
+    #[arg(long, value_name = "KEY=VALUE,...")]
+    pub(crate) what_if: Vec<String>,
+    /// Data sheets [default: the built-in suites/devices.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalogue: Option<PathBuf>,
+    /// Seed of the worlds that the decision is tried in
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Everything, with the ids of the records behind it
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod model;
 pub(crate) mod predict;
 pub(crate) mod profile;
+pub(crate) mod recommend;
 pub(crate) mod report;
 pub(crate) mod rerun;
 pub(crate) mod run;

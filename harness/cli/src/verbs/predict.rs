@@ -90,7 +90,8 @@ fn answers(records: &[Record], args: &Predict) -> Result<String> {
     })
 }
 
-fn sheets(file: Option<&Path>) -> Result<Sheets> {
+/// Of the file given, or those built in.
+pub(crate) fn sheets(file: Option<&Path>) -> Result<Sheets> {
     let Some(path) = file else { return Ok(sheets::built_in()?) };
     let name = path.display().to_string();
     let length = std::fs::metadata(path).with_context(|| name.clone())?.len();
@@ -100,7 +101,7 @@ fn sheets(file: Option<&Path>) -> Result<Sheets> {
 }
 
 /// Files and presets by name; presets are not written.
-fn models(names: &[String]) -> Result<Vec<(String, ModelInfo)>> {
+pub(crate) fn models(names: &[String]) -> Result<Vec<(String, ModelInfo)>> {
     let requests = resolve(names, &[], &Catalogue::built_in())?;
     let info = |request: &ModelRequest| match &request.source {
         ModelSource::File(path) => Ok(Model::open(path)?.info().clone()),

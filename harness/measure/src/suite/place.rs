@@ -33,6 +33,11 @@ impl Place<'_> {
         Error::at(self.file, self.text, span, message)
     }
 
+    /// The line of an offset, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+    }
+
     pub(crate) fn value<T>(
         &self,
         span: Range<usize>,

@@ -31,3 +31,4 @@ pub use predictor::{Prediction, Predictor, Question};
 pub use setup::Setup;
 pub use sheet::{Class, Fact, Price, Published, Sheet, SheetPrediction, Sheets};
 pub use work::Phase;
+pub(crate) use work::Work;

@@ -5,7 +5,7 @@ mod candidates;
 mod change;
 mod family;
 mod front;
-mod pareto;
+pub(crate) mod pareto;
 mod quantity;
 
 use yardstick_record::Reference;

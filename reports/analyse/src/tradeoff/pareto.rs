@@ -4,15 +4,15 @@ use serde::Serialize;
 
 /// A value on one axis, turned so that less is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cost {
-    pub(super) value: f64,
+pub(crate) struct Cost {
+    pub(crate) value: f64,
     /// Where the true value is, both ends the value itself where it is exact; `None` where nothing is known of it.
-    pub(super) range: Option<(f64, f64)>,
+    pub(crate) range: Option<(f64, f64)>,
 }
 
 impl Cost {
     /// Less, whatever the true values are.
-    fn shown_less(self, other: Cost) -> bool {
+    pub(crate) fn shown_less(self, other: Cost) -> bool {
         matches!((self.range, other.range), (Some((_, high)), Some((low, _))) if high < low)
     }
 }
@@ -44,7 +44,7 @@ impl Standing {
 /// A point is dominated only where another is shown better on one axis and its value is no worse on any: an advantage that the
 /// intervals do not show is not taken from it, so that wide intervals never hide a choice. As values order the dominating before
 /// the dominated, no circle of points can dominate itself away.
-pub(super) fn standings<const AXES: usize>(
+pub(crate) fn standings<const AXES: usize>(
     points: &[Result<[Cost; AXES], String>],
 ) -> Vec<Standing> {
     let known: Vec<(usize, &[Cost; AXES])> =
