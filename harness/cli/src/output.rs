@@ -61,16 +61,14 @@ pub(crate) fn open(path: &Path) -> Result<Store> {
     Ok(Store::open_read_only(path)?)
 }
 
-/// Compares records, with the store's own A/A runs for the noise floor. `runs` have rows of their own, the first is the others'
-/// baseline; none: launches of all runs are together. `grid`: grams of CO2 a kWh.
+/// Compares records, with the store's own A/A runs for the noise floor. `grid`: grams of CO2 a kWh.
 pub(crate) fn compare(
     store: &Store,
     records: &[Record],
-    runs: Vec<String>,
     baseline: Option<&str>,
     grid: Option<f64>,
 ) -> Result<Comparison> {
-    let view = View { runs, baseline: baseline.map(str::to_owned), noise: noise(store)?, grid };
+    let view = View { baseline: baseline.map(str::to_owned), noise: noise(store)?, grid };
     let comparison = view.compare(records);
     match baseline {
         Some(name) if !comparison.rows.iter().any(|row| view.asks_for(row)) => {

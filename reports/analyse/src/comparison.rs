@@ -41,14 +41,9 @@ impl Comparison {
         View::default().compare(records)
     }
 
-    /// Compares runs: a cell that several runs measured has a row in each, told apart by the setting `run`.
-    pub fn by_run(records: &[Record]) -> Comparison {
-        let runs: BTreeSet<&String> = records.iter().map(|record| &record.run.id).collect();
-        View { runs: runs.into_iter().cloned().collect(), ..View::default() }.compare(records)
-    }
-
     pub(crate) fn seen(records: &[Record], view: &View) -> Comparison {
-        let mut rows = if view.runs.is_empty() { together(records) } else { apart(records) };
+        let mut rows: Vec<Row> =
+            by_cell(records).iter().filter_map(|group| Row::of(group)).collect();
         tell_models_apart(&mut rows);
         if let Some(grid) = view.grid {
             rows.iter_mut().for_each(|row| row.estimate_co2(grid));
@@ -86,25 +81,6 @@ impl Comparison {
         });
         words.collect::<Vec<_>>().join(", ")
     }
-}
-
-fn together(records: &[Record]) -> Vec<Row> {
-    by_cell(records).iter().filter_map(|group| Row::of(group)).collect()
-}
-
-fn apart(records: &[Record]) -> Vec<Row> {
-    let mut runs: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
-    for record in records {
-        runs.entry(&record.run.id).or_default().push(record.clone());
-    }
-    let mut rows = Vec::new();
-    for (run, records) in runs {
-        for mut row in together(&records) {
-            row.settings.insert("run", run.to_owned());
-            rows.push(row);
-        }
-    }
-    rows
 }
 
 fn machines(rows: &[Row]) -> BTreeSet<String> {

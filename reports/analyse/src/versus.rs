@@ -50,8 +50,6 @@ pub struct Versus {
 pub enum Choice {
     /// It was asked for.
     Asked,
-    /// The same cell in the first run named.
-    FirstRun,
     /// The first named of those that took turns.
     FirstNamed,
     /// It has the best median.
@@ -63,7 +61,6 @@ impl Choice {
     pub fn name(self) -> &'static str {
         match self {
             Choice::Asked => "as asked",
-            Choice::FirstRun => "the same cell in the first run",
             Choice::FirstNamed => "the first named",
             Choice::Fastest => "the fastest",
         }

@@ -7,10 +7,8 @@ use crate::{Choice, Comparison, Noise, Ranking, Row, Versus};
 /// How records are to be compared.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// Runs that have rows of their own, the first the baseline of the others; none: all launches of a cell are one row.
-    pub runs: Vec<String>,
     /// The baseline every row is held against: a device (`cpu:avx2`), a backend (`cpu`), or a device with its build
-    /// (`cpu:avx2 base`); or a model, and every row is held against the same device and test of that model. Without it: the first run, the first that was named of those that took turns, or the fastest.
+    /// (`cpu:avx2 base`); or a model, and every row is held against the same device and test of that model. Without it: the first that was named of those that took turns, or the fastest.
     pub baseline: Option<String>,
     /// Records of A/A runs, of this machine or others; those among the records compared count as well.
     pub noise: Vec<Record>,
@@ -50,10 +48,7 @@ impl View {
             let noise = noise.iter().find(|noise| noise.machine == ranking.machine);
             let common = self.baseline_of(rows, ranking);
             for &index in &ranking.order {
-                let Some((baseline, choice)) = self.first_run(rows, ranking, index).or(common)
-                else {
-                    continue;
-                };
+                let Some((baseline, choice)) = common else { continue };
                 if baseline != index {
                     rows[index].ratio =
                         Versus::between(&rows[index], (&rows[baseline], baseline), choice, noise);
@@ -96,18 +91,5 @@ impl View {
             (None, Some(&row)) => Some((row, Choice::Fastest)),
             (None, None) => None,
         }
-    }
-
-    /// The row of the same cell in the first run.
-    fn first_run(&self, rows: &[Row], ranking: &Ranking, index: usize) -> Option<(usize, Choice)> {
-        if self.baseline.is_some() {
-            return None;
-        }
-        let first = self.runs.first()?;
-        let key = rows[index].cell.key();
-        let same = ranking.order.iter().find(|&&row| {
-            rows[row].settings.get("run") == Some(first) && rows[row].cell.key() == key
-        });
-        same.map(|&row| (row, Choice::FirstRun))
     }
 }

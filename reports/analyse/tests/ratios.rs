@@ -116,32 +116,6 @@ fn builds_are_told_apart_and_can_be_the_baseline() {
 }
 
 #[test]
-fn runs_are_held_against_the_same_cell_of_the_first_run() {
-    let run = |records: Vec<Record>, id: &str| {
-        let id = id.to_owned();
-        records.into_iter().map(move |mut record| {
-            record.run.id = id.clone();
-            record.seal()
-        })
-    };
-    let records: Vec<Record> = run(device("cpu:a", 5, |_| 50.0), "r2")
-        .chain(run(device("cpu:b", 5, |_| 90.0), "r2"))
-        .chain(run(device("cpu:a", 5, |_| 55.0), "r1"))
-        .collect();
-    let view = View { runs: vec!["r2".into(), "r1".into()], ..View::default() };
-    let comparison = view.compare(&records);
-    let ratio = |run: &str, device: &str| {
-        let is =
-            |row: &&yardstick_analyse::Row| row.settings["run"] == run && row.cell.device == device;
-        comparison.rows.iter().find(is).unwrap().ratio.clone()
-    };
-    let versus = ratio("r1", "cpu:a").unwrap();
-    assert_eq!(versus.choice, Choice::FirstRun);
-    assert!((versus.ratio.median - 1.1).abs() < 1e-3);
-    assert!(ratio("r2", "cpu:a").is_none() && ratio("r2", "cpu:b").is_none());
-}
-
-#[test]
 fn faster_means_less_time() {
     let time = |name: &'static str, ms: f64| {
         launches(6, move |launch| cell(name, MODEL, "ttft").launch(launch).time(ms, 5))

@@ -42,19 +42,6 @@ fn other_options_machines_and_builds_are_other_rows() {
 }
 
 #[test]
-fn runs_compared_have_a_row_each_for_the_same_cell() {
-    let of = |run: &str, speed| {
-        let build = cell("cpu:a", MODEL, "tg8").speed(speed, 5);
-        build.with(|r| r.run.id = run.into()).done()
-    };
-    let records = [of("r1", 50.0), of("r2", 80.0)];
-    assert_eq!(Comparison::of(&records).rows.len(), 1);
-    let comparison = Comparison::by_run(&records);
-    let runs: Vec<&str> = comparison.rows.iter().map(|row| row.settings["run"].as_str()).collect();
-    assert_eq!((runs, comparison.varying), (vec!["r1", "r2"], vec!["run"]));
-}
-
-#[test]
 fn one_launch_is_labelled_as_one() {
     let row = only(&[cell("cpu:a", MODEL, "tg8").speed(50.0, 10).done()]);
     let speed = row.estimate(Metric::TokensPerSecond).unwrap();

@@ -16,20 +16,18 @@ pub fn canary(canary: &Canary, width: usize) -> String {
     let width = width.max(NARROWEST);
     let mut text = String::new();
     push_wrapped(&mut text, &format!("{}.", head(canary.standing())), width);
+    let mut told = |indent: usize, line: &str| {
+        text += &" ".repeat(indent);
+        let mut part = String::new();
+        push_wrapped(&mut part, line, width - indent);
+        text += &part.trim_end().replace('\n', &format!("\n{}", " ".repeat(indent)));
+        text.push('\n');
+    };
     for phase in canary.phases() {
-        if phase.checks.iter().all(|check| check.n() == 0) {
-            push_wrapped(
-                &mut text,
-                &format!("  {} % of the traffic: not begun", phase.percent),
-                width,
-            );
-            continue;
-        }
-        let title = format!("  {} % of the traffic: {}", phase.percent, words(phase.standing()));
-        push_wrapped(&mut text, &title, width);
-        for check in &phase.checks {
-            push_wrapped(&mut text, &format!("    {}", line(check)), width);
-        }
+        let begun = phase.checks.iter().any(|check| check.n() > 0);
+        let standing = if begun { words(phase.standing()) } else { "not begun" };
+        told(2, &format!("{} % of the traffic: {standing}", phase.percent));
+        phase.checks.iter().filter(|_| begun).for_each(|check| told(4, &line(check)));
     }
     text
 }
@@ -67,25 +65,27 @@ fn line(check: &Check) -> String {
     let (n, standing) = (check.n(), words(check.standing));
     let fine = check.standing == Standing::Continue;
     let (share, bound) = if fine { check.above_caught() } else { check.beyond() };
-    match (&check.metric, check.quantile, check.baseline) {
-        (Some(metric), Some(quantile), Some(base)) => {
-            let limit = check.limits[usize::from(fine)];
+    let name = check.metric.as_deref().map(|metric| elide(metric, NAME)).unwrap_or_default();
+    let slow = if check.higher { ", slow end" } else { "" };
+    let which = (1000.0 * check.quantile.unwrap_or(0.0)).round() / 10.0;
+    let value = |cost: f64| digits(if check.higher { 1.0 / cost } else { cost });
+    let beyond = if check.higher { "below" } else { "above" };
+    match (check.quantile, check.baseline) {
+        (Some(_), Some(base)) => {
+            let (one, other) =
+                if check.higher { (base.high, base.low) } else { (base.low, base.high) };
             format!(
-                "{} p{}: {standing}; the baseline's is {} to {}; {} of {n} above {}, {} tolerated",
-                elide(metric, NAME),
-                (1000.0 * quantile).round() / 10.0,
-                digits(base.low),
-                digits(base.high),
+                "{name} p{which}{slow}: {standing}; the baseline's is {} to {}; {} of {n} {beyond} {}, {} tolerated",
+                value(one),
+                value(other),
                 percent(share),
-                digits(limit),
+                value(check.limits[usize::from(fine)]),
                 percent(bound)
             )
         }
-        (Some(metric), Some(quantile), None) => format!(
-            "{} p{}: {standing}; the baseline has too few values for it",
-            elide(metric, NAME),
-            (1000.0 * quantile).round() / 10.0
-        ),
+        (Some(_), None) => {
+            format!("{name} p{which}{slow}: {standing}; the baseline has too few values for it")
+        }
         _ => format!("errors: {standing}; {} of {n}, {} tolerated", percent(share), percent(bound)),
     }
 }

@@ -62,7 +62,6 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("threads", "threads", Number, Always(5), |row| {
         counted(&row.threads.clone().map(|n| n as u64), |n| n.to_string())
     }),
-    column("run", "run", Text, IfVarying(0), |row| setting(row, "run")),
     column("threads asked", "threads asked", Text, Never, |row| setting(row, "threads asked")),
     column("context", "context", Text, IfVarying(1), |row| setting(row, "context")),
     column("sequences", "sequences", Text, IfVarying(1), |row| setting(row, "sequences")),

@@ -1,4 +1,4 @@
-//! CSV: every column, always (`run` where runs are compared), with raw numbers. An estimate spreads over several columns.
+//! CSV: every column, always, with raw numbers. An estimate spreads over several columns.
 
 use yardstick_analyse::{Comparison, Row};
 
@@ -11,9 +11,7 @@ const PARTS: [&str; 7] = ["", "_low", "_high", "_confidence", "_n", "_n_of", "_m
 
 /// One line a row, after a line of column names.
 pub fn csv(comparison: &Comparison) -> String {
-    // Runs are told apart only where runs are compared.
-    let shown = |column: &&Column| column.id != "run" || comparison.varying.contains(&"run");
-    let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
+    let columns: Vec<&Column> = COLUMNS.iter().collect();
     let header = columns.iter().copied().flat_map(names).collect();
     let line = |row| columns.iter().copied().flat_map(|c| fields(c, row)).collect();
     write(header, comparison.rows.iter().map(line))

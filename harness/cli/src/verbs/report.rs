@@ -34,7 +34,6 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
     let mut comparison = output::compare(
         &store,
         &records,
-        Vec::new(),
         args.baseline.as_deref(),
         metering::grid(&args.metering)?,
     )?;

@@ -46,6 +46,8 @@ impl Limits {
 pub struct Check {
     /// The metric; `None` for the error rate.
     pub metric: Option<String>,
+    /// More of it is better: its costs are one over its values.
+    pub higher: bool,
     /// The quantile of its costs.
     pub quantile: Option<f64>,
     /// The baseline's quantile (of costs) or error rate, between bounds that hold it; none where it has too few values.
@@ -65,7 +67,7 @@ pub struct Check {
 
 impl Check {
     pub(super) fn quantiles(
-        metric: &str,
+        (metric, higher): (&str, bool),
         costs: Vec<f64>,
         quantiles: &[f64],
         limits: &Limits,
@@ -76,6 +78,7 @@ impl Check {
             let (low, high) = baseline.map_or((0.0, f64::INFINITY), |i| (i.low, i.high));
             Check {
                 metric: Some(metric.to_owned()),
+                higher,
                 quantile: Some(q),
                 baseline,
                 limits: [(1.0 + limits.floor) * high, (1.0 + limits.caught) * low],
@@ -94,6 +97,7 @@ impl Check {
         let low = share_below(errors, all, limits.beta).unwrap_or(0.0);
         Check {
             metric: None,
+            higher: false,
             quantile: None,
             baseline: Some(Interval { low, high, confidence: 1.0 - limits.alpha - limits.beta }),
             limits: [0.5, 0.5],

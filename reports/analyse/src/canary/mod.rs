@@ -196,7 +196,12 @@ impl Canary {
         for (metric, values) in baseline.values.iter().filter(|(_, values)| !values.is_empty()) {
             let costs =
                 values.iter().map(|v| cost(&plan.higher, metric, *v)).collect::<Result<_, _>>()?;
-            first.extend(Check::quantiles(metric, costs, &plan.quantiles, &limits));
+            first.extend(Check::quantiles(
+                (metric, plan.higher.contains(metric)),
+                costs,
+                &plan.quantiles,
+                &limits,
+            ));
         }
         if has_errors {
             first.push(Check::errors(baseline.errors, plan, &limits));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use yardstick_analyse::Method;
 use yardstick_analyse::sides::{Line, Lone, Name, Sides};
+use yardstick_analyse::{Difference, Method};
 
 use super::words;
 use crate::blocks::cells::{self, Notes};
@@ -69,11 +69,11 @@ fn changes(sides: &Sides, all: bool) -> Block {
     let names: Vec<String> = sides.sides.iter().map(|about| side(&about.name)).collect();
     let (baseline, others) = names.split_first().map_or(("", &[][..]), |(a, b)| (a.as_str(), b));
     let title = format!("{}{} against {baseline}", common.words(), others.join(", "));
-    let mut heads = vec![cells::words("cell"), Head { gives_way: 1, ..cells::words("of") }];
+    let mut heads = vec![cells::words("cell"), cells::words("of")];
     heads.push(cells::number(baseline.to_owned(), 3));
     for name in others {
         heads.push(cells::number(name.clone(), 4));
-        heads.push(cells::words("against the first"));
+        heads.push(cells::words(&format!("{name} is")));
         heads.push(Head { gives_way: 5, ..cells::words("launches") });
     }
     let (shown, left) = chosen(sides, all);
@@ -125,16 +125,22 @@ fn summary(sides: &Sides, left: usize) -> Vec<String> {
     for (at, about) in sides.sides.iter().enumerate().skip(1) {
         let shifts = || sides.lines.iter().filter_map(|line| line.shifts[at].as_ref());
         let count = |better| shifts().filter(|shift| shift.better == Some(better)).count();
+        let is_tie =
+            |difference| matches!(difference, Difference::NotShown | Difference::BelowNoise);
+        let ties = shifts().filter(|shift| is_tie(shift.difference)).count();
         let (better, worse, of) = (count(true), count(false), shifts().count());
+        let unknown = match of - better - worse - ties {
+            0 => String::new(),
+            n => format!(", {n} with too few launches to tell"),
+        };
         let name = side(&about.name);
         sentences.push(format!(
-            "{name}: of {of} values {better} better, {worse} worse, {} without a difference shown.",
-            of - better - worse
+            "{name}: of {of} values {better} better, {worse} worse, {ties} ties (no difference shown){unknown}."
         ));
     }
     if left > 0 {
         sentences.push(format!(
-            "{left} more values without a difference shown: --all, CSV and JSON have them."
+            "{left} more without a difference shown: --all, CSV and JSON have them."
         ));
     }
     sentences

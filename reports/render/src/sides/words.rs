@@ -18,7 +18,7 @@ pub(super) fn metric(metric: Metric) -> &'static str {
     }
 }
 
-/// `1.85× faster [1.79, 1.92]`, `1.04× more [1.03, 1.05]`, `+0.012 [0.010, 0.014] nats, worse`, `no difference shown: ...`.
+/// `1.85× faster [1.79, 1.92]`, `1.04× more [1.03, 1.05]`, `+0.012 [0.010, 0.014] nats, worse`, `tie: ...`.
 pub(super) fn shift(line: &Line, shift: &Shift) -> String {
     match &shift.effect {
         Effect::Ratio(ratio) => of_ratio(line, shift, ratio),
@@ -35,7 +35,7 @@ fn of_ratio(line: &Line, shift: &Shift, ratio: &Ratio) -> String {
         _ => ratio.clone(),
     };
     let digits = places(&toned);
-    let tie = || format!("no difference shown: {:.digits$}{}", toned.median, range(&toned, digits));
+    let tie = || format!("tie: {:.digits$}{}", toned.median, range(&toned, digits));
     match shift.difference {
         Difference::Shown if is_speed => directed(&toned),
         Difference::Shown => amount(ratio),
@@ -68,7 +68,7 @@ fn of_scores(line: &Line, shift: &Shift, value: f64, interval: Option<&Interval>
         (Difference::Shown, Some(true)) => format!("{change}{range}, better"),
         (Difference::Shown, _) => format!("{change}{range}, worse"),
         (Difference::NoInterval, _) => format!("{change}, not shown: no standard error"),
-        _ => format!("no difference shown: {change}{range}"),
+        _ => format!("tie: {change}{range}"),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn measure(paths: &Paths, original: &str, zeroed: &Path, share: f64) 
         true => name(original).unwrap_or_default(),
         false => original.to_owned(),
     };
-    let comparison = output::compare(&store, &records, Vec::new(), Some(&baseline), None)?;
+    let comparison = output::compare(&store, &records, Some(&baseline), None)?;
     let found: Vec<(String, &Versus)> = found(&comparison);
     for (test, versus) in &found {
         console::say(format!("{test}: {}", yardstick_render::difference(versus)))?;

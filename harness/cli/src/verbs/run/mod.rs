@@ -144,7 +144,7 @@ fn conclude(
     let records = output::records(store, std::slice::from_ref(&info.id))?;
     // The page first: it is kept, and standard output may be closed by now.
     let html = html_path(paths, args, &info.id);
-    let comparison = output::compare(store, &records, Vec::new(), None, grid)?;
+    let comparison = output::compare(store, &records, None, grid)?;
     output::write_html(&html, &comparison, &records, &plan.suite)?;
     let shown = match args.json {
         true => Ok(()),
