@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use canary::Canary;
-pub(crate) use decide::{Check, CheckFormat, Recommend};
+pub(crate) use decide::{Check, CheckFormat, Recommend, Route};
 pub(crate) use gate::Gate;
 pub(crate) use model::ModelAction;
 pub(crate) use prune::Prune;
@@ -91,6 +91,8 @@ pub(crate) enum Verb {
     Predict(Predict),
     /// Which device, model and format meet the needs, what each costs, and how firm that is
     Recommend(Recommend),
+    /// How many queries a small model may answer before it costs quality, and what that saves
+    Route(Route),
     /// Hold records against budgets: alerts, an exit code, Prometheus text
     Check(Check),
     /// Decode for minutes: burst, first minute and sustained speed, with clocks, temperature and power over time

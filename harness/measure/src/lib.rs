@@ -9,6 +9,7 @@ pub mod needs;
 pub mod plan;
 pub mod protocol;
 pub mod quality;
+pub mod routes;
 pub mod runner;
 pub mod sheets;
 pub mod steady;

@@ -60,3 +60,23 @@ pub(crate) struct Recommend {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// `yardstick route`
+#[derive(clap::Args)]
+pub(crate) struct Route {
+    /// What a query takes of both models, and what routing must keep (suites/routes/*.toml are examples)
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) plan: PathBuf,
+    /// Scores of queries, JSON lines of id, small, large (0 to 1) and confidence
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: PathBuf,
+    /// Records of the small model's prompts: their time counts; with --large their answers too, matched by id
+    #[arg(long, value_name = "FILE")]
+    pub(crate) small: Option<PathBuf>,
+    /// Records of the large model's prompts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) large: Option<PathBuf>,
+    /// Every threshold
+    #[arg(long)]
+    pub(crate) json: bool,
+}

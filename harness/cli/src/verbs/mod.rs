@@ -14,6 +14,7 @@ pub(crate) mod profile;
 pub(crate) mod recommend;
 pub(crate) mod report;
 pub(crate) mod rerun;
+pub(crate) mod route;
 pub(crate) mod run;
 pub(crate) mod soak;
 pub(crate) mod worker;
