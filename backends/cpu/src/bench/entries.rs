@@ -7,7 +7,7 @@ use super::find;
 use crate::kernels::{FEW, Isa, Kernel};
 
 /// Against what addresses of functions are held, since a program is loaded at another place each time: the address of
-/// [`marker`].
+/// `marker`.
 pub fn anchor() -> usize {
     marker as *const () as usize
 }

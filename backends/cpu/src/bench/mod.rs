@@ -71,7 +71,7 @@ pub fn product(
     once(product_slices(isa, format, numerics, shape, bytes)?)
 }
 
-/// As [`product`], on as many matrices as [`packed`] made the bytes of.
+/// As [`product()`], on as many matrices as [`packed`] made the bytes of.
 pub fn product_slices(
     isa: &str,
     format: Format,
@@ -87,7 +87,7 @@ pub fn attention(isa: &str, kv: KvType, shape: [usize; 3]) -> Result<Run, Error>
     once(attention_slices(isa, kv, shape, 1)?)
 }
 
-/// As [`attention`], on the caches of so many sequences.
+/// As [`attention()`], on the caches of so many sequences.
 pub fn attention_slices(
     isa: &str,
     kv: KvType,
@@ -102,7 +102,7 @@ pub fn elementwise(isa: &str, operation: Elementwise, width: usize) -> Result<Ru
     once(elementwise_slices(isa, operation, width)?)
 }
 
-/// As [`elementwise`]; one row only, which fits every cache.
+/// As [`elementwise()`]; one row only, which fits every cache.
 pub fn elementwise_slices(
     isa: &str,
     operation: Elementwise,
