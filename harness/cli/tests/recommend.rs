@@ -30,6 +30,25 @@ fn the_example_decides_and_every_line_names_records() {
     assert_eq!(out, again);
 }
 
+/// The peers' file holds an A/A run too: two copies of one device. All its weights are random.
+#[test]
+fn copies_of_one_device_are_no_choice_and_random_weights_are_told() {
+    let peers = RECORDS
+        .replace("2026-11-20-amd-epyc-zen5-2core-vm", "2026-11-21-amd-epyc-zen5-2core-vm-peers");
+    let arguments = ["recommend", "--need", NEEDS, "--records", &peers, "--json"];
+    let (code, out, err) = Place::new().run(&arguments);
+    assert_eq!(code, 0, "{err}");
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let judged = found["recommendation"]["judged"].as_array().unwrap();
+    let devices: Vec<&str> =
+        judged.iter().map(|one| one["candidate"]["device"].as_str().unwrap()).collect();
+    assert!(!devices.is_empty());
+    assert!(devices.iter().all(|id| !id.ends_with(" a") && !id.ends_with(" b")), "{devices:?}");
+    let (_, text, _) = Place::new().run(&arguments[..5]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("are random: speed, memory and cost are those of its shape"), "{text}");
+}
+
 #[test]
 fn what_was_not_measured_is_labelled_predicted() {
     let asked = [

@@ -57,6 +57,23 @@ fn name(found: &Recommendation, at: usize) -> String {
     found.judged.get(at).map_or_else(String::new, |one| elide(&one.candidate.name(), NAME))
 }
 
+/// That a first place says nothing of answers, where its weights are random.
+fn random_weights(found: &Recommendation) -> Option<String> {
+    let firsts = found.places.iter().filter(|place| place.place == 1);
+    let random = firsts.filter_map(|place| {
+        let one = &found.judged.get(place.candidate)?.candidate;
+        one.random_weights.as_ref().map(|_| elide(&one.model, NAME))
+    });
+    let models: std::collections::BTreeSet<String> = random.collect();
+    let models: Vec<String> = models.into_iter().collect();
+    (!models.is_empty()).then(|| {
+        format!(
+            "The weights of {} are random: speed, memory and cost are those of its shape, and nothing is said of its answers.",
+            models.join(", ")
+        )
+    })
+}
+
 fn decision(found: &Recommendation) -> Vec<String> {
     let by = found.rank_by.words();
     let Some(first) = found.places.first() else {
@@ -78,6 +95,7 @@ fn decision(found: &Recommendation) -> Vec<String> {
             name(found, first.candidate)
         ),
     }];
+    lines.extend(random_weights(found));
     lines.extend(firmness(found));
     for Axis { name, what } in &found.axes {
         if let Some(reason) = what.reason() {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use yardstick_analyse::Comparison;
 use yardstick_analyse::predict::{Predictor, Setup, Sheets};
 use yardstick_analyse::recommend::{Candidate, Needs, WhatIf, recommend};
+use yardstick_analyse::{Comparison, is_noise};
 use yardstick_measure::needs;
 use yardstick_model::ModelInfo;
 use yardstick_record::Record;
@@ -46,11 +46,14 @@ fn read(path: &Path) -> Result<Needs> {
 }
 
 fn records(paths: &Paths, args: &Recommend) -> Result<Vec<Record>> {
-    match args.records.as_slice() {
-        [] if paths.store.exists() => output::records(&output::open(&paths.store)?, &[]),
-        [] => Ok(Vec::new()),
-        files => output::from_files(files),
-    }
+    let mut records = match args.records.as_slice() {
+        [] if paths.store.exists() => output::records(&output::open(&paths.store)?, &[])?,
+        [] => Vec::new(),
+        files => output::from_files(files)?,
+    };
+    // Two copies of one device that measured the machine's noise are no choice.
+    records.retain(|record| !is_noise(&record.run.suite, &record.run.command));
+    Ok(records)
 }
 
 /// What a `--what-if` says.

@@ -30,6 +30,9 @@ pub struct Candidate {
     pub figures: BTreeMap<What, Known<Figure>>,
     /// Why it may not be ranked at all: invalid, unverified, not hardware.
     pub barred: Option<String>,
+    /// Why its weights carry no quality (`random weights`), if so: it has speed, memory and cost, and answers nothing.
+    /// Of a prediction it is not told.
+    pub random_weights: Option<String>,
     /// Its speed was held for minutes.
     pub soaked: bool,
     /// A command that measures it again.
@@ -126,6 +129,7 @@ fn of(comparison: &Comparison, rows: &[&Row], needs: &Needs) -> Candidate {
         class: None,
         figures: figures(rows, decode, needs),
         barred: row.not_ranked.clone(),
+        random_weights: row.cell.model.random_weights.clone(),
         soaked: false,
         rerun: Some(row.rerun.clone()),
         model: row.model.clone(),

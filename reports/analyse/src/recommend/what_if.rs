@@ -66,6 +66,7 @@ impl WhatIf<'_> {
             class: None,
             figures,
             barred: None,
+            random_weights: None,
             soaked: false,
             rerun: None,
         }
