@@ -6,6 +6,7 @@ mod gate;
 mod model;
 mod prune;
 mod run;
+mod tune;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub(crate) use gate::Gate;
 pub(crate) use model::ModelAction;
 pub(crate) use prune::Prune;
 pub(crate) use run::{Metering, Programs, Quality, Run, Soak};
+pub(crate) use tune::Tune;
 
 /// Benchmark the same quantised transformer on every device, with proof that each answer is right.
 ///
@@ -91,6 +93,8 @@ pub(crate) enum Verb {
     Predict(Predict),
     /// Which device, model and format meet the needs, what each costs, and how firm that is
     Recommend(Recommend),
+    /// Search formats and settings of a model on this device for what a profile asks: measured, with the winning flags
+    Tune(Box<Tune>),
     /// How many queries a small model may answer before it costs quality, and what that saves
     Route(Route),
     /// Hold records against budgets: alerts, an exit code, Prometheus text

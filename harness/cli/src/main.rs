@@ -67,6 +67,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Route(route) => verbs::route::run(&route),
         Verb::Check(check) => verbs::check::run(&paths()?, &check),
         Verb::Profile(profile) => verbs::profile::run(&paths()?, &profile),
+        Verb::Tune(tune) => verbs::tune::run(&paths()?, &tune),
         Verb::Soak(soak) => verbs::soak::run(&paths()?, &soak),
         Verb::Rerun(rerun) => verbs::rerun::run(&paths()?, &rerun),
     }

@@ -10,7 +10,20 @@ pub const SUITES: &[(&str, &str)] = &[
     ("quantisation", include_str!("../../../suites/quantisation.toml")),
     ("kv", include_str!("../../../suites/kv.toml")),
     ("context", include_str!("../../../suites/context.toml")),
+    ("tune", TUNE),
 ];
+
+/// Name and text of each platform profile: needs with what `tune` may vary.
+pub const PROFILES: &[(&str, &str)] = &[
+    ("voice", include_str!("../../../suites/profiles/voice.toml")),
+    ("phone", include_str!("../../../suites/profiles/phone.toml")),
+    ("laptop", include_str!("../../../suites/profiles/laptop.toml")),
+    ("edge", include_str!("../../../suites/profiles/edge.toml")),
+    ("server", include_str!("../../../suites/profiles/server.toml")),
+];
+
+/// The suite that `tune` measures with; its lists are replaced by those of the search.
+pub const TUNE: &str = include_str!("../../../suites/tune.toml");
 
 /// The text of a built-in suite.
 pub fn find(name: &str) -> Option<&'static str> {
@@ -27,6 +40,15 @@ mod tests {
             let suite = Suite::parse(name, text).unwrap();
             assert_eq!(suite.name, *name);
             assert!(suite.verify, "{name} measures without proof");
+        }
+    }
+
+    #[test]
+    fn every_profile_has_needs_of_its_name_and_something_to_vary() {
+        for (name, text) in super::PROFILES {
+            let (needs, search) = crate::needs::parse_profile(name, text).unwrap();
+            assert_eq!(needs.name, *name);
+            assert!(!needs.requirements.is_empty() && search.quantisations.len() > 1, "{name}");
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod sides;
 mod soak;
 mod tasks;
 mod tradeoff;
+pub mod tune;
 mod versus;
 mod view;
 mod windows;

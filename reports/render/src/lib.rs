@@ -25,6 +25,7 @@ mod sources;
 mod table;
 mod terminal;
 mod text;
+mod tune;
 
 pub use canary::{canary, canary_json};
 pub use check::{check, check_json};
@@ -40,3 +41,4 @@ pub use route::{route, route_json};
 pub use sides::{sides_csv, sides_html, sides_json, sides_markdown, sides_terminal};
 pub use terminal::terminal;
 pub use text::clean;
+pub use tune::{tune, tune_json};

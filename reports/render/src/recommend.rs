@@ -268,7 +268,7 @@ fn standing(found: &Recommendation, at: usize) -> String {
 }
 
 /// `50.90 tokens/s [12.03, 89.77], sustained`
-fn value(found: &Recommendation, what: What, figure: &Figure) -> String {
+pub(crate) fn value(found: &Recommendation, what: What, figure: &Figure) -> String {
     let unit = if what.is_money() { &found.needs.currency } else { what.unit() };
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let range = match figure.range {
@@ -284,7 +284,7 @@ fn value(found: &Recommendation, what: What, figure: &Figure) -> String {
     format!("{}{unit}{range}{basis}", digits(figure.value))
 }
 
-fn bound(found: &Recommendation, requirement: &Requirement) -> String {
+pub(crate) fn bound(found: &Recommendation, requirement: &Requirement) -> String {
     let unit = if requirement.what.is_money() {
         found.needs.currency.as_str()
     } else {
@@ -313,7 +313,7 @@ fn push_others(
     }
 }
 
-fn reason(found: &Recommendation, finding: &Finding) -> Option<String> {
+pub(crate) fn reason(found: &Recommendation, finding: &Finding) -> Option<String> {
     let words = finding.requirement.what.words();
     let bound = bound(found, &finding.requirement);
     match (&finding.found, finding.met) {

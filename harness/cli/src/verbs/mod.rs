@@ -17,6 +17,7 @@ pub(crate) mod rerun;
 pub(crate) mod route;
 pub(crate) mod run;
 pub(crate) mod soak;
+pub(crate) mod tune;
 pub(crate) mod worker;
 
 /// Everything asked for was done.

@@ -6,7 +6,7 @@ pub(crate) mod place;
 mod scope;
 mod sweep;
 mod values;
-mod wire;
+pub(crate) mod wire;
 
 use std::time::Duration;
 

@@ -65,10 +65,10 @@ struct Options {
 }
 
 /// A number, or a string with a range.
-struct Count(String);
+pub(crate) struct Count(String);
 
 impl Count {
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.0
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use yardstick_api::Known;
+use yardstick_api::{Known, Options};
 use yardstick_record::{Metric, Outcome, Test};
 
 use super::figure::{Basis, Figure};
@@ -37,6 +37,8 @@ pub struct Candidate {
     pub soaked: bool,
     /// A command that measures it again.
     pub rerun: Option<String>,
+    /// The model as records name it and the options asked for; none of what nobody measured.
+    pub measured_as: Option<(String, Options)>,
 }
 
 impl Candidate {
@@ -44,6 +46,12 @@ impl Candidate {
     pub fn name(&self) -> String {
         let options = if self.options.is_empty() { "" } else { ", " };
         format!("{}, {}{options}{}", self.device, self.model, self.options)
+    }
+
+    fn threads_and_sequences(&self) -> String {
+        let Some((_, options)) = &self.measured_as else { return "other options".to_owned() };
+        let threads = options.threads.map_or("all".to_owned(), |threads| threads.to_string());
+        format!("threads {threads}, sequences {}", options.sequences)
     }
 
     /// A value, where there is one.
@@ -86,7 +94,44 @@ pub(super) fn candidates(comparison: &Comparison, needs: &Needs) -> Vec<Candidat
     let groups: Vec<Vec<&Row>> = groups.into_values().filter(speaks).collect();
     let mut all: Vec<Candidate> = groups.iter().map(|rows| of(comparison, rows, needs)).collect();
     tell_apart(&mut all, &groups);
+    share_quality(&mut all);
     all
+}
+
+/// Quality and what it is told by.
+const QUALITY: [What; 3] = [What::KldMean, What::PerplexityRatio, What::Accuracy];
+
+/// What weights are worth does not hang on threads or on how many sequences run: where it was not measured of a candidate, that of the
+/// same model, device, keys and values, and arithmetic counts.
+fn share_quality(all: &mut [Candidate]) {
+    let known = all.to_vec();
+    for one in all.iter_mut() {
+        for what in QUALITY {
+            if one.value(what).is_some() || one.barred.is_some() {
+                continue;
+            }
+            let mut same = known.iter().filter(|other| computes_the_same(one, other));
+            let found = same.find_map(|other| {
+                Some((other, other.value(what).filter(|_| other.barred.is_none())?))
+            });
+            if let Some((other, figure)) = found {
+                let note = format!("measured with {}", other.threads_and_sequences());
+                let figure = Figure { note: Some(note), ..figure.clone() };
+                one.figures.insert(what, Known::Value(figure));
+            }
+        }
+    }
+}
+
+fn computes_the_same(one: &Candidate, other: &Candidate) -> bool {
+    let alike = |a: &Options, b: &Options| {
+        (a.kv, a.numerics, a.weights, a.rotary_context)
+            == (b.kv, b.numerics, b.weights, b.rotary_context)
+    };
+    one.device == other.device
+        && one.machine == other.machine
+        && one.model == other.model
+        && matches!((&one.measured_as, &other.measured_as), (Some((_, a)), Some((_, b))) if alike(a, b))
 }
 
 /// Those of one name by the program that measured them, and the machine.
@@ -132,6 +177,7 @@ fn of(comparison: &Comparison, rows: &[&Row], needs: &Needs) -> Candidate {
         random_weights: row.cell.model.random_weights.clone(),
         soaked: false,
         rerun: Some(row.rerun.clone()),
+        measured_as: Some((row.cell.model.name.clone(), row.cell.options.clone())),
         model: row.model.clone(),
         machine,
     };

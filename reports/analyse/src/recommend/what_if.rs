@@ -69,6 +69,7 @@ impl WhatIf<'_> {
             random_weights: None,
             soaked: false,
             rerun: None,
+            measured_as: None,
         }
     }
 

@@ -7,8 +7,8 @@ mod inspect;
 pub(crate) mod list;
 mod logits;
 mod make;
-mod prune;
-mod quantize;
+pub(crate) mod prune;
+pub(crate) mod quantize;
 mod tokenize;
 mod zeros;
 

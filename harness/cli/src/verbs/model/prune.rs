@@ -84,7 +84,7 @@ fn write_zeros(input: &Path, output: &Path, share: f64, threads: usize) -> Resul
 }
 
 /// Does something long with progress on the terminal; Ctrl-C stops it.
-fn told<T>(
+pub(crate) fn told<T>(
     title: &str,
     act: &mut dyn FnMut(&mut quantize::Tell<'_>) -> Result<T, prune::Error>,
 ) -> Result<T> {
@@ -148,7 +148,7 @@ fn ranges(numbers: &[usize]) -> String {
 }
 
 /// One line for the whole model.
-fn removed(model: &Model, plan: &Plan) -> String {
+pub(crate) fn removed(model: &Model, plan: &Plan) -> String {
     let all = &model.architecture().layers;
     let kept: Vec<usize> = plan.layers.iter().map(|kept| kept.from).collect();
     let gone: Vec<usize> = (0..all.len()).filter(|i| !kept.contains(i)).collect();

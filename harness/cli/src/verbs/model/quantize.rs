@@ -67,7 +67,7 @@ pub(crate) fn run(request: &Request<'_>) -> Result<u8> {
 }
 
 /// One file, with progress, until it is done or Ctrl-C.
-fn one(
+pub(crate) fn one(
     source: &Gguf,
     output: &Path,
     how: &Quantising<'_>,

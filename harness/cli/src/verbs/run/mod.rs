@@ -9,11 +9,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use yardstick_api::Options;
 use yardstick_measure::plan::Plan;
 use yardstick_measure::runner::{self, Stage, Summary};
 use yardstick_model::source::{Name, Tell};
 use yardstick_probes::Meters;
-use yardstick_record::{Environment, RunInfo};
+use yardstick_record::{Environment, RunInfo, Test};
 use yardstick_store::Store;
 
 use crate::args::Run;
@@ -39,6 +40,44 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
         Some(id) => Request::resumed(&output::open(&paths.store)?, id)?,
         None => Request::new(args, command)?,
     };
+    let grid = metering::grid(&args.metering)?;
+    match measure(paths, args, &request, None)? {
+        None => Ok(DONE),
+        Some(done) => conclude(paths, args, &request.info, done, grid),
+    }
+}
+
+/// Whether a test of a model under options is measured, of all that the lists of a request multiply to.
+pub(crate) type Keep<'a> = &'a dyn Fn(&str, &Options, Test) -> bool;
+
+/// What a run came to, before anybody is shown it.
+pub(crate) struct Done {
+    /// The store, unless nothing was to be kept.
+    store: Option<Store>,
+    plan: Plan,
+    /// How cells ended.
+    pub(crate) summary: Summary,
+}
+
+/// One part of a search: measures the points that `keep` keeps and stores them, shows nothing but progress. Gives the run's id.
+pub(crate) fn part(paths: &Paths, args: &Run, keep: Keep<'_>) -> Result<(String, Done)> {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    let request = Request::new(args, words)?;
+    let mut done = measure(paths, args, &request, Some(keep))?.context("nothing was measured")?;
+    if let (Some(store), false) = (&mut done.store, done.summary.interrupted) {
+        store.finish_run(&request.info.id, &tool::now())?;
+    }
+    Ok((request.info.id, done))
+}
+
+/// Plans, verifies, measures and stores; none where only the plan was asked for.
+fn measure(
+    paths: &Paths,
+    args: &Run,
+    request: &Request,
+    keep: Option<Keep<'_>>,
+) -> Result<Option<Done>> {
     // Only now: a suite that is a pipe may be waited for until Ctrl-C, which ends us at once up to here.
     let cancel = interrupt::flag()?;
     let programs = &request.flags.programs;
@@ -46,14 +85,16 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
     let workers = registry::workers(programs, Some(&paths.cache), Wanted::Named(&selectors))?;
     let mut inventory = runner::inventory(&workers.list, request.deadlines(), &cancel)?;
     inventory.unasked = workers.unasked;
-    let plan = request.plan(&inventory)?;
+    let mut plan = request.plan(&inventory)?;
+    if let Some(keep) = keep {
+        retain(&mut plan, keep);
+    }
     if args.plan {
         console::say(screen::plan(&plan).trim_end())?;
-        return Ok(DONE);
+        return Ok(None);
     }
     // A meter that does not answer now would be missed only after hours.
     let meters = Meters::open(&metering::specs(&request.flags.metering)?)?;
-    let grid = metering::grid(&args.metering)?;
     let capped = cap::set(request.flags.cap.as_deref())?;
     // Only now is anything written: a request that cannot be planned leaves no trace.
     let mut store = if args.verify_only { None } else { Some(open_store(&paths.store)?) };
@@ -64,7 +105,7 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
         (Some(store), Some(run)) => store.measured(run)?.into_iter().collect(),
         _ => HashSet::new(),
     };
-    let mut screen = Screen::new(store.as_mut(), args.json, plan.cells());
+    let mut screen = Screen::new(store.as_mut(), args.json, plan.cells()).terse(keep.is_some());
     let oracle = inventory.device(ORACLE).map(|device| device.id.clone());
     let summary = runner::run(
         &runner::Run {
@@ -98,13 +139,20 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
     )?;
     capped.restore();
     screen.finish();
-    if args.verify_only {
-        console::say(screen::verdict(&summary))?;
+    Ok(Some(Done { store, plan, summary }))
+}
+
+/// Leaves out of a plan what is not kept.
+fn retain(plan: &mut Plan, keep: Keep<'_>) {
+    let names: Vec<String> = plan.models.iter().map(|model| model.name.clone()).collect();
+    let kept = |model: usize, options: &Options, test| {
+        names.get(model).is_some_and(|name| keep(name, options, test))
+    };
+    for launch in &mut plan.launches {
+        launch.tests.retain(|test| kept(launch.model, &launch.options, *test));
     }
-    if let Some(store) = &mut store {
-        conclude(paths, args, store, &request.info, &plan, &summary, grid)?;
-    }
-    Ok(code(&summary))
+    plan.launches.retain(|launch| !launch.tests.is_empty());
+    plan.skipped.retain(|cell| kept(cell.model, &cell.options, cell.test));
 }
 
 /// The machine, and the cap this run put on it.
@@ -132,25 +180,28 @@ fn open_store(path: &Path) -> Result<Store> {
 fn conclude(
     paths: &Paths,
     args: &Run,
-    store: &mut Store,
     info: &RunInfo,
-    plan: &Plan,
-    summary: &Summary,
+    done: Done,
     grid: Option<f64>,
-) -> Result<()> {
+) -> Result<u8> {
+    let Done { store, plan, summary } = done;
+    if args.verify_only {
+        console::say(screen::verdict(&summary))?;
+    }
+    let Some(mut store) = store else { return Ok(code(&summary)) };
     if !summary.interrupted {
         store.finish_run(&info.id, &tool::now())?;
     }
-    let records = output::records(store, std::slice::from_ref(&info.id))?;
+    let records = output::records(&store, std::slice::from_ref(&info.id))?;
     // The page first: it is kept, and standard output may be closed by now.
     let html = html_path(paths, args, &info.id);
-    let comparison = output::compare(store, &records, None, grid)?;
+    let comparison = output::compare(&store, &records, None, grid)?;
     output::write_html(&html, &comparison, &records, &plan.suite)?;
     let shown = match args.json {
         true => Ok(()),
         false => say(output::terminal(&comparison).trim_end()),
     };
-    let mut notes = vec![screen::summary(summary)];
+    let mut notes = vec![screen::summary(&summary)];
     if summary.interrupted {
         notes.push(format!("continue with: yardstick run --resume {}", info.id));
     }
@@ -163,7 +214,7 @@ fn conclude(
         true => console::tell(report),
         false => shown.and_then(|()| say(&report))?,
     }
-    Ok(())
+    Ok(code(&summary))
 }
 
 /// On standard output, unless nobody reads it any more.

@@ -15,6 +15,8 @@ pub(crate) struct Screen<'a> {
     store: Option<&'a mut Store>,
     json: bool,
     progress: Progress,
+    /// Says only what went wrong: whoever asked sums the rest up.
+    terse: bool,
     launch: String,
     cells: usize,
     done: usize,
@@ -23,7 +25,13 @@ pub(crate) struct Screen<'a> {
 impl<'a> Screen<'a> {
     /// Of a run of so many cells.
     pub(crate) fn new(store: Option<&'a mut Store>, json: bool, cells: usize) -> Screen<'a> {
-        Screen { store, json, progress: Progress::new(), launch: String::new(), cells, done: 0 }
+        let progress = Progress::new();
+        Screen { store, json, progress, terse: false, launch: String::new(), cells, done: 0 }
+    }
+
+    /// The same without notes and verdicts.
+    pub(crate) fn terse(self, terse: bool) -> Screen<'a> {
+        Screen { terse, ..self }
     }
 
     /// Removes the bar.
@@ -90,10 +98,14 @@ impl Sink for Screen<'_> {
                     VerificationStatus::Failed => format!("WRONG ANSWERS{worst}"),
                     VerificationStatus::Skipped { reason } => format!("not verified: {reason}"),
                 };
-                self.progress.line(&format!("{device} {model}: {verdict}"));
+                let passed = matches!(verification.status, VerificationStatus::Passed);
+                if !(self.terse && passed) {
+                    self.progress.line(&format!("{device} {model}: {verdict}"));
+                }
             }
             Event::Progress { done, total } => self.progress.steps(done, total),
             Event::Turn { .. } => {}
+            Event::Note(_) if self.terse => {}
             Event::Note(text) => self.progress.line(&format!("note: {text}")),
         }
     }

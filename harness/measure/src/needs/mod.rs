@@ -1,4 +1,6 @@
-//! Needs: the file of what is required, checked where it stands into what the recommendation takes.
+//! Needs: the file of what is required, checked where it stands into what the recommendation and the search for settings take.
+
+mod search;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -7,6 +9,8 @@ use yardstick_analyse::recommend::{Api, Needs, Only, Requirement, Spans, Stated,
 
 use crate::suite::place::{Names, Place, number, text, whole};
 use crate::suite::{Error, ValueError};
+
+pub use search::Search;
 
 /// No number of needs is as large.
 const MOST: f64 = 1e15;
@@ -31,6 +35,8 @@ struct File {
     only: OnlyWire,
     #[serde(default)]
     stability: StabilityWire,
+    #[serde(default)]
+    search: search::Wire,
 }
 
 #[derive(Deserialize)]
@@ -96,32 +102,42 @@ struct StabilityWire {
 
 /// Parses a file's text; `file` is its name in errors.
 pub fn parse(file: &str, source: &str) -> Result<Needs, Error> {
+    Ok(parse_profile(file, source)?.0)
+}
+
+/// The same with what `tune` may vary.
+pub fn parse_profile(file: &str, source: &str) -> Result<(Needs, Search), Error> {
     let at = Place { file, text: source };
-    let read: File = at.read()?;
+    let mut read: File = at.read()?;
+    let search = search::search(&at, std::mem::take(&mut read.search))?;
+    Ok((needs(&at, read)?, search))
+}
+
+fn needs(at: &Place<'_>, read: File) -> Result<Needs, Error> {
     if let Some(analysis) = read.analysis {
-        text(&at, analysis, 1 << 16, "prose that says what is decided")?;
+        text(at, analysis, 1 << 16, "prose that says what is decided")?;
     }
     let asked = read.need.iter().map(|need| (need.what.get_ref().clone(), need.what.span()));
     let asked: Vec<_> = asked.collect();
     let requirements: Vec<Requirement> =
-        read.need.into_iter().map(|one| need(&at, one)).collect::<Result<_, _>>()?;
-    let workload = workload(&at, read.workload)?;
+        read.need.into_iter().map(|one| need(at, one)).collect::<Result<_, _>>()?;
+    let workload = workload(at, read.workload)?;
     let battery = asked.iter().find(|(what, _)| what == What::BatteryHours.name());
     if let (Some((_, span)), None) = (battery, workload.battery_wh) {
         let message = "battery_hours needs workload.battery_wh beside it".to_owned();
         return Err(at.error(span.clone(), message));
     }
-    agree(&at, &requirements, &asked)?;
+    agree(at, &requirements, &asked)?;
     Ok(Needs {
-        name: text(&at, read.name, 64, "a name")?,
+        name: text(at, read.name, 64, "a name")?,
         requirements,
         workload,
-        machines: read.machine.into_iter().map(|m| machine(&at, m)).collect::<Result<_, _>>()?,
-        currency: read.currency.map_or_else(|| Ok("USD".to_owned()), |c| currency(&at, c))?,
-        api: read.api.map(|one| api(&at, one)).transpose()?,
-        only: only(&at, read.only)?,
-        spans: spans(&at, read.stability)?,
-        rank_by: read.rank_by.map(|name| what(&at, &name)).transpose()?,
+        machines: read.machine.into_iter().map(|m| machine(at, m)).collect::<Result<_, _>>()?,
+        currency: read.currency.map_or_else(|| Ok("USD".to_owned()), |c| currency(at, c))?,
+        api: read.api.map(|one| api(at, one)).transpose()?,
+        only: only(at, read.only)?,
+        spans: spans(at, read.stability)?,
+        rank_by: read.rank_by.map(|name| what(at, &name)).transpose()?,
     })
 }
 
@@ -270,7 +286,7 @@ fn spans(at: &Place<'_>, wire: StabilityWire) -> Result<Spans, Error> {
 mod tests {
     use super::*;
 
-    const EXAMPLE: &str = include_str!("../../../suites/needs/shelf.toml");
+    const EXAMPLE: &str = include_str!("../../../../suites/needs/shelf.toml");
 
     #[test]
     fn the_example_is_read() {
