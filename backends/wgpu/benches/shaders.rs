@@ -17,7 +17,12 @@ fn main() {
     let Some(device) = adapter(number) else {
         return println!("skipped: {:?}", Wgpu::default().devices());
     };
-    let shaders = match model().map(|model| shaders(&device, &model)) {
+    // The choices of a bench are not those that programs find.
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => return println!("skipped: {error}"),
+    };
+    let shaders = match model().map(|model| shaders(&device, &model, folder.path())) {
         Ok(Ok(shaders)) => shaders,
         Ok(Err(error)) => return println!("skipped: {error}"),
         Err(error) => return println!("skipped: {error}"),

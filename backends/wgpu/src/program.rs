@@ -20,7 +20,7 @@ pub(crate) struct Step {
 }
 
 /// How many positions a token must see for a step to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Depth {
     Any,
     /// Up to [`crate::sizes::SHALLOW`].

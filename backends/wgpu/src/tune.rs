@@ -131,8 +131,7 @@ impl Tunings {
         gpu.kept.write(Tunings::file(self.int8), text.as_bytes());
     }
 
-    /// The usual choice, but tiles of every format in 8 bits.
-    #[cfg(test)]
+    /// The usual choice, but tiles of every format in 8 bits: for tests and benches, on adapters that would choose f32.
     pub(crate) fn all_in_8_bits(gpu: &Gpu) -> Tunings {
         let usual = Tunings::usual(gpu, true);
         let choice = Tuning { tile_int8: true, ..usual.usual };
