@@ -85,6 +85,21 @@ impl OperationTime {
         let (bytes, operations) = (untold(), untold());
         OperationTime { name: name.into(), layer: None, calls, nanoseconds, bytes, operations }
     }
+
+    /// Adds what the same operation took another time; what is not known of one is not known of both.
+    pub fn add(&mut self, other: &OperationTime) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.nanoseconds = self.nanoseconds.saturating_add(other.nanoseconds);
+        self.bytes = both(&self.bytes, &other.bytes);
+        self.operations = both(&self.operations, &other.operations);
+    }
+}
+
+fn both(one: &Known<u64>, other: &Known<u64>) -> Known<u64> {
+    match (one, other) {
+        (Known::Value(one), Known::Value(other)) => Known::Value(one.saturating_add(*other)),
+        (Known::Value(_), unknown) | (unknown, _) => unknown.clone(),
+    }
 }
 
 fn untold() -> Known<u64> {

@@ -41,6 +41,8 @@ pub(crate) const ALL: &[Misbehaviour] = &[
     forward("huge-line", huge_line),
     forward("oom", exhaust_memory),
     forward("oom-error", || Err(Error::OutOfMemory("on purpose".into()))),
+    // Answers rightly and keeps 256 KiB of every call.
+    forward("leak", leak),
     forward("lost", || Err(Error::DeviceLost("on purpose".into()))),
     forward("error", || Err(Error::Device("the null device fails on purpose".into()))),
     // Not wrong, only slow: 100 us a call, for tests that need times above the clock's grain.
@@ -132,6 +134,13 @@ fn exhaust_memory() -> Result<(), Error> {
     loop {
         hoard.push(std::hint::black_box(vec![1_u8; 16 << 20]));
     }
+}
+
+/// Keeps 256 KiB for good, each page touched.
+fn leak() -> Result<(), Error> {
+    const KEPT: usize = 256 << 10;
+    std::hint::black_box(Vec::leak(vec![1_u8; KEPT]));
+    Ok(())
 }
 
 #[cfg(not(unix))]

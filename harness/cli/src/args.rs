@@ -4,6 +4,7 @@ mod canary;
 mod decide;
 mod gate;
 mod model;
+mod profile;
 mod prune;
 mod run;
 mod tune;
@@ -16,6 +17,7 @@ pub(crate) use canary::Canary;
 pub(crate) use decide::{Check, CheckFormat, Recommend, Route};
 pub(crate) use gate::Gate;
 pub(crate) use model::ModelAction;
+pub(crate) use profile::{Profile, ProfileFormat, Profiling, Why};
 pub(crate) use prune::Prune;
 pub(crate) use run::{Metering, Programs, Quality, Run, Soak};
 pub(crate) use tune::Tune;
@@ -101,8 +103,10 @@ pub(crate) enum Verb {
     Check(Check),
     /// Decode for minutes: burst, first minute and sustained speed, with clocks, temperature and power over time
     Soak(Soak),
-    /// Time the operations of one test, against the device's ceilings; stores nothing
+    /// Time the operations of one test against the device's measured roofs, as tables, roofline, trace or stacks; stores nothing
     Profile(Profile),
+    /// Why two cells take different times: bytes, shares of the roofs, synchronisation, and what remains; stores nothing
+    Why(Why),
     /// Serve the worker protocol on standard input and output
     #[command(hide = true)]
     Worker(Worker),
@@ -128,6 +132,9 @@ pub(crate) struct Report {
     /// Hold every row against this device, backend, build or model [default: the first that took turns, or the fastest]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) baseline: Option<String>,
+    /// What backends tell of their memory against what the system saw, too
+    #[arg(long)]
+    pub(crate) memory: bool,
     #[arg(long, short, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
     /// Where to write it [default: standard output]
@@ -326,26 +333,6 @@ pub(crate) enum ClaimsFormat {
     Markdown,
     /// Every claim with its numbers.
     Json,
-}
-
-/// `yardstick profile`
-#[derive(clap::Args)]
-pub(crate) struct Profile {
-    /// The model: a file, or preset:quantisation (llama-3.2-1b:Q4_0)
-    #[arg(long, short, value_name = "MODEL")]
-    pub(crate) model: String,
-    /// The device: cpu, cpu:avx2
-    #[arg(long, short, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: String,
-    /// The test: ppN or tgN, with @dN for a depth
-    #[arg(long, short, value_name = "TEST", default_value = "tg64")]
-    pub(crate) test: String,
-    /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
-    /// A line for every layer too
-    #[arg(long)]
-    pub(crate) layers: bool,
 }
 
 /// `yardstick predict`

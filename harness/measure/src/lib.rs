@@ -7,6 +7,7 @@ pub mod claims;
 mod clock;
 pub mod needs;
 pub mod plan;
+pub mod profiling;
 pub mod protocol;
 pub mod quality;
 pub mod routes;

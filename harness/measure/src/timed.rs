@@ -5,6 +5,7 @@
 //! part of any test.
 
 mod complete;
+mod profiled;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -233,6 +234,7 @@ fn nanoseconds(start: Instant) -> u64 {
 }
 
 pub use complete::{Completed, Prompt, complete};
+pub use profiled::ProfiledPass;
 
 #[cfg(test)]
 mod tests;

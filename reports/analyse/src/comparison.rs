@@ -33,6 +33,8 @@ pub struct Comparison {
     pub soaks: Vec<SoakCurve>,
     /// Where stored runs of these cells changed, as far as whoever made it looked ([`crate::history`]).
     pub history: Vec<ChangePoint>,
+    /// What backends say they hold against what the system saw, where whoever made it asked ([`crate::memory::reconciled`]).
+    pub memory: Vec<crate::memory::Reconciled>,
 }
 
 impl Comparison {
@@ -61,8 +63,8 @@ impl Comparison {
         let depths = depth_curves(&rows, records);
         let noise = machines(&rows).into_iter().map(|name| (name.clone(), of_machine(&all, &name)));
         let (varying, noise, soaks) = (varying(&rows), noise.collect(), soaks(records));
-        let history = Vec::new();
-        Comparison { varying, rankings, noise, tradeoffs, depths, soaks, history, rows }
+        let (history, memory) = (Vec::new(), Vec::new());
+        Comparison { varying, rankings, noise, tradeoffs, depths, soaks, history, memory, rows }
     }
 
     /// Every row that is held against a baseline, with its index.

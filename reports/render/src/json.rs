@@ -20,6 +20,7 @@ pub fn json(comparison: &Comparison) -> String {
         "noise": comparison.noise,
         "soaks": comparison.soaks,
         "history": comparison.history,
+        "memory": comparison.memory,
         "rankings": comparison.rankings.iter().map(ranking).collect::<Vec<_>>(),
         "tradeoffs": comparison.tradeoffs.iter().map(tradeoff).collect::<Vec<_>>(),
         "depths": comparison.depths.iter().map(|curve| depths(curve, &comparison.rows)).collect::<Vec<_>>(),

@@ -16,6 +16,7 @@ mod json_tradeoffs;
 mod markdown;
 mod number;
 mod predictions;
+mod profile;
 mod ratios;
 mod recommend;
 mod route;
@@ -35,6 +36,10 @@ pub use html::{Meta, html};
 pub use json::{json, json_escape};
 pub use markdown::markdown;
 pub use predictions::{held_out, predictions};
+pub use profile::{
+    ProfileReport, TracedPass, folded, profile_html, profile_json, profile_markdown,
+    profile_terminal, trace,
+};
 pub use ratios::words as difference;
 pub use recommend::{recommend, recommend_json};
 pub use route::{route, route_json};

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
+use yardstick_analyse::memory::reconciled;
 use yardstick_analyse::{Brief, ChangePoint, Comparison, WINDOW, history};
 use yardstick_store::{Filter, Store};
 
@@ -38,6 +39,9 @@ pub(crate) fn run(paths: &Paths, args: &Report) -> Result<u8> {
         metering::grid(&args.metering)?,
     )?;
     comparison.history = history_of(&store, &comparison)?;
+    if args.memory {
+        comparison.memory = reconciled(&records);
+    }
     output::show(&comparison, &records, args.format, args.output.as_deref(), &title)?;
     Ok(DONE)
 }

@@ -15,6 +15,7 @@ use yardstick_api::{Facts, Known};
 use yardstick_probes::Probe;
 use yardstick_record::{FailureKind, Outcome, Phase, Test, Verification};
 
+pub(crate) use ceiling::{arithmetic, plausible, working_set};
 pub(super) use pair::measure_pair;
 pub use soak::SoakPlan;
 pub(super) use together::{TakingTurns, fits};

@@ -21,6 +21,7 @@ pub use config::{Prepare, Prepared, Run, RunError, Stage, Summary, WorkerCommand
 pub use event::{Event, Sink};
 pub use inventory::inventory;
 pub use launch::SoakPlan;
+pub(crate) use launch::{arithmetic, plausible, working_set};
 pub use logits::{LogitsError, LogitsRequest, logits};
 pub use prepare::{Fetch, prepare};
 pub use run::run;

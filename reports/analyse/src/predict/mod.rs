@@ -22,7 +22,7 @@ mod held_out;
 mod predictor;
 mod setup;
 mod sheet;
-mod work;
+pub(crate) mod work;
 
 pub use answer::{Answer, Forecast};
 pub use error_bar::ErrorBar;

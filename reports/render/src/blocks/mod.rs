@@ -6,6 +6,7 @@ mod depths;
 mod differences;
 mod history;
 mod layout;
+mod memory;
 mod tasks;
 pub(crate) mod tradeoffs;
 
@@ -53,6 +54,7 @@ pub(crate) fn blocks(comparison: &Comparison) -> Vec<Block> {
     blocks.extend(agreements::block(comparison));
     blocks.extend(depths::block(comparison));
     blocks.extend(history::block(comparison));
+    blocks.extend(memory::block(&comparison.memory));
     blocks
 }
 

@@ -28,6 +28,16 @@ impl Scale {
         Scale { low, high, from: from.into(), to: to.into(), logarithmic: true }
     }
 
+    /// The least value.
+    pub(super) fn low(&self) -> f64 {
+        self.low
+    }
+
+    /// The largest value.
+    pub(super) fn high(&self) -> f64 {
+        self.high
+    }
+
     /// Where a value stands; values beyond the ends stand at them.
     pub(super) fn at(&self, value: f64) -> i32 {
         let share = if self.logarithmic {

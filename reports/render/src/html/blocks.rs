@@ -15,6 +15,7 @@ pub(crate) struct Section {
     rows: Vec<Vec<Field>>,
     notes: Vec<String>,
     sentences: Vec<String>,
+    conclusions: Vec<String>,
     remarks: Vec<String>,
 }
 
@@ -67,6 +68,7 @@ pub(crate) fn section(block: Block, charts: Vec<Chart>) -> Section {
         title: block.title,
         notes: block.notes,
         sentences: block.sentences,
+        conclusions: block.conclusions,
         remarks: block.remarks,
     }
 }

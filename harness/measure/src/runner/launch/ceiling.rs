@@ -163,7 +163,7 @@ impl Measuring<'_, '_, '_> {
 }
 
 /// The bytes one decode step streams: the weights once, and of each sequence the keys and values of the positions it reads.
-fn working_set(facts: &Facts, sequences: usize, positions_read: f64) -> u64 {
+pub(crate) fn working_set(facts: &Facts, sequences: usize, positions_read: f64) -> u64 {
     let held = (facts.context as f64 * facts.sequences as f64).max(1.0);
     let kv = facts.kv_bytes as f64 * positions_read * sequences as f64 / held;
     facts.streamed_bytes.saturating_add(kv as u64)
@@ -171,7 +171,7 @@ fn working_set(facts: &Facts, sequences: usize, positions_read: f64) -> u64 {
 
 /// The arithmetic that a numerics class may run, first choice first. A device that has no units for halves computes them in
 /// f32; so does one whose class is `f16` only because its KV cache is.
-fn arithmetic(numerics: Numerics) -> &'static [Limit] {
+pub(crate) fn arithmetic(numerics: Numerics) -> &'static [Limit] {
     match numerics {
         Numerics::A8 | Numerics::Requantised => &[Limit::Int8],
         Numerics::F32 => &[Limit::F32],
@@ -196,7 +196,7 @@ fn candidates(device: &Device, found: Vec<DeviceStatus>) -> Vec<Device> {
 }
 
 /// A limit is a positive number; anything else would poison what is held against it.
-fn plausible(reached: Known<Reached>) -> Known<Reached> {
+pub(crate) fn plausible(reached: Known<Reached>) -> Known<Reached> {
     match reached {
         Known::Value(reached) if !(reached.value.is_finite() && reached.value > 0.0) => {
             Known::unavailable(format!("the device says it reaches {}", reached.value))

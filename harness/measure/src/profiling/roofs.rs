@@ -1,0 +1,125 @@
+//! The roofs of a cell, from its own backend: the best of every time they were measured.
+
+use yardstick_analyse::profile::{Roof, Roofs};
+use yardstick_api::{Backend, Device, Facts, Known, Limit, Reached};
+use yardstick_model::Architecture;
+use yardstick_record::Test;
+
+use crate::runner::{arithmetic, plausible, working_set};
+
+/// What a cell's roofs are measured for.
+pub struct At<'b> {
+    /// The backend.
+    pub backend: &'b dyn Backend,
+    /// The device.
+    pub device: &'b Device,
+    /// What ran.
+    pub facts: &'b Facts,
+    /// Bytes that a pass reads.
+    pub bytes: u64,
+}
+
+/// A name in the kernels of a backend that multiplies matrices in a unit of their own.
+const MATRIX: &str = "amx";
+
+/// Bytes that one pass of a test reads: what the read roof depends on. 0 where the device does not say.
+pub fn pass_bytes(facts: &Facts, architecture: &Architecture, test: Test) -> u64 {
+    let Some(tokens) = test.tokens().filter(|_| facts.streamed_bytes > 0) else { return 0 };
+    // The rows of a prefill share the keys they see; a decode's tokens each read theirs.
+    let positions = match test {
+        Test::Prefill { .. } => test.positions() as f64,
+        _ => architecture.positions_read(tokens, test.depth()),
+    };
+    working_set(facts, 1, positions)
+}
+
+/// Measures the read roof alone once more (a quarter of a second): neighbours take of it from moment to moment.
+pub fn measure_read(at: &At<'_>, before: Roofs) -> Roofs {
+    let threads = at.facts.threads.value().copied();
+    let limit = Limit::Read { bytes: at.bytes };
+    let again = match at.bytes {
+        0 => return before,
+        _ => roof(plausible(at.backend.ceiling(at.device, limit, threads))),
+    };
+    let now = Roofs { read: again, ..before.clone() };
+    better(&before, now)
+}
+
+/// Measures every roof once (about a second), and keeps the better of these and `before`.
+pub fn measure_roofs(at: &At<'_>, before: Option<&Roofs>) -> Roofs {
+    let threads = at.facts.threads.value().copied();
+    let reach = |limit| plausible(at.backend.ceiling(at.device, limit, threads));
+    let first = |limits: &[Limit]| {
+        let mut reached = Known::unavailable("no arithmetic fits the numerics that ran");
+        for &limit in limits {
+            reached = reach(limit);
+            if reached.value().is_some() {
+                break;
+            }
+        }
+        reached
+    };
+    let own = arithmetic(at.facts.numerics);
+    let matrix = at.facts.kernels.values().any(|kernel| kernel.to_lowercase().contains(MATRIX));
+    let products = match matrix {
+        true => first(&[&[Limit::Int8Matrix], own].concat()),
+        false => first(own),
+    };
+    let now = Roofs {
+        read: roof(match at.bytes {
+            0 => Known::unavailable("the device does not say how many bytes a pass reads"),
+            bytes => reach(Limit::Read { bytes }),
+        }),
+        products: roof(products),
+        attention: roof(first(&[Limit::F32])),
+        barrier_ns: reach(Limit::Barrier).map(|reached| reached.value),
+    };
+    match before {
+        Some(before) => better(before, now),
+        None => now,
+    }
+}
+
+fn roof(reached: Known<Reached>) -> Known<Roof> {
+    reached.map(|reached| Roof { per_second: reached.value, label: reached.label })
+}
+
+/// What disturbs a round only makes it slower.
+fn better(before: &Roofs, now: Roofs) -> Roofs {
+    let higher = |one: &Known<Roof>, other: Known<Roof>| match (one.value(), other.value()) {
+        (Some(first), Some(second)) if second.per_second > first.per_second => other,
+        (None, Some(_)) => other,
+        _ => one.clone(),
+    };
+    Roofs {
+        read: higher(&before.read, now.read),
+        products: higher(&before.products, now.products),
+        attention: higher(&before.attention, now.attention),
+        barrier_ns: match (before.barrier_ns.value(), now.barrier_ns.value()) {
+            (Some(first), Some(second)) => Known::Value(first.min(*second)),
+            (Some(_), None) => before.barrier_ns.clone(),
+            _ => now.barrier_ns,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_better_of_two_times_is_kept_and_a_missing_one_never_wins() {
+        let roof = |value| Known::Value(Roof { per_second: value, label: String::new() });
+        let none = || Known::unavailable("busy");
+        let roofs = |read, products, barrier| Roofs {
+            read,
+            products,
+            attention: none(),
+            barrier_ns: barrier,
+        };
+        let first = roofs(roof(3.0), none(), Known::Value(2.0));
+        let found = better(&first, roofs(roof(2.0), roof(5.0), Known::Value(1.0)));
+        assert_eq!(found, roofs(roof(3.0), roof(5.0), Known::Value(1.0)));
+        assert_eq!(better(&found, roofs(none(), none(), Known::unavailable("busy"))), found);
+    }
+}

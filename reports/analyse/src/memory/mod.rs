@@ -1,0 +1,7 @@
+//! Memory: what backends say they hold against what the system saw, and whether requests leave some behind.
+
+mod growth;
+mod reconciled;
+
+pub use growth::{LEAST_REQUESTS, MemoryGrowth, memory_growth};
+pub use reconciled::{Held, Reconciled, reconciled};
