@@ -7,6 +7,7 @@ mod model;
 mod profile;
 mod prune;
 mod run;
+mod serve;
 mod tune;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) use model::ModelAction;
 pub(crate) use profile::{Profile, ProfileFormat, Profiling, Why};
 pub(crate) use prune::Prune;
 pub(crate) use run::{Metering, Programs, Quality, Run, Soak};
+pub(crate) use serve::Serve;
 pub(crate) use tune::Tune;
 
 /// Benchmark the same quantised transformer on every device, with proof that each answer is right.
@@ -107,6 +109,8 @@ pub(crate) enum Verb {
     Profile(Profile),
     /// Why two cells take different times: bytes, shares of the roofs, synchronisation, and what remains; stores nothing
     Why(Why),
+    /// A local page over the store: runs, reports, trends, comparisons, a run as it goes on, metrics, a JSON API
+    Serve(Serve),
     /// Serve the worker protocol on standard input and output
     #[command(hide = true)]
     Worker(Worker),

@@ -70,6 +70,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Tune(tune) => verbs::tune::run(&paths()?, &tune),
         Verb::Why(why) => verbs::profile::run_why(&paths()?, &why),
         Verb::Soak(soak) => verbs::soak::run(&paths()?, &soak),
+        Verb::Serve(serve) => verbs::serve::run(&paths()?, &serve),
         Verb::Rerun(rerun) => verbs::rerun::run(&paths()?, &rerun),
     }
 }

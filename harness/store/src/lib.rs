@@ -7,6 +7,7 @@
 mod connection;
 mod error;
 mod jsonl;
+mod pages;
 mod query;
 mod run;
 mod schema;
@@ -14,6 +15,7 @@ mod store;
 
 pub use error::Error;
 pub use jsonl::{Exported, Imported, LineError};
+pub use pages::{CellPage, CellSummary, Entry, Stored};
 pub use query::{Filter, Records};
 pub use run::{RunSummary, StoredRun};
 pub use schema::VERSION;

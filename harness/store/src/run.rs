@@ -42,7 +42,8 @@ pub struct RunSummary {
     pub invalid: u64,
 }
 
-const RUN: &str = "runs.id, runs.started, runs.suite, runs.command, runs.plan, runs.finished";
+pub(crate) const RUN: &str =
+    "runs.id, runs.started, runs.suite, runs.command, runs.plan, runs.finished";
 
 impl Store {
     /// Stores a run and its plan before its first measurement.
@@ -106,7 +107,7 @@ impl Store {
     }
 }
 
-fn stored_run(row: &Row<'_>) -> rusqlite::Result<StoredRun> {
+pub(crate) fn stored_run(row: &Row<'_>) -> rusqlite::Result<StoredRun> {
     let command: String = row.get(3)?;
     Ok(StoredRun {
         id: row.get(0)?,

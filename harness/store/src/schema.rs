@@ -16,7 +16,10 @@ const APPLICATION: i32 = 0x5953_544B;
 
 type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
-const STEPS: &[Step] = &[create_tables, add_facets];
+const STEPS: &[Step] = &[create_tables, add_facets, add_indices];
+
+/// The oldest schema that can be read as it stands: later steps only added indices.
+const READABLE: u32 = 2;
 
 /// What the file is.
 enum Nature {
@@ -50,7 +53,7 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
     let path = path.to_owned();
     match look(connection, &path)? {
-        Nature::Store(VERSION) => Ok(()),
+        Nature::Store(READABLE..=VERSION) => Ok(()),
         Nature::Store(found) => Err(Error::OlderSchema { path, found }),
         Nature::Empty => Err(Error::NotAStore { path, reason: "it is empty".into() }),
     }
@@ -133,6 +136,16 @@ fn add_facets(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         CREATE INDEX facets_by_cell ON facets (run, cell, launch);",
     )?;
     rebuild_facets(transaction)
+}
+
+/// Schema 3: pages of runs, of a run's records and of a cell's, each found without reading the others.
+fn add_indices(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(
+        "CREATE INDEX facets_by_run ON facets (run);
+        CREATE INDEX facets_by_status ON facets (run, status);
+        CREATE INDEX facets_by_series ON facets (cell);
+        CREATE INDEX runs_by_start ON runs (started, id);",
+    )
 }
 
 /// Fills the derived table from the records; those that cannot be read are left out and reported when they are read.

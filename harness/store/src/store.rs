@@ -48,6 +48,11 @@ impl Store {
         &self.path
     }
 
+    /// Whether the file that was opened is still the one its path leads to; true where the system cannot tell files apart.
+    pub fn is_in_place(&self) -> bool {
+        self.file.is_none() || connection::file_id(&self.path) == self.file
+    }
+
     /// Stores one sealed record. When this returns, the record survives the process and the power.
     pub fn append(&mut self, record: &Record) -> Result<Appended, Error> {
         checked(record)?;
@@ -107,7 +112,7 @@ impl Store {
         let done = change(&transaction).map_err(at)?;
         transaction.commit().map_err(at)?;
         // A file that was deleted or replaced under us still takes commits, and they are gone with us.
-        if self.file.is_some() && connection::file_id(&self.path) != self.file {
+        if !self.is_in_place() {
             return Err(Error::Gone { path: self.path.clone() });
         }
         Ok(done)

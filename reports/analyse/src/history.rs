@@ -49,10 +49,12 @@ pub struct ChangePoint {
 }
 
 /// A cell's median in one run.
-struct Point<'a> {
-    first: &'a Brief,
+pub(crate) struct Point<'a> {
+    pub(crate) first: &'a Brief,
+    /// Launches of that run.
+    pub(crate) launches: Vec<&'a Brief>,
     /// Logarithm of the speed.
-    log: f64,
+    pub(crate) log: f64,
 }
 
 /// Change points of every cell, the latest first.
@@ -69,7 +71,7 @@ pub fn history(briefs: &[Brief]) -> Vec<ChangePoint> {
 }
 
 /// Runs of each cell in the order of time.
-fn series(briefs: &[Brief]) -> BTreeMap<String, Vec<Point<'_>>> {
+pub(crate) fn series(briefs: &[Brief]) -> BTreeMap<String, Vec<Point<'_>>> {
     let mut cells: BTreeMap<String, BTreeMap<(&str, &str), Vec<&Brief>>> = BTreeMap::new();
     for brief in briefs.iter().filter(|b| b.trouble.is_none() && !b.headline().is_score()) {
         let model = brief.sha256.as_ref().unwrap_or(&brief.model);
@@ -99,10 +101,10 @@ fn point(launches: Vec<&Brief>) -> Option<Point<'_>> {
     let value = |brief: &&Brief| brief.values.get(&metric).map(|value| value.median.ln());
     let middle = median(&sorted(&launches.iter().filter_map(value).collect::<Vec<_>>()))?;
     let log = if metric.direction() == Direction::Higher { middle } else { -middle };
-    Some(Point { first, log })
+    Some(Point { first, launches, log })
 }
 
-fn changes(points: &[Point<'_>]) -> Vec<ChangePoint> {
+pub(crate) fn changes(points: &[Point<'_>]) -> Vec<ChangePoint> {
     let logs: Vec<f64> = points.iter().map(|point| point.log).collect();
     let mut at = Vec::new();
     split(&logs, 0, &mut at);

@@ -35,6 +35,7 @@ pub mod sides;
 mod soak;
 mod tasks;
 mod tradeoff;
+mod trend;
 pub mod tune;
 mod versus;
 mod view;
@@ -65,6 +66,7 @@ pub use tasks::{TaskScore, task_scores};
 pub use tradeoff::{
     Aspect, Candidate, Change, Column, Front, NoFront, Quantity, Standing, Tradeoff, Varies,
 };
+pub use trend::{Trend, TrendPoint, trends};
 pub use versus::{Choice, Difference, LaunchValue, Versus};
 pub use view::View;
 pub use windows::{WindowedChange, windowed_change};

@@ -29,12 +29,14 @@ mod text;
 mod tune;
 
 pub use canary::{canary, canary_json};
+pub use charts::trend;
 pub use check::{check, check_json};
 pub use csv::{csv, csv_field};
 pub use csv_tradeoffs::csv_tradeoffs;
-pub use html::{Meta, html};
+pub use html::{Meta, STYLE, html};
 pub use json::{json, json_escape};
 pub use markdown::markdown;
+pub use number::full as quantity;
 pub use predictions::{held_out, predictions};
 pub use profile::{
     ProfileReport, TracedPass, folded, profile_html, profile_json, profile_markdown,
@@ -45,5 +47,5 @@ pub use recommend::{recommend, recommend_json};
 pub use route::{route, route_json};
 pub use sides::{sides_csv, sides_html, sides_json, sides_markdown, sides_terminal};
 pub use terminal::terminal;
-pub use text::clean;
+pub use text::{clean, elide};
 pub use tune::{tune, tune_json};

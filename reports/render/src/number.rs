@@ -112,7 +112,7 @@ pub(crate) fn with_unit(metric: Metric, number: &str, median: f64) -> String {
 }
 
 /// A value with its unit in full: `20.00 tokens/s`.
-pub(crate) fn full(metric: Metric, value: f64) -> String {
+pub fn full(metric: Metric, value: f64) -> String {
     let (divisor, _) = scale(metric, value);
     with_unit(metric, &digits(value / divisor), value)
 }

@@ -36,7 +36,7 @@ pub(crate) fn steers(c: char) -> bool {
 }
 
 /// Harmless text of at most `most` characters: the middle gives way, since names differ at their ends.
-pub(crate) fn elide(text: &str, most: usize) -> String {
+pub fn elide(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {
         return clean(text).into_owned();

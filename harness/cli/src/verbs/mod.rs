@@ -16,6 +16,7 @@ pub(crate) mod report;
 pub(crate) mod rerun;
 pub(crate) mod route;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod soak;
 pub(crate) mod tune;
 pub(crate) mod worker;

@@ -5,6 +5,7 @@ mod finding;
 mod killed;
 mod lines;
 mod opening;
+mod paging;
 
 use std::path::PathBuf;
 

@@ -47,6 +47,28 @@ pub enum By {
     Build,
 }
 
+/// Fewest digits that are taken for a commit, and for a model's hash.
+const SHORTEST_COMMIT: usize = 7;
+const SHORTEST_HASH: usize = 8;
+
+impl By {
+    /// Whether a record belongs to the side chosen by this value: a device or backend, a model's name or the beginning of its
+    /// hash, the beginning of a commit, a build's label, a run's id. Files do not know.
+    pub fn holds(self, brief: &Brief, value: &str) -> bool {
+        let begins = |text: &Option<String>, least: usize| {
+            value.len() >= least && text.as_ref().is_some_and(|text| text.starts_with(value))
+        };
+        match self {
+            By::Commit => begins(&brief.commit, SHORTEST_COMMIT),
+            By::Device => brief.device == value || brief.device.split(':').next() == Some(value),
+            By::Model => brief.model == value || begins(&brief.sha256, SHORTEST_HASH),
+            By::Build => brief.build.as_deref() == Some(value),
+            By::Run => brief.run == value,
+            By::File => false,
+        }
+    }
+}
+
 /// Sides, joined by cell. The first is the baseline.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sides {

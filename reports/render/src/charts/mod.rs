@@ -11,6 +11,7 @@ mod roofline;
 mod scale;
 mod scatter;
 mod soak;
+mod trend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,7 @@ pub(crate) use self::fronts::fronts;
 pub(crate) use self::interference::pictures as interference;
 use self::lines::{Line, Lines};
 pub(crate) use self::roofline::roofline;
+pub use self::trend::picture as trend;
 use crate::columns::status;
 use crate::html::label;
 use crate::number;

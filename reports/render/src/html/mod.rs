@@ -21,7 +21,7 @@ pub(crate) use summary::label;
 /// The template, escaped by minijinja wherever it prints a value.
 const TEMPLATE: &str = include_str!("report.html");
 /// The page's style, printed inside it.
-pub(crate) const STYLE: &str = include_str!("report.css");
+pub const STYLE: &str = include_str!("report.css");
 
 /// The page of a comparison. `records` are those the comparison was made of: they add the machine and the runs.
 pub fn html(comparison: &Comparison, records: &[Record], meta: &Meta) -> String {

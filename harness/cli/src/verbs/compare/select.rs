@@ -11,9 +11,6 @@ use yardstick_store::{Filter, Store};
 use crate::args::Compare;
 use crate::briefs;
 
-/// Fewest digits that are taken for a commit.
-const SHORTEST_COMMIT: usize = 7;
-
 /// Prefixes, in the order in which bare names are tried.
 const KINDS: [(&str, By); 6] = [
     ("file", By::File),
@@ -70,7 +67,7 @@ impl Source<'_> {
             _ => {
                 let pool = self.pool()?;
                 let found: Vec<Brief> =
-                    pool.iter().filter(|brief| is(by, brief, value)).cloned().collect();
+                    pool.iter().filter(|brief| by.holds(brief, value)).cloned().collect();
                 Ok((!found.is_empty()).then_some(found))
             }
         }
@@ -141,22 +138,5 @@ impl Source<'_> {
             list(|brief| &brief.device),
             list(|brief| &brief.model)
         )
-    }
-}
-
-fn is(by: By, brief: &Brief, value: &str) -> bool {
-    match by {
-        By::Commit => {
-            value.len() >= SHORTEST_COMMIT
-                && brief.commit.as_ref().is_some_and(|commit| commit.starts_with(value))
-        }
-        By::Device => brief.device == value || brief.device.split(':').next() == Some(value),
-        By::Model => {
-            brief.model == value
-                || value.len() >= 8
-                    && brief.sha256.as_ref().is_some_and(|hash| hash.starts_with(value))
-        }
-        By::Build => brief.build.as_deref() == Some(value),
-        By::Run | By::File => false,
     }
 }
