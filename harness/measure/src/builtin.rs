@@ -11,6 +11,11 @@ pub const SUITES: &[(&str, &str)] = &[
     ("kv", include_str!("../../../suites/kv.toml")),
     ("context", include_str!("../../../suites/context.toml")),
     ("tune", TUNE),
+    ("functionality", include_str!("../../../suites/functionality.toml")),
+    ("performance", include_str!("../../../suites/performance.toml")),
+    ("efficiency", include_str!("../../../suites/efficiency.toml")),
+    ("robustness", include_str!("../../../suites/robustness.toml")),
+    ("batch", include_str!("../../../suites/batch.toml")),
 ];
 
 /// Name and text of each platform profile: needs with what `tune` may vary.

@@ -4,8 +4,10 @@
 //! choosing tokens, checking that the work was done, sending samples. Tokenizing and sampling strategies are not
 //! part of any test.
 
+mod chat;
 mod complete;
 mod profiled;
+mod serve;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -233,8 +235,10 @@ fn nanoseconds(start: Instant) -> u64 {
     start.elapsed().as_nanos() as u64
 }
 
+pub use chat::{Answered, turn};
 pub use complete::{Completed, Prompt, complete};
 pub use profiled::ProfiledPass;
+pub use serve::{Clock, RealClock, Served, serve};
 
 #[cfg(test)]
 mod tests;

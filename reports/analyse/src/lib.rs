@@ -40,6 +40,7 @@ pub mod tune;
 mod versus;
 mod view;
 mod windows;
+mod workload;
 
 pub use agreement::{Agreement, agreements};
 pub use brief::{Brief, Value};
@@ -70,3 +71,7 @@ pub use trend::{Trend, TrendPoint, trends};
 pub use versus::{Choice, Difference, LaunchValue, Versus};
 pub use view::View;
 pub use windows::{WindowedChange, windowed_change};
+pub use workload::{
+    Bracket, ChatView, CheckLine, ColdView, RobustView, ServeView, TogetherView, TrialLine,
+    TurnLine, WorkloadView,
+};

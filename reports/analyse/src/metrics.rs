@@ -6,7 +6,7 @@ use yardstick_api::Known;
 use yardstick_record::{Metric, Record, Sample, Test};
 
 use crate::kept::kept;
-use crate::{Estimate, energy, estimate, latency, limit, scores};
+use crate::{Estimate, energy, estimate, latency, limit, scores, workload};
 
 /// What a foreign benchmark declares that one repetition works through.
 const DECLARED: &str = "bytes_per_iteration";
@@ -40,6 +40,9 @@ fn times(
 }
 
 pub(crate) fn applies(metric: Metric, test: Test) -> bool {
+    if test.is_workload() {
+        return workload::applies(metric, test);
+    }
     let generates = matches!(test, Test::Generate { .. });
     let unit = match test {
         Test::Limit(limit) => limit.unit(),
@@ -92,6 +95,9 @@ fn over_launches(metric: Metric, records: &[&Record]) -> Known<Estimate> {
 /// The values of one launch: a value a sample, or the one reading of the test.
 pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
     let each = |f: &dyn Fn(&Sample) -> f64| Known::Value(kept(record).into_iter().map(f).collect());
+    if is_of_workload(metric, record) {
+        return workload::values(metric, record);
+    }
     match metric {
         Metric::TokensPerSecond if record.samples.is_empty() => {
             no_samples(record, "ts", "tokens/s")
@@ -121,6 +127,17 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
         metric if is_energy(metric) => energy::values(metric, record),
         score => scores::value(score, record).map(|value| vec![value]),
     }
+}
+
+/// What no other test has, and the speed of several processes.
+fn is_of_workload(metric: Metric, record: &Record) -> bool {
+    use Metric::{
+        Capacity, ChecksPassed, FirstTokenNs, Goodput, PrefixSaving, RequestErrors, Slowdown,
+    };
+    let own =
+        [Capacity, ChecksPassed, FirstTokenNs, Goodput, PrefixSaving, RequestErrors, Slowdown];
+    let crowded = matches!(record.cell.test, Test::Together { .. });
+    own.contains(&metric) || crowded && metric == Metric::TokensPerSecond
 }
 
 /// Why there is no value, with the summary that was imported instead of samples: a mean is no median, and has no interval.

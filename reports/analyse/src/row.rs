@@ -12,8 +12,8 @@ use crate::kept::kept;
 use crate::latency::latency;
 use crate::metrics::metrics;
 use crate::{
-    Drift, Estimate, Latency, LaunchValue, Meter, Versus, describe, drift, energy, limit, median,
-    scores,
+    Drift, Estimate, Latency, LaunchValue, Meter, Versus, WorkloadView, describe, drift, energy,
+    limit, median, scores, workload,
 };
 
 /// One line of every table: a cell, whatever became of it.
@@ -81,6 +81,8 @@ pub struct Row {
     pub records: Vec<String>,
     /// What a test of quality found, of the first launch: its data, its reference, the answers.
     pub quality: Option<Box<Quality>>,
+    /// What a workload amounts to, over all launches.
+    pub workload: Option<WorkloadView>,
 }
 
 impl Row {
@@ -159,6 +161,7 @@ impl Row {
             rerun: decisive.rerun.clone(),
             records: records.iter().map(|record| record.id.clone()).collect(),
             quality: used.iter().find_map(|record| record.quality.clone()),
+            workload: workload::view(&used),
         })
     }
 }
@@ -171,13 +174,13 @@ pub(crate) fn headline(test: Test) -> Metric {
             rate.unwrap_or(Metric::TimeNs)
         }
         _ if test.tokens().is_some() => Metric::TokensPerSecond,
-        _ => scores::headline(test).unwrap_or(Metric::TimeNs),
+        _ => workload::headline(test).or(scores::headline(test)).unwrap_or(Metric::TimeNs),
     }
 }
 
 /// A value a launch, where it has one that can be compared as a speed.
 fn by_launch(test: Test, used: &[&Record]) -> Vec<LaunchValue> {
-    if headline(test).is_score() {
+    if headline(test).is_score() || test == Test::Robust {
         return Vec::new();
     }
     let value = |record: &&Record| {

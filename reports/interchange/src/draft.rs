@@ -82,6 +82,7 @@ impl Draft {
             peak: None,
             pairing: None,
             quality: None,
+            workload: None,
             timeline: None,
             soak: None,
             origin: Some(Origin {

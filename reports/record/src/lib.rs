@@ -17,6 +17,7 @@ mod soak;
 mod test_kind;
 mod timeline;
 mod verification;
+mod workload;
 
 pub use cell::{Cell, ModelRef, Subject};
 pub use environment::Environment;
@@ -30,6 +31,10 @@ pub use reading::{Ceiling, Peak, Precision, Reading};
 pub use record::{Error, Record, RunInfo, SCHEMA, Tool, json_schema};
 pub use sample::{Sample, WarmUp};
 pub use soak::{Soak, Track};
-pub use test_kind::{DIVERGENCE_PROMPT, ParseTestError, Test};
+pub use test_kind::{DIVERGENCE_PROMPT, ParseTestError, TOGETHER_TOKENS, Test};
 pub use timeline::Timeline;
 pub use verification::{Verification, VerificationStatus};
+pub use workload::{
+    Arrivals, Chat, ChatTurn, Checked, Cold, Fate, Member, Objective, RequestRun, Robust, Serve,
+    Start, Together, Trial, Workload, mean_gap_ms,
+};

@@ -55,6 +55,20 @@ pub enum Metric {
     Co2GramsPerMillionTokens,
     /// Time that 95 % of a user's prompts do not exceed, from text to text, nanoseconds.
     TimeP95Ns,
+    /// Median time to the first token of a turn or a request, from its prompt or its arrival, nanoseconds.
+    FirstTokenNs,
+    /// Share of the time to the first token that kept keys and values save, over all turns but the first ones.
+    PrefixSaving,
+    /// Requests per second that keep the objective.
+    Goodput,
+    /// The highest rate of requests that was seen to meet the objective.
+    Capacity,
+    /// Requests that failed, timed out or were turned away.
+    RequestErrors,
+    /// How much slower a process generates while others do the same.
+    Slowdown,
+    /// Hard inputs of which came what should.
+    ChecksPassed,
     /// Perplexity of a text: e to the mean negative log-likelihood of its tokens.
     Perplexity,
     /// Mean Kullback-Leibler divergence from the reference's predictions, nats a position.
@@ -91,7 +105,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 34] = [
+    pub const ALL: [Metric; 41] = [
         Metric::TokensPerSecond,
         Metric::TimeNs,
         Metric::TokenLatencyNs,
@@ -110,6 +124,13 @@ impl Metric {
         Metric::TokensPerKwh,
         Metric::Co2GramsPerMillionTokens,
         Metric::TimeP95Ns,
+        Metric::FirstTokenNs,
+        Metric::PrefixSaving,
+        Metric::Goodput,
+        Metric::Capacity,
+        Metric::RequestErrors,
+        Metric::Slowdown,
+        Metric::ChecksPassed,
         Metric::Perplexity,
         Metric::KldMean,
         Metric::KldP99,
@@ -143,6 +164,13 @@ impl Metric {
             Metric::BytesPerSecond => "bytes_per_second",
             Metric::OperationsPerSecond => "operations_per_second",
             Metric::TimeP95Ns => "time_p95_ns",
+            Metric::FirstTokenNs => "first_token_ns",
+            Metric::PrefixSaving => "prefix_saving",
+            Metric::Goodput => "goodput",
+            Metric::Capacity => "capacity",
+            Metric::RequestErrors => "request_errors",
+            Metric::Slowdown => "slowdown",
+            Metric::ChecksPassed => "checks_passed",
             Metric::Perplexity => "perplexity",
             Metric::KldMean => "kld_mean",
             Metric::KldP99 => "kld_p99",
@@ -175,8 +203,14 @@ impl Metric {
             Metric::TimeNs
             | Metric::TimeMeanNs
             | Metric::TimeP95Ns
+            | Metric::FirstTokenNs
             | Metric::TokenLatencyNs
             | Metric::TokenLatencyP95Ns => "ns",
+            Metric::Goodput | Metric::Capacity => "requests/s",
+            Metric::PrefixSaving
+            | Metric::RequestErrors
+            | Metric::Slowdown
+            | Metric::ChecksPassed => "%",
             Metric::PeakRssBytes | Metric::RssBytes => "bytes",
             Metric::CpuCores => "cores",
             Metric::PercentOfLimit => "%",
@@ -223,10 +257,17 @@ impl Metric {
             | Metric::Refusals
             | Metric::MatchingTokens
             | Metric::Repeatable
-            | Metric::TokensPerKwh => Direction::Higher,
+            | Metric::TokensPerKwh
+            | Metric::PrefixSaving
+            | Metric::Goodput
+            | Metric::Capacity
+            | Metric::ChecksPassed => Direction::Higher,
             Metric::TimeNs
             | Metric::TimeMeanNs
             | Metric::TimeP95Ns
+            | Metric::FirstTokenNs
+            | Metric::RequestErrors
+            | Metric::Slowdown
             | Metric::TokenLatencyNs
             | Metric::TokenLatencyP95Ns
             | Metric::PeakRssBytes

@@ -7,7 +7,7 @@ use yardstick_api::{Device, Facts, Known};
 
 use crate::{
     Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Quality, Reading, Sample, Soak,
-    Timeline, Verification, WarmUp,
+    Timeline, Verification, WarmUp, Workload,
 };
 
 /// Version of the record's shape. A reader refuses newer ones. Versions 2 to 4 added fields that may be absent, and
@@ -62,6 +62,9 @@ pub struct Record {
     /// What its answers are worth, for tests of quality.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Box<Quality>>,
+    /// What the samples are of, where the test is what people do with a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Box<Workload>>,
     /// The samples are a soak: minutes without a pause, and what the sensors read beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<Soak>,
@@ -223,6 +226,7 @@ mod tests {
             peak: None,
             pairing: None,
             quality: None,
+            workload: None,
             timeline: None,
             soak: None,
             origin: None,

@@ -63,6 +63,21 @@ pub enum Test {
     },
     /// A user's own prompts, from text to text.
     Prompts,
+    /// Conversations, each turn on kept keys and values and from scratch.
+    Chat,
+    /// Requests that arrive at one rate.
+    Serve,
+    /// The highest rate of requests that meets an objective.
+    Capacity,
+    /// `processes` at once, each generating.
+    Together {
+        /// How many; two or more.
+        processes: usize,
+    },
+    /// From the start of a fresh process to its first token.
+    Cold,
+    /// Inputs that are hard, each with what should come of it.
+    Robust,
     /// A limit of the device; no model takes part.
     Limit(Limit),
     /// What another program measured and we have no test for. Its time is its result; it is never run here.
@@ -79,6 +94,12 @@ const DIVERGENCE_TOKENS: usize = 128;
 pub const DIVERGENCE_PROMPT: usize = 64;
 /// Prompt length of a bare `ttft`.
 const TTFT_TOKENS: usize = 512;
+/// Processes of a bare `together`.
+const PROCESSES: usize = 2;
+/// More processes than any machine in reach has room for.
+const MOST_PROCESSES: usize = 64;
+/// Tokens that each process of `together` generates in a repetition.
+pub const TOGETHER_TOKENS: usize = 32;
 /// More than any context in use; keeps sums of lengths far from overflow.
 const MOST_TOKENS: usize = 1 << 24;
 
@@ -90,6 +111,9 @@ impl Test {
             Test::Foreign(_) | Test::Limit(_) => 0,
             // The plan counts what questions take.
             Test::Choice | Test::Generation | Test::Prompts => 0,
+            Test::Chat | Test::Serve | Test::Capacity | Test::Robust => 0,
+            Test::Together { .. } => TOGETHER_TOKENS,
+            Test::Cold => 1,
             Test::Perplexity { window } | Test::Kld { window } => window,
             Test::Divergence { tokens } => DIVERGENCE_PROMPT + tokens,
             Test::Prefill { tokens, depth } | Test::Generate { tokens, depth } => tokens + depth,
@@ -135,6 +159,24 @@ impl Test {
         self.reads_text() || matches!(self, Test::Choice | Test::Generation | Test::Prompts)
     }
 
+    /// It is what people do with a model, and has a runner of its own.
+    pub fn is_workload(self) -> bool {
+        matches!(
+            self,
+            Test::Chat
+                | Test::Serve
+                | Test::Capacity
+                | Test::Together { .. }
+                | Test::Cold
+                | Test::Robust
+        )
+    }
+
+    /// It is a queue of requests.
+    pub fn is_served(self) -> bool {
+        matches!(self, Test::Serve | Test::Capacity)
+    }
+
     /// It runs on a text.
     pub fn reads_text(self) -> bool {
         matches!(self, Test::Perplexity { .. } | Test::Kld { .. } | Test::Divergence { .. })
@@ -163,6 +205,13 @@ impl fmt::Display for Test {
             Test::Divergence { tokens: DIVERGENCE_TOKENS } => write!(f, "divergence")?,
             Test::Divergence { tokens } => write!(f, "divergence{tokens}")?,
             Test::Prompts => write!(f, "prompts")?,
+            Test::Chat => write!(f, "chat")?,
+            Test::Serve => write!(f, "serve")?,
+            Test::Capacity => write!(f, "capacity")?,
+            Test::Together { processes: PROCESSES } => write!(f, "together")?,
+            Test::Together { processes } => write!(f, "together{processes}")?,
+            Test::Cold => write!(f, "cold")?,
+            Test::Robust => write!(f, "robust")?,
             Test::Foreign(name) => write!(f, "{name}")?,
             Test::Limit(limit) => write!(f, "{}", limits::name(limit))?,
         }
@@ -176,7 +225,7 @@ impl fmt::Display for Test {
 /// A test name that is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "test {found:?} is not known; expected load, ppN, tgN or ttft[N], with @dN for a context depth, or ppl[N], kld[N], choice, generation, divergence[N], prompts, N from 1 to {MOST_TOKENS}"
+    "test {found:?} is not known; expected load, ppN, tgN or ttft[N], with @dN for a context depth, or ppl[N], kld[N], choice, generation, divergence[N], prompts, or chat, serve, capacity, together[N], cold, robust, N from 1 to {MOST_TOKENS}"
 )]
 pub struct ParseTestError {
     /// What was written.
@@ -205,7 +254,7 @@ fn parse(text: &str) -> Option<Test> {
     if let Some(tokens) = name.strip_prefix("ttft") {
         return Some(Test::FirstToken { tokens: count(tokens, 1)?, depth });
     }
-    if let Some(test) = quality(name) {
+    if let Some(test) = quality(name).or_else(|| workload(name)) {
         return (depth == 0).then_some(test);
     }
     let tokens = count(name.get(2..)?, 1)?;
@@ -232,6 +281,21 @@ fn quality(name: &str) -> Option<Test> {
                 let tokens = sized("divergence", DIVERGENCE_TOKENS, 1)?;
                 Some(Test::Divergence { tokens })
             }),
+    }
+}
+
+fn workload(name: &str) -> Option<Test> {
+    match name {
+        "chat" => Some(Test::Chat),
+        "serve" => Some(Test::Serve),
+        "capacity" => Some(Test::Capacity),
+        "cold" => Some(Test::Cold),
+        "robust" => Some(Test::Robust),
+        "together" => Some(Test::Together { processes: PROCESSES }),
+        _ => {
+            let processes = count(name.strip_prefix("together")?, 2)?;
+            (processes <= MOST_PROCESSES).then_some(Test::Together { processes })
+        }
     }
 }
 
@@ -276,6 +340,18 @@ mod tests {
             let test = name.parse::<Test>().unwrap();
             assert_eq!((test.to_string().as_str(), test.is_quality()), (name, true));
             assert!(!test.has_depth() && test.tokens().is_none());
+        }
+    }
+
+    #[test]
+    fn workloads_have_names_and_neither_depth_nor_speed_of_their_own() {
+        for name in ["chat", "serve", "capacity", "together", "together4", "cold", "robust"] {
+            let test = name.parse::<Test>().unwrap();
+            assert_eq!((test.to_string().as_str(), test.is_workload()), (name, true));
+            assert!(!test.has_depth() && test.tokens().is_none() && !test.is_quality());
+        }
+        for name in ["together1", "together65", "chat4", "serve@d8", "togetherx"] {
+            assert!(name.parse::<Test>().is_err(), "{name:?} was accepted");
         }
     }
 

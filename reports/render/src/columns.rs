@@ -114,6 +114,23 @@ pub(crate) const COLUMNS: &[Column] = &[
     }),
     score!(AnswerTokens, "answer_tokens", "tokens/answer", IfApplies(3)),
     score!(ErrorRate, "error_rate", "errors", IfApplies(2)),
+    metric(Metric::FirstTokenNs, "first_token_ns", "first token", Never, |row| {
+        quantity(row, Metric::FirstTokenNs)
+    }),
+    metric(Metric::PrefixSaving, "prefix_saving", "prefix saved", IfApplies(2), |row| {
+        quantity(row, Metric::PrefixSaving)
+    }),
+    metric(Metric::Goodput, "goodput", "goodput", Never, |row| quantity(row, Metric::Goodput)),
+    metric(Metric::Capacity, "capacity", "capacity", Never, |row| quantity(row, Metric::Capacity)),
+    metric(Metric::RequestErrors, "request_errors", "errors", IfApplies(2), |row| {
+        quantity(row, Metric::RequestErrors)
+    }),
+    metric(Metric::Slowdown, "slowdown", "slowdown", IfApplies(2), |row| {
+        quantity(row, Metric::Slowdown)
+    }),
+    metric(Metric::ChecksPassed, "checks_passed", "checks passed", Never, |row| {
+        quantity(row, Metric::ChecksPassed)
+    }),
     column("data", "data", Text, IfVarying(1), |row| setting(row, "data")),
     column("reference", "held against", Text, IfApplies(6), |row| setting(row, "reference")),
     metric(Metric::TokenLatencyNs, "token_latency_ns", "token latency", IfApplies(9), |row| {

@@ -136,6 +136,7 @@ fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
         Metric::TimeNs
         | Metric::TimeMeanNs
         | Metric::TimeP95Ns
+        | Metric::FirstTokenNs
         | Metric::TokenLatencyNs
         | Metric::TokenLatencyP95Ns => time_scale(value),
         Metric::TokensPerSecond
@@ -147,6 +148,7 @@ fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
         | Metric::IdleWatts
         | Metric::TokensPerKwh
         | Metric::Co2GramsPerMillionTokens => (1.0, ""),
+        Metric::Goodput | Metric::Capacity => (1.0, "req/s"),
         Metric::BytesPerSecond => (1e9, "GB/s"),
         Metric::OperationsPerSecond => (1e9, "GOP/s"),
         // It has no unit, and stands in a column of speeds.

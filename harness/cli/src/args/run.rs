@@ -78,7 +78,7 @@ pub(crate) struct Run {
     #[arg(long, short, value_name = "LIST", value_delimiter = ',')]
     pub(crate) devices: Vec<String>,
     /// Tests: load, ppN, tgN, ttft, ttftN, with @dN for a depth (pp512,tg128@d0,2048); ppl, pplN, kld, kldN, choice,
-    /// generation, divergence, divergenceN, prompts
+    /// generation, divergence, divergenceN, prompts; chat, serve, capacity, together, togetherN, cold, robust
     #[arg(long, short, value_name = "LIST")]
     pub(crate) test: Option<String>,
     /// Threads: a list and ranges (1,2 or 1-8*2)
@@ -104,6 +104,9 @@ pub(crate) struct Run {
     pub(crate) weights: Option<String>,
     #[command(flatten)]
     pub(crate) quality: Quality,
+    /// Keys of a suite's [workload]: 'rate = 4, requests = 60' (suites/FORMAT.md)
+    #[arg(long, value_name = "KEY = VALUE, ...")]
+    pub(crate) workload: Option<String>,
     /// Fresh processes per device, model and options
     #[arg(long, value_name = "N")]
     pub(crate) launches: Option<u32>,
@@ -140,7 +143,7 @@ pub(crate) struct Run {
     pub(crate) verify_only: bool,
     /// Continue an interrupted run with the flags it was started with [default: the latest one]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
-    #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences"])]
+    #[arg(conflicts_with_all = ["suite", "model", "devices", "test", "threads", "kv", "context", "sequences", "workload"])]
     #[arg(conflicts_with_all = ["chunk", "numerics", "weights", "launches", "repetitions", "seed", "verify_only"])]
     #[arg(conflicts_with_all = ["text", "choice", "generation", "prompts", "reference", "windows", "most_tokens", "insist"])]
     #[arg(conflicts_with_all = ["build", "worker", "paired", "noise", "ceilings", "strict", "energy", "cap", "meter"])]

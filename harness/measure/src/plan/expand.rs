@@ -10,6 +10,7 @@ use super::{
 };
 use crate::quality::Material;
 use crate::suite::Suite;
+use crate::workload::Workloads;
 
 /// Worker processes in one run.
 const MAX_LAUNCHES: usize = 100_000;
@@ -36,6 +37,7 @@ pub fn expand(
     let tests = distinct(&suite.tests);
     bound(&suite, devices.len(), models.len(), tests.len())?;
     let material = Material::read(&suite.quality, &tests)?;
+    let workloads = Workloads::read(&suite.workload, &tests)?;
     let references = match tests.iter().any(|test| test.has_reference()) {
         true => reference::add(&mut models, suite.quality.reference.as_deref(), catalogue)?,
         false => Vec::new(),
@@ -53,6 +55,8 @@ pub fn expand(
         verify: suite.verify,
         asked: suite.quality.clone(),
         material,
+        asked_workload: suite.workload.clone(),
+        workloads,
         references,
         exact: reference::exact(inventory),
     };
@@ -164,7 +168,8 @@ fn group(
     match selected {
         Selected::Run { device, worker, build } if !runs.is_empty() => {
             let (device, worker, build) = (device.clone(), *worker, build.clone());
-            let room = runs.iter().map(|&test| plan.material.room(test)).max().unwrap_or(0);
+            let of = |&test: &Test| plan.material.room(test).max(plan.workloads.room(test));
+            let room = runs.iter().map(of).max().unwrap_or(0);
             Some(Group { place: 0, device, worker, build, model, options, tests: runs, room })
         }
         _ => None,

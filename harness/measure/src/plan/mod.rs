@@ -14,6 +14,7 @@ use yardstick_api::{Device, Known, Options};
 use yardstick_record::{Subject, Test};
 
 use crate::quality::{self, Asked, Material};
+use crate::workload::{self, Workloads};
 
 use crate::suite::{Budget, Deadlines, Sampling, ValueError};
 
@@ -50,6 +51,10 @@ pub struct Plan {
     pub asked: Asked,
     /// The same as it was read.
     pub material: Material,
+    /// What tests of workloads are asked on, as the suite and flags said it.
+    pub asked_workload: workload::Asked,
+    /// The same as it was read.
+    pub workloads: Workloads,
     /// For each measured model, in order: the index of the one whose answers count as right, where a test compares.
     pub references: Vec<Option<usize>>,
     /// Devices of this program that compute exactly, the fastest kind first: one of them answers for the reference weights.
@@ -69,6 +74,9 @@ impl Plan {
 
     /// What a test of a model is asked on, for its cell.
     pub fn subject(&self, model: usize, test: Test) -> Option<Subject> {
+        if test.is_workload() {
+            return self.workloads.subject(test);
+        }
         let against = self.reference(model).filter(|_| test.has_reference());
         Some(Subject {
             data: self.material.data(test)?.name.clone(),

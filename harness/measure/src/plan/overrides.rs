@@ -6,6 +6,7 @@ use yardstick_record::Test;
 use super::Error;
 use crate::quality::Asked;
 use crate::suite::{Suite, ValueError};
+use crate::workload;
 
 /// Values that replace the suite's; `None` keeps it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +51,8 @@ pub struct Overrides {
     pub paired: Option<bool>,
     /// What tests of quality are asked on; a `None` within keeps the suite's.
     pub quality: Asked,
+    /// What tests of workloads are asked on; a `None` within keeps the suite's.
+    pub workload: workload::Asked,
     /// Every device twice, as `a` and `b`: the machine's own noise.
     pub twins: bool,
 }
@@ -80,6 +83,7 @@ impl Overrides {
         set(&mut suite.verify, &self.verify);
         set(&mut suite.paired, &self.paired);
         self.apply_quality(&mut suite.quality);
+        suite.workload = self.workload.clone().over(std::mem::take(&mut suite.workload));
         self.apply_sampling(&mut suite)?;
         check(suite.launches, 1, 1000, "launches")?;
         Ok(suite)

@@ -60,11 +60,15 @@ pub(super) fn schedule(plan: &mut Plan, groups: Vec<Group>, launches: u32, paire
     }
 }
 
-/// Groups of the tests that are timed, which take turns, and of those that are not.
+/// Groups of the tests that are timed, which take turns, and of those that are not, or that have the device to themselves.
 fn apart(groups: Vec<Group>) -> (Vec<Group>, Vec<Group>) {
     let only = |quality: bool| {
         let some = groups.iter().map(|group| {
-            let tests = group.tests.iter().copied().filter(|test| test.is_quality() == quality);
+            let tests = group
+                .tests
+                .iter()
+                .copied()
+                .filter(|test| (test.is_quality() || test.is_workload()) == quality);
             Group { tests: tests.collect(), ..group.clone() }
         });
         some.filter(|group| !group.tests.is_empty()).collect()

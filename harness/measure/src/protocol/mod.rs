@@ -7,7 +7,7 @@ use yardstick_api::verify::Generated;
 use yardstick_api::{
     DeviceStatus, Facts, Footprint, Known, Limit, Numerics, Options, Profile, Reached, Token,
 };
-use yardstick_record::{Sample, Test, WarmUp};
+use yardstick_record::{Fate, Sample, Test, WarmUp};
 
 use crate::suite::Sampling;
 
@@ -117,6 +117,15 @@ pub enum Call {
         /// The answer ends before the first of these.
         stop: Vec<String>,
     },
+    /// A conversation: each turn is prefilled and answered, timed, in sequence 0, which is emptied first.
+    Chat {
+        /// In order; not empty.
+        turns: Vec<Turn>,
+        /// Keys and values of the turns before are kept; else each turn starts from an empty sequence.
+        reuse: bool,
+    },
+    /// Requests that arrive in a bounded queue and are answered together, in as many slots as there are sequences.
+    Serve(Queue),
     /// Drop the model and keep the worker.
     Unload,
     /// Per-operation times of the last call, for sessions loaded with `profile`.
@@ -125,6 +134,42 @@ pub enum Call {
     Cancel,
     /// Drop everything and leave.
     Stop,
+}
+
+/// A turn of a conversation, as tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// What is new since the turn before; not empty.
+    pub prompt: Vec<Token>,
+    /// Tokens to generate; at least one.
+    pub n: usize,
+    /// What the conversation goes on with in place of what was generated; appended outside the clock.
+    pub reply: Vec<Token>,
+}
+
+/// A queue of requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// In the order of arrival.
+    pub requests: Vec<Arriving>,
+    /// Requests that may wait; one more is turned away.
+    pub waiting: usize,
+    /// From arrival until it is given up, nanoseconds.
+    pub timeout_ns: u64,
+}
+
+/// A request and when it arrives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arriving {
+    /// On the queue's clock, which begins with the call and skips the time in which nobody is there.
+    pub at_ns: u64,
+    /// Its prompt; not empty.
+    pub prompt: Vec<Token>,
+    /// Tokens it asks for; at least one.
+    pub n: usize,
 }
 
 /// A model on a device with options.
@@ -274,6 +319,22 @@ pub enum Answer {
         /// From the prompt's text to the answer's.
         sample: Sample,
     },
+    /// To `chat`.
+    Chatted {
+        /// One a turn: its first emit is the first token.
+        samples: Vec<Sample>,
+        /// What was generated, a list a turn.
+        ids: Vec<Vec<Token>>,
+    },
+    /// To `serve`.
+    Served {
+        /// In the order of arrival.
+        requests: Vec<Gone>,
+        /// Time in which there was something to do, nanoseconds.
+        busy_ns: u64,
+        /// Time that was skipped.
+        skipped_ns: u64,
+    },
     /// To `unload`.
     Unloaded,
     /// To `profile`.
@@ -283,6 +344,18 @@ pub enum Answer {
     },
     /// To `stop`, just before the worker leaves.
     Stopped,
+}
+
+/// A request that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// How it ended.
+    pub fate: Fate,
+    /// From its arrival to its end, its emits since its arrival; none of one that was turned away.
+    pub sample: Option<Sample>,
+    /// What went wrong, where something did.
+    pub message: Option<String>,
 }
 
 /// Why an answer ended.

@@ -27,7 +27,7 @@ struct Provenance {
 }
 
 /// The text of a file, or the one that is built in, and its description.
-pub(super) fn read(name: &str) -> Result<(String, Data), Error> {
+pub(crate) fn read(name: &str) -> Result<(String, Data), Error> {
     let path = Path::new(name);
     if name == BUILT_IN && !path.exists() {
         return whole(name, TEXT.to_vec(), Some(PROVENANCE.to_owned()));

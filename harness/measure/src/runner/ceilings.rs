@@ -206,6 +206,7 @@ fn record(
         peak: None,
         pairing: None,
         quality: None,
+        workload: None,
         timeline: None,
         soak: None,
         origin: None,

@@ -8,6 +8,7 @@ mod pair;
 mod quality;
 mod soak;
 mod together;
+mod workload;
 
 use std::time::Instant;
 
@@ -55,6 +56,7 @@ pub(super) fn measure(
     let mut measuring = Measuring::new(run, launch, model, context, taking_turns, probes, output);
     let reference = run.plan.reference(launch.model).and_then(|index| models.get(index));
     measuring.reference = reference;
+    measuring.models = models;
     measuring.leave_out_meaningless()?;
     match measuring.remaining.is_empty() {
         true => Ok(Ended::Done),
@@ -88,6 +90,8 @@ struct Measuring<'r, 'o, 's> {
     model: &'r Prepared,
     /// The weights whose answers count as right, for tests that compare.
     reference: Option<&'r Ready>,
+    /// Every model of the run.
+    models: &'r [Ready],
     context: Context<'r>,
     /// Tests without a record, in order.
     remaining: Vec<Test>,
@@ -171,6 +175,7 @@ impl<'r, 'o, 's> Measuring<'r, 'o, 's> {
             launch,
             model,
             reference: None,
+            models: &[],
             context,
             remaining,
             ceilings: Ceilings::new(),

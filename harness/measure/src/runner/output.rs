@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use yardstick_api::{Device, Facts, Known, Options};
 use yardstick_record::{
     Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Peak, Quality, Reading, Record, SCHEMA,
-    Sample, Soak, Subject, Test, Timeline, Tool, Verification, WarmUp,
+    Sample, Soak, Subject, Test, Timeline, Tool, Verification, WarmUp, Workload,
 };
 
 use super::{Event, Run, RunError, Sink, Summary};
@@ -42,6 +42,7 @@ pub(super) struct Measured {
     pub(super) peak: Option<Known<Peak>>,
     pub(super) pairing: Option<Pairing>,
     pub(super) quality: Option<Box<Quality>>,
+    pub(super) workload: Option<Box<Workload>>,
     /// Sums of a test that is resumed, not needed once there is a record.
     pub(super) kept: Option<PathBuf>,
     pub(super) soak: Option<Soak>,
@@ -60,6 +61,7 @@ impl Measured {
             peak: None,
             pairing: None,
             quality: None,
+            workload: None,
             kept: None,
             soak: None,
         }
@@ -155,6 +157,7 @@ impl<'s> Output<'s> {
             peak: measured.peak,
             pairing: measured.pairing,
             quality: measured.quality,
+            workload: measured.workload,
             soak: measured.soak,
             origin: None,
             verification: known.verification.clone(),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use yardstick_record::{Direction, Metric, Phase, Test};
 
-use crate::quality;
+use crate::{quality, workload};
 
 pub use budget::Budgets;
 pub use error::Error;
@@ -56,6 +56,8 @@ pub struct Suite {
     pub budgets: Vec<Budget>,
     /// What tests of quality are asked on.
     pub quality: quality::Asked,
+    /// What tests of workloads are asked on.
+    pub workload: workload::Asked,
     /// Answers are verified before anything is measured. Off only for devices that make answers up.
     pub verify: bool,
 }

@@ -150,8 +150,15 @@ fn a_missing_file_is_named() {
 
 #[test]
 fn format_md_documents_every_key() {
-    let tables =
-        ["", "[options]\n", "[sampling]\n", "[deadlines]\n", "[[except]]\n", "[[budget]]\n"];
+    let tables = [
+        "",
+        "[options]\n",
+        "[sampling]\n",
+        "[deadlines]\n",
+        "[workload]\n",
+        "[[except]]\n",
+        "[[budget]]\n",
+    ];
     for table in tables {
         let message = error(&format!("{SMALLEST}{table}zzz = 1\n"));
         let keys = message.split("expected one of ").nth(1).unwrap();

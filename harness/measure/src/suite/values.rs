@@ -35,7 +35,7 @@ impl std::error::Error for ValueError {}
 
 impl From<ParseTestError> for ValueError {
     fn from(error: ParseTestError) -> ValueError {
-        let expected = "load, ppN, tgN or ttft[N], each but load with @dN for a context depth, ppl[N], kld[N], choice, generation, divergence[N] or prompts";
+        let expected = "load, ppN, tgN or ttft[N], each but load with @dN for a context depth, ppl[N], kld[N], choice, generation, divergence[N] or prompts, or chat, serve, capacity, together[N], cold or robust";
         ValueError::new(&error.found, expected)
     }
 }

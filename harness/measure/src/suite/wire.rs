@@ -14,6 +14,7 @@ use super::{
 };
 
 use crate::quality::Asked;
+use crate::workload;
 
 /// A suite is a page of text; a larger file is not one.
 pub(super) const MAX_BYTES: usize = 1 << 20;
@@ -43,6 +44,7 @@ struct Wire {
     budget: Vec<BudgetWire>,
     #[serde(default)]
     quality: QualityWire,
+    workload: Option<Spanned<workload::Asked>>,
     #[serde(default = "yes")]
     verify: bool,
 }
@@ -174,6 +176,7 @@ fn suite(at: &Place<'_>, wire: Wire) -> Result<Suite, Error> {
         except: wire.except.into_iter().map(|e| except(at, e)).collect::<Result<_, _>>()?,
         budgets: wire.budget.into_iter().map(|b| budget(at, b)).collect::<Result<_, _>>()?,
         quality: quality(at, wire.quality)?,
+        workload: workload(at, wire.workload)?,
         verify: wire.verify,
     })
 }
@@ -195,6 +198,21 @@ fn quality(at: &Place<'_>, wire: QualityWire) -> Result<Asked, Error> {
         most_tokens: whole(at, wire.most_tokens, 1, MOST)?,
         insist: wire.insist,
     })
+}
+
+/// Types are checked where they stand, values at their table.
+fn workload(
+    at: &Place<'_>,
+    wire: Option<Spanned<workload::Asked>>,
+) -> Result<workload::Asked, Error> {
+    let Some(wire) = wire else { return Ok(workload::Asked::default()) };
+    match wire.get_ref().flaw() {
+        Some((key, found, expected)) => {
+            let message = format!("{key}: found {found}, expected {expected}");
+            Err(at.error(wire.span(), message))
+        }
+        None => Ok(wire.into_inner()),
+    }
 }
 
 fn tests(at: &Place<'_>, names: Spanned<Names>) -> Result<Vec<Test>, Error> {

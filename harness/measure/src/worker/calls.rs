@@ -4,6 +4,7 @@ mod bulk;
 mod complete;
 mod fault;
 mod measure;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -82,6 +83,8 @@ impl<'a> Calls<'a> {
                 self.logits(&LogitsAsked { tokens: &tokens, step, held, skip, file: &file })
             }
             Call::Complete { prompt, n, stop: ends } => self.complete(&prompt, n, &ends, stop),
+            Call::Chat { turns, reuse } => self.chat(id, &turns, reuse, stop),
+            Call::Serve(queue) => self.serve(id, &queue, stop),
             Call::Unload => {
                 self.resident = None;
                 Ok(Answer::Unloaded)

@@ -13,6 +13,7 @@ mod quality;
 mod verification;
 mod worded;
 mod workers;
+mod workloads;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,13 @@ const TESTS: &[(&str, fn())] = &[
     ("the_likelier_choice_is_found", quality::choices),
     ("answers_are_bounded_checked_and_timed", quality::answers),
     ("greedy_text_of_the_reference_is_its_own", quality::greedy),
+    ("conversations_are_replayed_both_ways", workloads::chat),
+    ("requests_arrive_and_are_answered", workloads::serve),
+    ("the_search_for_a_capacity_is_bounded", workloads::capacity),
+    ("hard_inputs_have_the_outcome_they_should", workloads::robust),
+    ("processes_run_at_once_and_start_cold", workloads::together_and_cold),
+    ("devices_that_misbehave_in_workloads_are_classified", workloads::misbehaving),
+    ("a_workload_that_a_program_does_not_know_is_skipped", workloads::unknown_to_others),
     ("a_test_of_quality_goes_on_where_it_was", quality::resumed),
 ];
 

@@ -74,7 +74,7 @@ fn moment(round: u32) -> Duration {
 
 #[test]
 fn no_acknowledged_record_is_lost_to_sigkill() {
-    let rounds: u32 = std::env::var(ROUNDS).ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let rounds: u32 = std::env::var(ROUNDS).ok().and_then(|n| n.parse().ok()).unwrap_or(100);
     let folder = Folder::new();
     let mut expected = BTreeSet::new();
     let (mut unacknowledged, mut total) = (0, 0);

@@ -82,6 +82,7 @@ fn draft(launch: u32) -> Record {
         peak: None,
         pairing: None,
         quality: None,
+        workload: None,
         timeline: None,
         soak: None,
         origin: None,

@@ -60,6 +60,7 @@ pub fn cell(device: &str, model: &str, test: &str) -> Build {
         peak: None,
         pairing: None,
         quality: None,
+        workload: None,
         timeline: None,
         soak: None,
         origin: None,

@@ -9,6 +9,7 @@ mod layout;
 mod memory;
 mod tasks;
 pub(crate) mod tradeoffs;
+mod workload;
 
 use yardstick_analyse::Comparison;
 
@@ -49,6 +50,7 @@ pub(crate) struct Field {
 /// Every block of a comparison, in the order of reports.
 pub(crate) fn blocks(comparison: &Comparison) -> Vec<Block> {
     let mut blocks: Vec<Block> = comparison.tradeoffs.iter().map(tradeoffs::block).collect();
+    blocks.extend(workload::blocks(comparison));
     blocks.extend(differences::block(comparison));
     blocks.extend(tasks::block(comparison));
     blocks.extend(agreements::block(comparison));

@@ -117,7 +117,13 @@ fn measure(
             tool: &tool::tool(),
             environment: &|| environment(capped.words.as_deref()),
             rerun: &|cell, model, pairing| {
-                rerun::line(&request.flags, &plan.asked, cell, model, pairing)
+                rerun::line(
+                    &request.flags,
+                    (&plan.asked, &plan.asked_workload),
+                    cell,
+                    model,
+                    pairing,
+                )
             },
             probes: &|| yardstick_probes::all_with(&meters),
             metered: request.metered()?,

@@ -15,6 +15,7 @@ use yardstick_measure::suite::{
     Deadlines, Suite, parse_automatic, parse_counts, parse_kv, parse_numerics, parse_tests,
     parse_weights,
 };
+use yardstick_measure::workload;
 use yardstick_record::{RunInfo, Test};
 use yardstick_store::Store;
 
@@ -202,6 +203,7 @@ fn overrides(args: &Run) -> Result<Overrides> {
         warm_up_seconds: None,
         verify: None,
         quality: asked(&args.quality),
+        workload: list("--workload", &args.workload, workload::Asked::parse)?.unwrap_or_default(),
         paired: args.paired.then_some(true),
         twins: args.noise,
     })

@@ -2,6 +2,7 @@
 
 use yardstick_measure::plan::ModelRequest;
 use yardstick_measure::quality::Asked;
+use yardstick_measure::workload;
 use yardstick_record::{Cell, Pairing, Test};
 
 use crate::args::Run;
@@ -10,7 +11,7 @@ use crate::words::quoted;
 /// For a POSIX shell. Programs are repeated as they were given; `yardstick rerun` asks for them anew.
 pub(crate) fn line(
     flags: &Run,
-    asked: &Asked,
+    (asked, on): (&Asked, &workload::Asked),
     cell: &Cell,
     model: &ModelRequest,
     pairing: Option<&Pairing>,
@@ -49,6 +50,8 @@ pub(crate) fn line(
         words.push(format!("--weights {}", weights.name()));
     }
     words.extend(quality(asked, cell.test));
+    let keys = on.keys(cell.test);
+    words.extend(keys.map(|keys| format!("--workload {}", quoted(&keys))));
     words.extend(programs(flags, cell, pairing));
     match pairing {
         _ if flags.noise => words.push("--noise".to_owned()),

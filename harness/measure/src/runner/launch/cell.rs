@@ -17,7 +17,7 @@ use crate::protocol::{Answer, Call, FaultKind};
 pub(super) enum End {
     /// All of it: the parent's time around the calls, and what really ran.
     Sampled(Duration, Box<Facts>),
-    /// A test of quality has its scores.
+    /// A test of quality has its scores, a workload its samples.
     Scored,
     /// It cannot be had.
     Without(Outcome),
@@ -54,9 +54,12 @@ impl Measuring<'_, '_, '_> {
     /// Measures and records one cell, or leaves it to be tried once more. Tells how the worker was lost, if it was.
     pub(super) fn cell(&mut self, child: &mut Child, test: Test) -> Result<Cell, Halt> {
         let mut measured = self.begun(test);
-        let end = match test.is_quality() {
-            true => self.score(child, test, &mut measured),
-            false => self.calls(child, test, &mut measured),
+        let end = if test.is_quality() {
+            self.score(child, test, &mut measured)
+        } else if test.is_workload() {
+            self.workload(child, test, &mut measured)
+        } else {
+            self.calls(child, test, &mut measured)
         };
         if !self.device_lost
             && let Some(loss) = end.device_loss()
@@ -109,6 +112,7 @@ impl Measuring<'_, '_, '_> {
         let mut loss = loss;
         if outcome.is_ok()
             && !test.is_quality()
+            && !test.is_workload()
             && let Err(error) = self.hold(child, test, &mut measured)
         {
             loss = lost(error);
