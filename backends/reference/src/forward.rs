@@ -35,6 +35,18 @@ pub(crate) struct State {
 /// Runs a chunk of rows, of any sequences in any mix; a sequence's rows are in order and follow what the cache holds.
 /// Fills the cache at the rows' positions and returns the logits of the wanted rows, (wanted, vocab).
 pub(crate) fn forward(state: &mut State, rows: &[Row]) -> Result<Vec<f32>, Error> {
+    forward_watched(state, rows, &mut |_, _, _| Ok(()))
+}
+
+/// Hears, after each layer, the weights, the layer's number and the stream, (rows, embedding).
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(&Weights, usize, &[f32]) -> Result<(), Error>;
+
+/// The same, heard after each layer.
+pub(crate) fn forward_watched(
+    state: &mut State,
+    rows: &[Row],
+    watch: Watch<'_>,
+) -> Result<Vec<f32>, Error> {
     let State { weights, cache, frequencies, touched } = state;
     let architecture = weights.architecture();
     let angles: Vec<Angles> = architecture
@@ -66,6 +78,7 @@ pub(crate) fn forward(state: &mut State, rows: &[Row]) -> Result<Vec<f32>, Error
             y = norm(weights, i, "post_ffw_norm", &y)?;
         }
         add(&mut x, &y, architecture.residual_scale);
+        watch(weights, i, &x)?;
     }
 
     head(weights, &select(&x, rows, architecture.embedding))
@@ -181,7 +194,7 @@ fn head_norm(
 }
 
 /// Logits of some rows of the stream: (rows, vocab).
-fn head(weights: &Weights, x: &[f32]) -> Result<Vec<f32>, Error> {
+pub(crate) fn head(weights: &Weights, x: &[f32]) -> Result<Vec<f32>, Error> {
     if x.is_empty() {
         return Ok(Vec::new());
     }

@@ -8,6 +8,7 @@
 mod attention;
 mod backend;
 mod cache;
+mod exits;
 mod ffn;
 mod forward;
 mod matmul;
@@ -20,4 +21,5 @@ mod threads;
 mod weights;
 
 pub use backend::Reference;
+pub use exits::{Guess, exits};
 pub use observe::observe;

@@ -64,7 +64,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Claims(claims) => verbs::claims::run(paths().ok().as_ref(), &claims),
         Verb::Predict(predict) => verbs::predict::run(&paths()?, &predict),
         Verb::Recommend(recommend) => verbs::recommend::run(&paths()?, &recommend),
-        Verb::Route(route) => verbs::route::run(&route),
+        Verb::Route(route) => verbs::route::run(paths, &route),
         Verb::Check(check) => verbs::check::run(&paths()?, &check),
         Verb::Profile(profile) => verbs::profile::run(&paths()?, &profile),
         Verb::Tune(tune) => verbs::tune::run(&paths()?, &tune),

@@ -46,3 +46,74 @@ fn wrong_files_are_refused() {
     let (code, _, err) = place.run(&asked);
     assert!(code == 2 && err.contains("none of its answers has the id"), "{err}");
 }
+
+#[test]
+fn the_page_draws_the_curve_and_keeps_hostile_names_harmless() {
+    let place = Place::new();
+    let plan = place.path("plan.toml");
+    let name = "<script>alert(1)</script>";
+    let text = std::fs::read_to_string(PLAN).unwrap();
+    std::fs::write(&plan, text.replace("name = \"desk\"", &format!("name = '{name}'"))).unwrap();
+    let page = place.path("page.html");
+    let (plan, page) = (plan.display().to_string(), page.display().to_string());
+    let (code, _, err) =
+        place.run(&["route", "--plan", &plan, "--scores", SCORES, "--html", &page]);
+    assert_eq!(code, 0, "{err}");
+    let made = std::fs::read_to_string(page).unwrap();
+    assert!(made.contains("<svg role=\"img\"") && made.contains("chosen"), "{made}");
+    assert!(!made.contains(name) && made.contains("&lt;script"), "{made}");
+    assert!(!made.contains("src=\"http"), "it is self-contained");
+}
+
+/// Questions answered by two formats of one model: scores and confidences are the records' own.
+#[test]
+fn answers_of_records_are_routed_by_the_small_models_own_confidence() {
+    let place = Place::new();
+    let questions = place.path("choice.jsonl");
+    let line = |i: usize, question: &str, right: usize| {
+        format!(
+            "{{\"id\": \"q{i}\", \"question\": \"{question}\", \"choices\": [\" is\", \" zebra\"], \"answer\": {right}}}\n"
+        )
+    };
+    let asked = ["This function", "The type", "A slice", "The value"];
+    let text: String = asked.iter().enumerate().map(|(i, q)| line(i, q, i % 2)).collect();
+    std::fs::write(&questions, text).unwrap();
+    let questions = questions.display().to_string();
+    let mut files = Vec::new();
+    for format in ["Q2_K", "Q8_0"] {
+        let model = format!("rustdoc-6m:{format}");
+        let (code, out, err) = place.run(&[
+            "run", "--json", "-d", "cpu", "-m", &model, "-t", "choice", "--choice", &questions,
+        ]);
+        assert_eq!(code, 0, "{err}");
+        let path = place.path(&format!("{format}.jsonl"));
+        std::fs::write(&path, out).unwrap();
+        files.push(path.display().to_string());
+    }
+    let arguments = ["route", "--plan", PLAN, "--small", &files[0], "--large", &files[1], "--json"];
+    let (code, out, err) = place.run(&arguments);
+    assert_eq!(code, 0, "{err}");
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(found["found"]["queries"], 4, "{out}");
+    let (code, _, err) = place.run(&["route", "--plan", PLAN]);
+    assert!(code == 2 && err.contains("--scores is needed"), "{err}");
+    let without = ["route", "--plan", PLAN, "--small", RECORDS, "--large", RECORDS];
+    let (code, _, err) = place.run(&without);
+    assert!(code == 2 && err.contains("no answer has a confidence"), "{err}");
+}
+
+#[test]
+fn the_study_of_exits_reads_every_layer_and_says_that_it_is_a_study() {
+    let place = Place::new();
+    let arguments = ["route", "--exits", "rustdoc-6m:Q8_0", "--windows", "1"];
+    let (code, out, err) = place.run(&arguments);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("A study:") && out.contains("100.0 %  100.0 %"), "{out}");
+    let (_, out, _) = place.run(&[&arguments[..], &["--json"]].concat());
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let layers = found["exits"]["agreement"].as_array().unwrap();
+    assert_eq!(layers.last().unwrap(), 1.0, "the last layer is the model");
+    assert!(layers.first().unwrap().as_f64().unwrap() < 0.9);
+    let (code, _, err) = place.run(&["route", "--exits", "smollm-135m:Q4_0", "--plan", PLAN]);
+    assert!(code == 2 && err.contains("cannot be used with"), "{err}");
+}

@@ -10,6 +10,7 @@ mod depth;
 mod drift;
 mod energy;
 mod estimate;
+mod exits;
 pub mod gate;
 mod group;
 mod history;
@@ -50,6 +51,7 @@ pub use depth::{DepthCurve, DepthPoint, Growth};
 pub use drift::{Drift, DriftKind, LEAST_ORDERED_LAUNCHES, drift};
 pub use energy::Meter;
 pub use estimate::{CONFIDENCE, Estimate, Method, UnitOfStatistics, estimate};
+pub use exits::{Exit, Exits, Reading as ExitReading, exits};
 pub use history::{ChangePoint, WINDOW, history};
 pub use interference::{Interference, interference};
 pub use interval::{

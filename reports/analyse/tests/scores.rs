@@ -91,6 +91,7 @@ fn questions_that_name_tasks_are_scored_by_task_with_wilsons_interval() {
         answer: "4".to_owned(),
         tokens: None,
         ended: None,
+        confidence: None,
     };
     let mut answers = vec![answered(Some("sums"), Some(true)); 10];
     answers.extend(vec![answered(Some("names"), Some(false)); 3]);

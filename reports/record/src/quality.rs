@@ -117,6 +117,9 @@ pub struct Answered {
     /// Why it ended: `end`, `stop`, `length`; or what went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// How sure it is: of a choice, how far its log-likelihood per byte is above that of the next best, nats a byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
 }
 
 /// A position at which two models differ.

@@ -66,6 +66,7 @@ fn tasks_within_questions_have_a_line_each() {
         answer: "4".into(),
         tokens: None,
         ended: None,
+        confidence: None,
     });
     let scores = [(yardstick_record::Metric::Accuracy, 66.7, 27.2)];
     let record = build::quality::scored("cpu:a", "m:Q4_0", "choice", &scores).with(|record| {

@@ -65,18 +65,31 @@ pub(crate) struct Recommend {
 #[derive(clap::Args)]
 pub(crate) struct Route {
     /// What a query takes of both models, and what routing must keep (suites/routes/*.toml are examples)
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) plan: PathBuf,
-    /// Scores of queries, JSON lines of id, small, large (0 to 1) and confidence
+    #[arg(long, short, value_name = "FILE", required_unless_present = "exits")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Scores of queries, JSON lines of id, small, large (0 to 1) and confidence; without it the answers of --small and --large count, with
+    /// the small one's confidence (choice)
     #[arg(long, value_name = "FILE")]
-    pub(crate) scores: PathBuf,
-    /// Records of the small model's prompts: their time counts; with --large their answers too, matched by id
+    pub(crate) scores: Option<PathBuf>,
+    /// Records of the small model's prompts or choices: their time and energy count; with --large their answers too, matched by id
     #[arg(long, value_name = "FILE")]
     pub(crate) small: Option<PathBuf>,
-    /// Records of the large model's prompts
+    /// Records of the large model's
     #[arg(long, value_name = "FILE")]
     pub(crate) large: Option<PathBuf>,
+    /// A page with the curve drawn
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Every threshold
     #[arg(long)]
     pub(crate) json: bool,
+    /// Study early exits of this model instead: what its own head would say after each layer, read on a text by the reference
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["plan", "scores", "small", "large", "html"])]
+    pub(crate) exits: Option<String>,
+    /// --exits: the text [default: rust-docs, built in]
+    #[arg(long, value_name = "FILE", requires = "exits")]
+    pub(crate) text: Option<String>,
+    /// --exits: windows of 128 tokens that are read
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) windows: u32,
 }

@@ -59,6 +59,13 @@ pub struct Text {
     pub(crate) data: Data,
 }
 
+impl Text {
+    /// The text; none of made-up tokens.
+    pub fn words(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+}
+
 impl Material {
     /// Reads what these tests are asked on, and nothing else.
     pub fn read(asked: &Asked, tests: &[Test]) -> Result<Material, Error> {

@@ -75,6 +75,7 @@ impl Measuring<'_, '_, '_> {
                     answer: text.chars().take(KEPT).collect(),
                     tokens: Some(tokens as u64),
                     ended: Some(ended.name().to_owned()),
+                    confidence: None,
                 })
             }
             Ok(other) => Err(child.unexpected(Phase::Sample, &other).into()),
@@ -86,6 +87,7 @@ impl Measuring<'_, '_, '_> {
                 answer: String::new(),
                 tokens: None,
                 ended: Some(format!("error: {}", escape(&message))),
+                confidence: None,
             }),
             Err(error) => Err(error.into()),
         }

@@ -121,7 +121,9 @@ fn judge(question: &Choice, id: String, weights: &[f64]) -> Answered {
         let first = |best: usize, i: usize| if weight(i) > weight(best) { i } else { best };
         (0..weights.len()).fold(0, first)
     };
-    let per_byte = best(&|i| weights[i] / question.choices[i].len() as f64);
+    let of_byte = |i: usize| weights[i] / question.choices[i].len() as f64;
+    let per_byte = best(&of_byte);
+    let next = (0..weights.len()).filter(|i| *i != per_byte).map(of_byte).reduce(f64::max);
     let plain = best(&|i| weights[i]);
     Answered {
         id,
@@ -131,6 +133,7 @@ fn judge(question: &Choice, id: String, weights: &[f64]) -> Answered {
         answer: per_byte.to_string(),
         tokens: None,
         ended: None,
+        confidence: next.map(|next| of_byte(per_byte) - next).filter(|margin| margin.is_finite()),
     }
 }
 
@@ -151,5 +154,6 @@ mod tests {
         let answer = judge(&question, "1".to_owned(), &[-2.0, -4.0]);
         assert_eq!((answer.right, answer.right_unnormalised), (Some(true), Some(false)));
         assert_eq!(answer.answer, "1");
+        assert!((answer.confidence.unwrap() - (1.0 - 4.0 / 9.0)).abs() < 1e-12);
     }
 }

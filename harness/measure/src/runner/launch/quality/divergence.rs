@@ -50,6 +50,7 @@ impl Measuring<'_, '_, '_> {
                 answer: windows.words(&found),
                 tokens: Some(same as u64),
                 ended: Some(if same == tokens { "length" } else { "differs" }.to_owned()),
+                confidence: None,
             });
         }
         let lengths: Vec<f64> = answers.iter().filter_map(|a| Some(a.tokens? as f64)).collect();
