@@ -3,6 +3,7 @@
 mod canary;
 mod decide;
 mod gate;
+mod memory;
 mod model;
 mod profile;
 mod prune;
@@ -17,6 +18,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use canary::Canary;
 pub(crate) use decide::{Check, CheckFormat, Recommend, Route};
 pub(crate) use gate::Gate;
+pub(crate) use memory::{Memory, MemoryFormat};
 pub(crate) use model::ModelAction;
 pub(crate) use profile::{Profile, ProfileFormat, Profiling, Why};
 pub(crate) use prune::Prune;
@@ -107,6 +109,8 @@ pub(crate) enum Verb {
     Soak(Soak),
     /// Time the operations of one test against the device's measured roofs, as tables, roofline, trace or stacks; stores nothing
     Profile(Profile),
+    /// What a model holds on a device, told and seen: first use, growth over requests, and what fits; stores nothing
+    Memory(Memory),
     /// Why two cells take different times: bytes, shares of the roofs, synchronisation, and what remains; stores nothing
     Why(Why),
     /// A local page over the store: runs, reports, trends, comparisons, a run as it goes on, metrics, a JSON API

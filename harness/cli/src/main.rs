@@ -68,6 +68,7 @@ fn dispatch(args: Args) -> anyhow::Result<u8> {
         Verb::Check(check) => verbs::check::run(&paths()?, &check),
         Verb::Profile(profile) => verbs::profile::run(&paths()?, &profile),
         Verb::Tune(tune) => verbs::tune::run(&paths()?, &tune),
+        Verb::Memory(memory) => verbs::memory::run(&paths()?, &memory),
         Verb::Why(why) => verbs::profile::run_why(&paths()?, &why),
         Verb::Soak(soak) => verbs::soak::run(&paths()?, &soak),
         Verb::Serve(serve) => verbs::serve::run(&paths()?, &serve),

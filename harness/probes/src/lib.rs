@@ -4,6 +4,7 @@
 
 mod cap;
 mod context_switches;
+mod counters;
 mod cpu_time;
 mod environment;
 mod faults;
@@ -20,6 +21,7 @@ mod sensors;
 mod timeline;
 
 pub use cap::{Cap, CapKind};
+pub use counters::{COUNTED, Counters};
 pub use environment::{EnvironmentOptions, environment};
 pub use meter::{MeterError, MeterSource, MeterSpec, Meters, Recording};
 pub use own::{Own, own};

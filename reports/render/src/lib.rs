@@ -15,6 +15,7 @@ mod html;
 mod json;
 mod json_tradeoffs;
 mod markdown;
+mod memory;
 mod number;
 mod predictions;
 mod profile;
@@ -38,6 +39,7 @@ pub use exits::{exits, exits_json};
 pub use html::{Meta, STYLE, html};
 pub use json::{json, json_escape};
 pub use markdown::markdown;
+pub use memory::{memory_json, memory_markdown, memory_terminal};
 pub use number::full as quantity;
 pub use predictions::{held_out, predictions};
 pub use profile::{

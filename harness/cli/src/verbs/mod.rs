@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod export;
 pub(crate) mod gate;
 pub(crate) mod import;
+pub(crate) mod memory;
 pub(crate) mod model;
 pub(crate) mod predict;
 pub(crate) mod profile;

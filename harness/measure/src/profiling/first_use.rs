@@ -2,7 +2,7 @@
 //! with the page cache as it is and with the model's file dropped from it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ pub struct FirstUse {
     pub faults: [Faults; 3],
 }
 
-/// Loads, computes a token, then others. `faults` tells those of this process so far.
+/// Loads, computes a token, then others. `drop`: files that the system is asked to forget before. `faults` tells those of this process so far.
 ///
 /// # Errors
 /// What loading or the session says.
@@ -41,10 +41,10 @@ pub fn first_use(
     device: &Device,
     path: &Path,
     options: &Options,
-    drop_file: bool,
+    drop: &[PathBuf],
     faults: &dyn Fn() -> Faults,
 ) -> Result<FirstUse, Error> {
-    let dropped = drop_file && forget(path);
+    let dropped = !drop.is_empty() && drop.iter().all(|file| forget(file));
     let before = faults();
     let start = Instant::now();
     let model = Arc::new(Model::open(path)?);

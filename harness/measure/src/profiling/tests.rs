@@ -158,7 +158,15 @@ fn first_use_tells_times_and_faults_of_each_part() {
         let of = |known: yardstick_api::Known<f64>| known.value().copied().unwrap_or(f64::NAN);
         (of(own.major_faults), of(own.minor_faults))
     };
-    let found = first_use(&backend, &device, &path, &Options::default(), true, &faults).unwrap();
+    let found = first_use(
+        &backend,
+        &device,
+        &path,
+        &Options::default(),
+        std::slice::from_ref(&path),
+        &faults,
+    )
+    .unwrap();
     assert!(found.load_ns > 0 && found.first_ns > 0 && found.steady_ns.len() == 24);
     assert!(found.faults.iter().all(|(major, minor)| *major >= 0.0 && *minor >= 0.0));
 }

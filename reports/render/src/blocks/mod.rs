@@ -6,7 +6,7 @@ mod depths;
 mod differences;
 mod history;
 mod layout;
-mod memory;
+pub(crate) mod memory;
 mod tasks;
 pub(crate) mod tradeoffs;
 mod workload;

@@ -15,7 +15,7 @@ const NAMED: usize = 3;
 const LEAST: f64 = 0.02;
 
 /// `3.21 ms`, `-42.0 µs`; nanoseconds.
-pub(super) fn time(ns: f64) -> String {
+pub(crate) fn time(ns: f64) -> String {
     let (divisor, unit) = match ns.abs() {
         v if v < 1e3 => (1.0, "ns"),
         v if v < 1e6 => (1e3, "µs"),
@@ -26,7 +26,7 @@ pub(super) fn time(ns: f64) -> String {
 }
 
 /// With its sign.
-pub(super) fn signed(ns: f64) -> String {
+pub(crate) fn signed(ns: f64) -> String {
     let sign = if ns < 0.0 { "−" } else { "+" };
     format!("{sign}{}", time(ns.abs()))
 }

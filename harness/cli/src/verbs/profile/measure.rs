@@ -16,6 +16,7 @@ use yardstick_measure::timed::ProfiledPass;
 use yardstick_model::Model;
 
 use super::cell::Cell;
+use super::tallies::Tallies;
 use crate::paths::Paths;
 use crate::{console, models, registry};
 
@@ -66,11 +67,13 @@ pub(super) fn measure(
         ready.push(prepare(cell, cell.label(cells), &backends, model)?);
     }
     fits(&ready)?;
+    // Before the sessions' threads start: those that are there already are not counted.
+    let mut tallies = Tallies::open(ready.len());
     let mut members = Vec::new();
     for one in &ready {
         members.push(load(one)?);
     }
-    turns(&ready, &mut members, rounds, cancel)
+    turns(&ready, &mut members, rounds, &mut tallies, cancel)
 }
 
 fn prepare<'b>(
@@ -93,7 +96,7 @@ fn prepare<'b>(
 }
 
 /// A device by id, or the preferred one of a backend.
-pub(super) fn device(devices: Vec<DeviceStatus>, name: &str) -> Result<Device> {
+pub(crate) fn device(devices: Vec<DeviceStatus>, name: &str) -> Result<Device> {
     for status in devices {
         match status {
             DeviceStatus::Ready(device) if device.id == name => return Ok(device),
@@ -143,6 +146,7 @@ fn turns(
     ready: &[Ready<'_>],
     members: &mut [Member],
     rounds: usize,
+    tallies: &mut Tallies,
     cancel: &AtomicBool,
 ) -> Result<Vec<Measured>> {
     let facts: Vec<Facts> = members.iter().map(Member::facts).collect();
@@ -164,11 +168,11 @@ fn turns(
     ));
     let middle = rounds / 2;
     let taken = take_turns(members, rounds, &mut |moment| {
-        if let Moment::Round(round) = moment {
-            if cancel.load(Ordering::SeqCst) {
-                return ControlFlow::Break(());
-            }
-            look(&mut roofs, round == middle);
+        match moment {
+            Moment::Round(_) if cancel.load(Ordering::SeqCst) => return ControlFlow::Break(()),
+            Moment::Round(round) => look(&mut roofs, round == middle),
+            Moment::Begins(_) => tallies.begin(),
+            Moment::Ends(member) => tallies.end(member),
         }
         ControlFlow::Continue(())
     });
@@ -180,9 +184,8 @@ fn turns(
         look(&mut roofs, true);
     }
     let mut measured = Vec::new();
-    for ((((one, facts), passes), roofs), taken) in
-        ready.iter().zip(facts).zip(passes).zip(roofs).zip(taken)
-    {
+    let all = ready.iter().zip(facts).zip(passes).zip(roofs).zip(taken).enumerate();
+    for (i, ((((one, facts), passes), roofs), taken)) in all {
         let counted = Counted::of(one.model.info(), one.cell.test, &one.options);
         let unknown = || Known::unavailable("interrupted before it was measured");
         let none = Roofs {
@@ -202,7 +205,7 @@ fn turns(
             roofs: roofs.unwrap_or(none),
             counted: counted
                 .map_or_else(|| Known::unavailable("only pp and tg are counted"), Known::Value),
-            counters: Vec::new(),
+            counters: tallies.counters(i, passes),
         };
         measured.push(Measured { profiled, last: taken.last, told_once: taken.told_once });
     }

@@ -3,6 +3,7 @@
 
 mod cell;
 mod measure;
+mod tallies;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,6 +14,7 @@ use yardstick_render as render;
 
 use self::cell::Cell;
 use self::measure::Measured;
+pub(crate) use self::measure::device;
 use crate::args::{Profile, ProfileFormat, Profiling, Why};
 use crate::paths::Paths;
 use crate::verbs::{DONE, INTERRUPTED};
