@@ -20,6 +20,33 @@ pub(crate) fn forget(path: &Path) -> Known<f64> {
     }
 }
 
+/// Files that a process has mapped and does not execute: weights, and what was packed from them.
+#[cfg(target_os = "linux")]
+pub(crate) fn mapped(process: u32) -> Vec<std::path::PathBuf> {
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default();
+    data_files(&maps)
+}
+
+/// Other systems do not list them.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mapped(_: u32) -> Vec<std::path::PathBuf> {
+    Vec::new()
+}
+
+/// The paths of a `maps` file of which no part may be executed.
+#[cfg(target_os = "linux")]
+fn data_files(maps: &str) -> Vec<std::path::PathBuf> {
+    use std::collections::BTreeMap;
+    let mut files: BTreeMap<&str, bool> = BTreeMap::new();
+    for line in maps.lines() {
+        let (Some(rights), Some(at)) = (line.split_whitespace().nth(1), line.find('/')) else {
+            continue;
+        };
+        *files.entry(&line[at..]).or_default() |= rights.contains('x');
+    }
+    files.into_iter().filter(|(_, runs)| !runs).map(|(path, _)| path.into()).collect()
+}
+
 #[cfg(target_os = "linux")]
 fn forget_file(file: &File) -> Known<f64> {
     use rustix::fs::{Advice, fadvise};
@@ -72,9 +99,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_files_that_nothing_runs_from_are_data() {
+        let maps = "1-2 r--p 0 fe:00 7 /bin/a\n2-3 r-xp 0 fe:00 7 /bin/a\n3-4 r--s 0 fe:00 8 /m/my model.gguf\n\
+                    4-5 rw-p 0 00:00 0 \n5-6 rw-p 0 00:00 0 [heap]\n";
+        assert_eq!(data_files(maps), [Path::new("/m/my model.gguf")]);
+    }
+
+    #[test]
     fn a_file_is_let_go_of_and_comes_back_by_being_read() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(&vec![7; 4 << 20]).unwrap();
+        file.write_all(&vec![7; 1 << 20]).unwrap();
         let Known::Value(left) = forget(file.path()) else {
             println!("skipped: this file system does not tell what is cached");
             return;

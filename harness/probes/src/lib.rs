@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod cap;
+mod clock_check;
 mod context_switches;
 mod counters;
 mod cpu_time;
@@ -21,6 +22,7 @@ mod sensors;
 mod timeline;
 
 pub use cap::{Cap, CapKind};
+pub use clock_check::{ClockCheck, clock_check};
 pub use counters::{COUNTED, Counters};
 pub use environment::{EnvironmentOptions, environment};
 pub use meter::{MeterError, MeterSource, MeterSpec, Meters, Recording};

@@ -214,11 +214,13 @@ impl Serve {
         ttft <= self.objective.ttft_ms && itl.is_none_or(|itl| itl <= self.objective.itl_ms)
     }
 
-    /// Whether a trial meets the objective.
+    /// Whether a trial meets the objective: so many of all requests are good, and good ones come out as fast as that share of them
+    /// came in. Else the queue only grew, and a longer trial would have missed it.
     pub fn is_met(&self, trial: &Trial, samples: &[crate::Sample]) -> bool {
         let good = trial.requests.iter().filter(|request| self.is_good(request, samples)).count();
-        !trial.requests.is_empty()
-            && good as f64 * 100.0 >= self.objective.percent * trial.requests.len() as f64
+        let (good, n) = (good as f64, trial.requests.len() as f64);
+        let share = self.objective.percent / 100.0;
+        n > 0.0 && good >= share * n && good >= share * trial.rate * trial.seconds()
     }
 }
 
@@ -276,6 +278,12 @@ mod tests {
         assert!(!good(Fate::TimedOut, Some(0)) && !good(Fate::Rejected, None));
         assert!(!good(Fate::Done, Some(9)) && !good(Fate::Done, None), "no such sample");
         let trial = |requests| Trial { rate: 1.0, busy_ns: 1, skipped_ns: 2, requests };
+        let held_up = |seconds: u64| {
+            let requests = vec![request(Fate::Done, Some(0)); 4];
+            Trial { rate: 4.0, busy_ns: seconds * 1_000_000_000, skipped_ns: 0, requests }
+        };
+        assert!(serve.is_met(&held_up(2), &samples), "4 in 2 s are half of 4 a second");
+        assert!(!serve.is_met(&held_up(3), &samples), "all are good, but the queue only grew");
         let two = trial(vec![request(Fate::Done, Some(0)), request(Fate::Rejected, None)]);
         assert!(serve.is_met(&two, &samples), "half of them, as asked");
         assert!(!serve.is_met(&trial(Vec::new()), &samples), "nobody is not everybody");

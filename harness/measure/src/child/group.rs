@@ -1,5 +1,5 @@
 //! Process groups: a worker leads one, so that what it starts dies with it. A process that leaves the group on purpose
-//! (`setsid`) escapes; only a control group would hold it.
+//! (`setsid`) is found by its mark, see `strays.rs`.
 
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@ mod cpu;
 mod end;
 mod group;
 mod memory;
+mod strays;
 mod tail;
 
 use std::io::{BufReader, Read, Write};
@@ -20,6 +21,7 @@ use crate::protocol::{
 use crate::runner::WorkerCommand;
 use crate::suite::Deadlines;
 use end::Ending;
+use strays::Mark;
 use tail::Tail;
 pub(crate) use tail::escape;
 
@@ -38,6 +40,7 @@ pub(crate) struct Child {
     requests: Option<ChildStdin>,
     messages: Receiver<Incoming>,
     stderr: Tail,
+    mark: Mark,
     /// Kernel's count of processes killed for memory when this one started.
     memory_kills: Option<u64>,
     next_id: u64,
@@ -151,6 +154,7 @@ impl Child {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         group::own(&mut start);
+        let mark = Mark::put(&mut start);
         let mut process = start.spawn()?;
         let requests = process.stdin.take();
         let stdout = process.stdout.take().expect("stdout was asked to be piped");
@@ -162,6 +166,7 @@ impl Child {
             requests,
             messages,
             stderr: Tail::follow(stderr),
+            mark,
             memory_kills,
             next_id: 1,
             last_heard: Instant::now(),
@@ -344,6 +349,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.requests = None;
         group::finish(&mut self.process);
+        self.mark.kill_all();
     }
 }
 

@@ -10,6 +10,7 @@ use yardstick_measure::suite::Deadlines;
 use yardstick_record::{FailureKind, Outcome};
 
 use crate::bench::{Bench, this_program};
+use crate::orphans;
 
 /// What is wrong, and what it is found out as: a class of failure, or `None` for an invalid record.
 const LIES: &[(&str, Option<FailureKind>, &str)] = &[
@@ -26,8 +27,14 @@ const LIES: &[(&str, Option<FailureKind>, &str)] = &[
     ("too-long", None, "add up to"),
     ("zero", None, "no time at all"),
     ("too-few-tokens", None, "counts 1 tokens"),
+    ("nan", Some(FailureKind::Protocol), "not a message"),
+    ("negative", Some(FailureKind::Protocol), "not a message"),
+    ("orphan", None, ""),
     ("honest", None, ""),
 ];
+
+/// Those of `modes` alone: they take their time.
+const SLOW: [&str; 3] = ["flood", "stuck", "deaf"];
 
 fn device(name: &str) -> String {
     format!(
@@ -74,7 +81,8 @@ fn answer(call: &serde_json::Value, asked: &str) -> String {
             r#"{"hello":{"protocol":1,"name":"liar","version":"0","backends":["liar"]}}"#.to_owned()
         }
         "devices" => {
-            let devices: Vec<String> = LIES.iter().map(|(name, _, _)| device(name)).collect();
+            let lies = LIES.iter().map(|(name, _, _)| *name).chain(SLOW);
+            let devices: Vec<String> = lies.map(device).collect();
             format!(r#"{{"devices":{{"devices":[{}]}}}}"#, devices.join(","))
         }
         "plan" => r#"{"planned":{"footprint":{"mapped_bytes":0,"copied_bytes":0,"kv_bytes":0,"scratch_bytes":0}}}"#.to_owned(),
@@ -114,10 +122,31 @@ fn sample(out: &mut impl Write, id: u64, lie: &str) -> Option<()> {
         "fewer-samples" => vec![reply],
         "closed" => return None,
         "too-long" => vec![samples(&one(5, 3600 * second, 4)), reply],
+        "nan" => {
+            vec![samples(&one(5, 9, 4).replace("\"nanoseconds\":9", "\"nanoseconds\":NaN")), reply]
+        }
+        "negative" => {
+            vec![samples(&one(5, 9, 4).replace("\"nanoseconds\":9", "\"nanoseconds\":-9")), reply]
+        }
         "zero" => vec![samples(&one(5, 0, 4)), reply],
         "too-few-tokens" => vec![samples(&one(5, 9, 1)), reply],
         _ => vec![samples(&one(5, 9, 4)), reply],
     };
+    if lie == "orphan" {
+        orphans::start();
+    }
+    if lie == "flood" {
+        // 1 GiB without an end of line; the parent stops reading long before.
+        let part = vec![b'x'; 1 << 20];
+        (0..1024).try_for_each(|_| out.write_all(&part)).ok()?;
+    }
+    if ["stuck", "deaf"].contains(&lie) {
+        // Beats, and never answers.
+        loop {
+            writeln!(out, r#"{{"heartbeat":{{"beat":1}}}}"#).and_then(|()| out.flush()).ok()?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
     if lie == "binary" {
         out.write_all(b"\xff\xfe\n").ok()?;
     } else {
@@ -128,11 +157,13 @@ fn sample(out: &mut impl Write, id: u64, lie: &str) -> Option<()> {
 }
 
 pub(crate) fn found_out() {
-    let mut bench = Bench::new(&["liar:*"], &["tg4"], false);
+    let devices: Vec<String> = LIES.iter().map(|(name, _, _)| format!("liar:{name}")).collect();
+    let devices: Vec<&str> = devices.iter().map(String::as_str).collect();
+    let mut bench = Bench::new(&devices, &["tg4"], false);
     bench.worker = this_program("liar");
     let (summary, kept) = bench.run();
     assert_eq!(kept.records.len(), LIES.len());
-    assert_eq!(summary.ok, 1);
+    assert_eq!(summary.ok, 2);
     for (name, kind, message) in LIES {
         let outcome = kept.outcome(&format!("liar:{name}"), "tg4");
         match (outcome, kind) {
@@ -143,10 +174,11 @@ pub(crate) fn found_out() {
             (Outcome::Invalid { reason }, None) => {
                 assert!(reason.contains(message), "{name}: {reason}")
             }
-            (Outcome::Ok, None) => assert_eq!(*name, "honest"),
+            (Outcome::Ok, None) => assert!(["honest", "orphan"].contains(name)),
             other => panic!("{name}: {other:?}"),
         }
     }
+    orphans::none_sleeps();
 }
 
 pub(crate) fn no_worker() {

@@ -6,6 +6,7 @@ mod bench;
 mod disturbed;
 mod liar;
 mod misbehaviour;
+mod modes;
 mod orphans;
 mod pairs;
 mod python;
@@ -23,6 +24,7 @@ use yardstick_reference::Reference;
 const TESTS: &[(&str, fn())] = &[
     ("every_misbehaviour_is_classified_and_the_run_goes_on", misbehaviour::classified),
     ("a_hanging_worker_is_killed_at_its_deadline", misbehaviour::hanging),
+    ("fifteen_ways_to_fail_are_told_apart_and_leave_nothing_behind", modes::fifteen),
     ("late_misbehaviour_costs_only_its_cells", misbehaviour::late),
     ("a_device_lost_twice_is_quarantined", misbehaviour::lost_twice),
     ("workers_that_break_the_protocol_are_found_out", liar::found_out),

@@ -41,6 +41,24 @@ pub(crate) fn none(test: &str) -> bool {
     left.is_empty()
 }
 
+/// A duration that nobody else sleeps.
+const SLEEP: &str = "98765.4321";
+
+/// Starts a process that leaves its group and its session.
+pub(crate) fn start() {
+    let mut start = Command::new("setsid");
+    start.args(["sleep", SLEEP]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    drop(start.spawn());
+}
+
+/// No process that was started so is left.
+pub(crate) fn none_sleeps() {
+    let Ok(processes) = fs::read_dir("/proc") else { return };
+    let line = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("cmdline")).ok();
+    let left = processes.filter_map(|entry| line(entry.ok()?)).filter(|line| line.contains(SLEEP));
+    assert_eq!(left.count(), 0, "a process outlived the worker that started it");
+}
+
 pub(crate) fn cancelled() {
     let mut bench = Bench::new(&["null:ok", "null:hang"], &["tg4", "pp8"], false);
     bench.suite = bench.suite.replace("warm_up = 60", "warm_up = 600");

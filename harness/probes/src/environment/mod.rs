@@ -4,6 +4,7 @@
 //! files that hold those are not read, and free text that repeats the host's name is withheld.
 
 mod cgroup;
+mod clock;
 mod cpu;
 mod frequency;
 mod memory;
@@ -57,8 +58,15 @@ pub fn environment(options: &EnvironmentOptions) -> Environment {
 /// A field's name and how it is read.
 type Field = (&'static str, fn(&Machine) -> Learnt<Value>);
 
-const TABLES: &[&[Field]] =
-    &[cpu::FIELDS, frequency::FIELDS, memory::FIELDS, cgroup::FIELDS, os::FIELDS, state::FIELDS];
+const TABLES: &[&[Field]] = &[
+    cpu::FIELDS,
+    frequency::FIELDS,
+    memory::FIELDS,
+    cgroup::FIELDS,
+    os::FIELDS,
+    clock::FIELDS,
+    state::FIELDS,
+];
 
 /// Files that several fields read, read once.
 struct Machine {

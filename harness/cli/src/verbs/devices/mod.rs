@@ -12,7 +12,7 @@ use yardstick_api::DeviceStatus;
 use yardstick_measure::plan::Inventory;
 use yardstick_measure::runner;
 use yardstick_measure::suite::Deadlines;
-use yardstick_probes::{Checkup, Diagnosis, Gap, Root, checkup};
+use yardstick_probes::{Checkup, ClockCheck, Diagnosis, Gap, Root, checkup, clock_check};
 
 use self::page::Section;
 use self::sheet::{Key, Sheet};
@@ -32,8 +32,19 @@ struct Doctor<'a> {
     /// The limits measured on this machine, where they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     ceilings: Option<&'a serde_json::Value>,
+    /// The self-test of the clock that samples are timed with.
+    clock: Clock,
     /// What no meter of this machine tells.
     cannot_measure: &'a [Gap],
+}
+
+/// What the clock's self-test found.
+#[derive(Serialize)]
+struct Clock {
+    #[serde(flatten)]
+    found: ClockCheck,
+    /// Why it cannot be measured with, if so.
+    flaw: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -114,6 +125,7 @@ pub(crate) fn show(
             .collect(),
         sensors: &checkup.sensors,
         ceilings: ceilings.map(|ceilings| &ceilings.json),
+        clock: Clock { found: clock_check().clone(), flaw: clock_check().flaw() },
         cannot_measure: &checkup.gaps,
     };
     let mut out = std::io::stdout().lock();

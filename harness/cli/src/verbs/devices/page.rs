@@ -2,7 +2,7 @@
 
 use yardstick_api::{Device, DeviceClass, DeviceStatus, Known};
 use yardstick_measure::plan::{Found, Inventory};
-use yardstick_probes::{Checkup, Diagnosis, Gap};
+use yardstick_probes::{Checkup, ClockCheck, Diagnosis, Gap};
 
 /// A heading and its lines.
 pub(crate) struct Section {
@@ -33,6 +33,7 @@ pub(super) fn sections(
     let mut sections = vec![
         section("Devices", inventory.backends.iter().flat_map(devices).collect()),
         section("Sensors", checkup.sensors.iter().map(sensor).collect()),
+        section("Clock", vec![clock(yardstick_probes::clock_check())]),
     ];
     sections.extend(ceilings.map(|ceilings| {
         let entries = ceilings.entries.iter().map(|entry| Entry {
@@ -102,6 +103,22 @@ fn about(device: &Device) -> String {
     };
     let best = if device.preferred { " (best of its backend)" } else { "" };
     format!("{}{best}{class}", device.name)
+}
+
+/// The clock that samples are timed with.
+fn clock(check: &ClockCheck) -> Entry {
+    let name = "monotonic".to_owned();
+    match check.flaw() {
+        None => Entry { name, word: "works", text: vec![check.describe()] },
+        Some(flaw) => Entry {
+            name,
+            word: "fails",
+            text: vec![
+                format!("{flaw}: nothing is measured with it"),
+                "another clock source may be listed in /sys/devices/system/clocksource".to_owned(),
+            ],
+        },
+    }
 }
 
 fn sensor(diagnosis: &Diagnosis) -> Entry {

@@ -40,10 +40,21 @@ pub(crate) fn run_as(paths: &Paths, args: &Run, command: Vec<String>) -> Result<
         Some(id) => Request::resumed(&output::open(&paths.store)?, id)?,
         None => Request::new(args, command)?,
     };
+    sound_clock()?;
     let grid = metering::grid(&args.metering)?;
     match measure(paths, args, &request, None)? {
         None => Ok(DONE),
         Some(done) => conclude(paths, args, &request.info, done, grid),
+    }
+}
+
+/// Nothing is measured with a clock that its self-test found wanting.
+fn sound_clock() -> Result<()> {
+    match yardstick_probes::clock_check().flaw() {
+        None => Ok(()),
+        Some(flaw) => anyhow::bail!(
+            "this machine's clock cannot be measured with: {flaw}; `yardstick devices` has its self-test"
+        ),
     }
 }
 

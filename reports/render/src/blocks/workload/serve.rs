@@ -31,7 +31,7 @@ pub(super) fn block(comparison: &Comparison, row: &Row, view: &ServeView) -> Blo
     let data = row.settings.get("data").map_or("", String::as_str);
     block.remarks = vec![
         format!(
-            "Good: first token within {} ms of arrival and the next ones every {} ms on average; met: at least {} % of all requests are good.",
+            "Good: first token within {} ms of arrival and the next ones every {} ms on average; met: at least {} % of all requests are good, and good ones come out at no less than that share of the rate offered.",
             good.ttft_ms, good.itl_ms, good.percent
         ),
         format!(

@@ -14,7 +14,7 @@ pub(super) fn block(comparison: &Comparison) -> Option<Block> {
         cells::words("process"),
         number_head("t/s alone", 0),
         number_head("t/s together", 0),
-        number_head("slower", 0),
+        number_head("lost", 0),
     ];
     let (mut rows, mut sentences, mut notes) = (Vec::new(), Vec::new(), Notes::default());
     for row in &comparison.rows {
@@ -35,7 +35,7 @@ pub(super) fn block(comparison: &Comparison) -> Option<Block> {
         }
         if let (Some(total), Some(slowdown)) = (view.total.value(), view.slowdown.value()) {
             sentences.push(format!(
-                "{} processes of {} on {} reach {} tokens/s in all; each is {} slower than alone.",
+                "{} processes of {} on {} reach {} tokens/s in all; each has lost {} of its speed alone.",
                 view.members.len(),
                 elide(&row.model, NAME),
                 super::device(comparison, row),

@@ -1,5 +1,5 @@
-//! Cold starts: fresh processes, timed by the parent from before each to its first token, with the files of weights let go of by the
-//! page cache before. The launch's own process keeps no model meanwhile: mapped pages would stay.
+//! Cold starts: fresh processes, timed by the parent from before each to its first token, with the files that the launch's own
+//! process had mapped let go of by the page cache before. The launch's own process keeps no model meanwhile: mapped pages would stay.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use yardstick_record::{Cold, Phase, Sample, Start, Workload};
 
 use super::{Measured, Measuring, Trouble};
 use crate::child::Child;
-use crate::page_cache::forget;
+use crate::page_cache::{forget, mapped};
 use crate::protocol::{Answer, Call, Load};
 use crate::runner::Event;
 use crate::runner::launch::Halt;
@@ -24,6 +24,8 @@ impl Measuring<'_, '_, '_> {
         measured: &mut Measured,
     ) -> Result<Workload, Trouble> {
         let cancel = self.run.cancel;
+        let mut weights = mapped(child.id());
+        weights.push(self.model.path.clone());
         match child.call(Call::Unload, Phase::Load, cancel, &mut |_| {})? {
             Answer::Unloaded => {}
             other => return Err(child.unexpected(Phase::Load, &other).into()),
@@ -33,7 +35,7 @@ impl Measuring<'_, '_, '_> {
         let mut started = Ok(());
         for done in 0..STARTS {
             self.output.event(Event::Progress { done: done as u64, total: STARTS as u64 });
-            match self.start_once(epoch) {
+            match self.start_once(epoch, &weights) {
                 Ok((start, sample)) => {
                     cold.starts.push(start);
                     measured.samples.push(sample);
@@ -61,9 +63,9 @@ impl Measuring<'_, '_, '_> {
         }
     }
 
-    fn start_once(&self, epoch: Instant) -> Result<(Start, Sample), Trouble> {
+    fn start_once(&self, epoch: Instant, weights: &[PathBuf]) -> Result<(Start, Sample), Trouble> {
         let (run, options) = (self.run, self.launch.effective());
-        let cached_percent = self.forget_weights();
+        let cached_percent = forget_all(weights);
         let command = &run.worker(self.launch).command;
         let start = Instant::now();
         let (mut child, _) =
@@ -103,17 +105,17 @@ impl Measuring<'_, '_, '_> {
         };
         Ok((parts, sample))
     }
+}
 
-    /// The model's file, and what backends packed from models beside the cache of answers; the largest share that stayed.
-    fn forget_weights(&self) -> Known<f64> {
-        let packed = self.run.cache.parent().map(|cache| cache.join("packed"));
-        let packed = packed.and_then(|folder| std::fs::read_dir(folder).ok());
-        let packed = packed.into_iter().flatten().flatten().map(|entry| entry.path());
-        let shares: Vec<f64> = packed
-            .filter(|path: &PathBuf| path.is_file())
-            .filter_map(|path| forget(&path).value().copied())
-            .collect();
-        let model = forget(&self.model.path);
-        model.map(|share| shares.into_iter().fold(share, f64::max))
+/// Lets go of all of them; the largest share of one that stayed, or why that of one is unknown.
+fn forget_all(files: &[PathBuf]) -> Known<f64> {
+    let mut worst = Known::Value(0.0);
+    for file in files {
+        worst = match (worst, forget(file)) {
+            (Known::Value(worst), Known::Value(share)) => Known::Value(share.max(worst)),
+            (Known::Value(_), unknown) => unknown,
+            (unknown, _) => unknown,
+        };
     }
+    worst
 }

@@ -92,7 +92,11 @@ impl Measuring<'_, '_, '_> {
         match child.call(call, Phase::Sample, self.run.cancel, &mut |_| {}) {
             Ok(Answer::Generated { ids }) => Ok(Ok(ids)),
             Ok(other) => Err(child.unexpected(Phase::Sample, &other).into()),
-            Err(CallError::Fault { kind: FaultKind::Invalid, message, .. }) => Ok(Err(message)),
+            Err(CallError::Fault { kind: FaultKind::Invalid, message, .. }) => {
+                // That is what it was refused as; why is what is worth keeping.
+                let why = message.strip_prefix("invalid call: ").unwrap_or(&message);
+                Ok(Err(why.to_owned()))
+            }
             Err(error) => Err(error.into()),
         }
     }
