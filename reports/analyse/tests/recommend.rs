@@ -6,8 +6,8 @@ mod build;
 use build::{cell, launches};
 use yardstick_analyse::Comparison;
 use yardstick_analyse::recommend::{
-    Api, Judged, Needs, Only, Outcome, Recommendation, Requirement, Spans, Stated, What, Workload,
-    recommend,
+    Api, Cited, Family, Judged, Needs, Only, Outcome, Recommendation, Requirement, Spans, Stated,
+    What, Workload, recommend,
 };
 use yardstick_api::Known;
 use yardstick_record::{Outcome as Ended, Record};
@@ -36,6 +36,7 @@ fn needs() -> Needs {
         currency: "USD".into(),
         api: None,
         only: Only::default(),
+        families: Vec::new(),
         spans: Spans { worlds: 200, ..Spans::default() },
         rank_by: None,
     }
@@ -212,4 +213,38 @@ fn filters_ask_about_some() {
     assert_eq!(only(Only { devices: vec!["cuda".into()], ..Only::default() }), 0);
     let classes = vec![yardstick_analyse::predict::Class::Phone];
     assert_eq!(only(Only { classes, ..Only::default() }), 0);
+}
+
+#[test]
+fn facts_of_models_filter_and_one_that_nobody_cites_is_told() {
+    let cite = |value: &str| Cited {
+        value: value.into(),
+        source: "https://example.org".into(),
+        quote: value.into(),
+    };
+    let family = |preset: &str, licence: Option<&str>| Family {
+        presets: vec![preset.into()],
+        licence: licence.map(cite),
+        strengths: Vec::new(),
+        targets: vec![cite("edge")],
+    };
+    let families = vec![
+        family("smollm-135m", Some("Apache-2.0")),
+        family("gemma-3-1b", Some("Gemma Terms of Use")),
+        family("tinyllama-1.1b", None),
+    ];
+    let models = [A, "gemma-3-1b:Q4_0", "tinyllama-1.1b:Q4_0"];
+    let records: Vec<Record> =
+        models.iter().flat_map(|model| speeds("cpu:avx2", model, 50.0, 500.0)).collect();
+    let only = Only { licences: vec!["apache-2.0".into()], ..Only::default() };
+    let found = decide(&records, Needs { only, families: families.clone(), ..needs() });
+    assert_eq!(of(&found, A).outcome, Outcome::Meets);
+    assert_eq!(of(&found, A).candidate.licence.as_ref().unwrap().value, "Apache-2.0");
+    assert!(found.judged.iter().all(|one| one.candidate.model != "gemma-3-1b:Q4_0"));
+    let unknown = of(&found, "tinyllama-1.1b:Q4_0");
+    assert_eq!(unknown.outcome, Outcome::Barred);
+    assert!(unknown.candidate.barred.as_ref().unwrap().contains("licence not known"));
+    let only = Only { targets: vec!["edge".into()], ..Only::default() };
+    let found = decide(&records, Needs { only, families, ..needs() });
+    assert_eq!(found.places.len(), 3, "all are made for it");
 }

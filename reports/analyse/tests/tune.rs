@@ -49,6 +49,7 @@ fn needs(requirements: Vec<Requirement>) -> Needs {
         currency: "USD".into(),
         api: None,
         only: Only::default(),
+        families: Vec::new(),
         spans: Spans { worlds: 20, ..Spans::default() },
         rank_by: Some(What::TokensPerSecond),
     }

@@ -201,6 +201,9 @@ fn push_meeting(text: &mut String, found: &Recommendation, width: usize) {
         push_wrapped(text, &line, width);
         let mut parts: Vec<String> =
             SHOWN.iter().filter_map(|&what| shown(found, one, what)).collect();
+        parts.extend(
+            one.candidate.licence.as_ref().map(|l| format!("licence {}", elide(&l.value, NAME))),
+        );
         parts.extend(purchase(found, one));
         parts.push(standing(found, place.candidate));
         let ids = one.candidate.value(What::TokensPerSecond).map(|f| ids(&f.records));

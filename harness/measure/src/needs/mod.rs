@@ -1,5 +1,6 @@
 //! Needs: the file of what is required, checked where it stands into what the recommendation and the search for settings take.
 
+mod families;
 mod search;
 
 use serde::Deserialize;
@@ -89,6 +90,12 @@ struct OnlyWire {
     quantisations: Names,
     #[serde(default)]
     classes: Vec<Class>,
+    #[serde(default)]
+    licences: Names,
+    #[serde(default)]
+    strengths: Names,
+    #[serde(default)]
+    targets: Names,
 }
 
 #[derive(Default, Deserialize)]
@@ -136,6 +143,7 @@ fn needs(at: &Place<'_>, read: File) -> Result<Needs, Error> {
         currency: read.currency.map_or_else(|| Ok("USD".to_owned()), |c| currency(at, c))?,
         api: read.api.map(|one| api(at, one)).transpose()?,
         only: only(at, read.only)?,
+        families: families::built_in()?,
         spans: spans(at, read.stability)?,
         rank_by: read.rank_by.map(|name| what(at, &name)).transpose()?,
     })
@@ -269,6 +277,9 @@ fn only(at: &Place<'_>, wire: OnlyWire) -> Result<Only, Error> {
         models: list(wire.models)?,
         quantisations: list(wire.quantisations)?,
         classes: wire.classes,
+        licences: list(wire.licences)?,
+        strengths: list(wire.strengths)?,
+        targets: list(wire.targets)?,
     })
 }
 
@@ -321,6 +332,7 @@ mod tests {
             ),
             ("name = \"n\"\n[workload]\nrequests_per_day = 2\n".to_owned(), "needs answer_tokens"),
             ("name = \"n\"\ncurrency = \"dollars\"\n".to_owned(), "three capitals"),
+            ("name = \"n\"\n[only]\nlicence = [\"MIT\"]\n".to_owned(), "unknown field `licence`"),
             ("name = \"n\"\n[only]\nclasses = [\"fridge\"]\n".to_owned(), "unknown variant"),
         ] {
             let message = parse("n", &text).unwrap_err().to_string();

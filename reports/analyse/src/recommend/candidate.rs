@@ -6,6 +6,7 @@ use serde::Serialize;
 use yardstick_api::{Known, Options};
 use yardstick_record::{Metric, Outcome, Test};
 
+use super::facts::Cited;
 use super::figure::{Basis, Figure};
 use super::need::{Needs, What, matches};
 use crate::predict::Class;
@@ -39,6 +40,8 @@ pub struct Candidate {
     pub rerun: Option<String>,
     /// The model as records name it and the options asked for; none of what nobody measured.
     pub measured_as: Option<(String, Options)>,
+    /// What its weights may be used under, where somebody is cited for it.
+    pub licence: Option<Cited>,
 }
 
 impl Candidate {
@@ -176,6 +179,7 @@ fn of(comparison: &Comparison, rows: &[&Row], needs: &Needs) -> Candidate {
         barred: row.not_ranked.clone(),
         random_weights: row.cell.model.random_weights.clone(),
         soaked: false,
+        licence: None,
         rerun: Some(row.rerun.clone()),
         measured_as: Some((row.cell.model.name.clone(), row.cell.options.clone())),
         model: row.model.clone(),

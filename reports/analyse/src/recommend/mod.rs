@@ -4,6 +4,7 @@
 
 mod candidate;
 mod cost;
+mod facts;
 mod figure;
 mod judge;
 mod need;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use yardstick_api::Known;
 
 pub use candidate::Candidate;
+pub use facts::{Cited, Family};
 pub use figure::{Basis, Figure};
 pub use judge::{Finding, Outcome};
 pub use need::{Api, Needs, Only, Requirement, Spans, Stated, What, Workload};
@@ -22,6 +24,7 @@ pub use rank::{Axis, Place};
 pub use stability::{Next, Stability};
 pub use what_if::WhatIf;
 
+use self::facts::Passes;
 use crate::{Comparison, Standing};
 
 /// A candidate judged.
@@ -86,6 +89,18 @@ pub fn recommend(
     let mut all = candidate::candidates(comparison, &needs);
     all.extend(what_if);
     all.retain(|one| judge::is_asked_about(one, &needs.only));
+    all.retain_mut(|one| match facts::passes(one, &needs.only, &needs.families) {
+        Passes::Yes => true,
+        Passes::No => false,
+        Passes::Unknown(reason) => {
+            one.barred.get_or_insert(reason);
+            true
+        }
+    });
+    for one in &mut all {
+        let family = facts::of(&needs.families, &one.model);
+        one.licence = family.and_then(|family| family.licence.clone());
+    }
     all.iter_mut().for_each(|one| one.state(&needs));
     let judged: Vec<Judged> = all.into_iter().map(|one| judge::judged(one, &needs)).collect();
     let rank_by = needs.rank_by.unwrap_or_else(|| rank::default_axis(&judged));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use yardstick_record::Direction;
 
+use super::facts::Family;
 use crate::predict::Class;
 
 /// A quantity that can be required, ranked by, or shown.
@@ -170,6 +171,12 @@ pub struct Only {
     pub quantisations: Vec<String>,
     /// Sorts of device, which the catalogue knows of its own.
     pub classes: Vec<Class>,
+    /// Licences of the models.
+    pub licences: Vec<String>,
+    /// What the models are said to be good at.
+    pub strengths: Vec<String>,
+    /// What the models are made for.
+    pub targets: Vec<String>,
 }
 
 /// How far things may be off in the worlds that a decision is tried in, as shares: 0.1 is a tenth to either side, 95 % of the time.
@@ -208,6 +215,9 @@ pub struct Needs {
     pub api: Option<Api>,
     /// Which candidates are asked about.
     pub only: Only,
+    /// What is known of models beside what was measured.
+    #[serde(skip)]
+    pub families: Vec<Family>,
     /// How far things may be off.
     pub spans: Spans,
     /// What decides among those that meet every requirement; the first of cost, energy and speed that one has, where not said.

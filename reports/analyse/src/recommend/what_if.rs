@@ -70,6 +70,7 @@ impl WhatIf<'_> {
             soaked: false,
             rerun: None,
             measured_as: None,
+            licence: None,
         }
     }
 
