@@ -252,6 +252,24 @@ pub(crate) struct Export {
     /// Print the JSON Schema of a record instead
     #[arg(long)]
     pub(crate) schema: bool,
+    /// Write a bundle to share: one file of records, their hashes and a manifest; what is in it is shown first
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "schema", "format"])]
+    pub(crate) bundle: Option<PathBuf>,
+    /// bundle: what is left in the records
+    #[arg(long, value_enum, default_value_t = BundleProfile::Public, requires = "bundle")]
+    pub(crate) profile: BundleProfile,
+    /// bundle: show what would be in it, and write nothing
+    #[arg(long, requires = "bundle")]
+    pub(crate) preview: bool,
+}
+
+/// How much of a record is shared.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BundleProfile {
+    /// Without host names, users, paths, addresses, serial numbers, machine ids and the time of day.
+    Public,
+    /// All of it.
+    Full,
 }
 
 /// What records are exported as.
@@ -287,7 +305,7 @@ pub(crate) enum Better {
 /// `yardstick import`
 #[derive(clap::Args)]
 pub(crate) struct Import {
-    /// Files, or folders of criterion (target/criterion) or optimum-benchmark; `-` is standard input
+    /// Files, bundles among them, or folders of criterion (target/criterion) or optimum-benchmark; `-` is standard input
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
     #[arg(long, short, value_enum, default_value_t = ImportFormat::Auto)]
@@ -301,6 +319,8 @@ pub(crate) enum ImportFormat {
     Auto,
     /// Records of yardstick, one a line.
     Jsonl,
+    /// A bundle that `export --bundle` wrote.
+    Bundle,
     /// llama-bench's JSON or JSON lines.
     LlamaBench,
     /// llama-bench's CSV.

@@ -19,7 +19,7 @@ mod stores;
 mod token;
 
 pub use error::Error;
-pub use limits::{MOST_BODY_BYTES, MOST_HEAD_BYTES, MOST_NESTING};
+pub use limits::{MOST_BODY_BYTES, MOST_HEAD_BYTES};
 pub use routes::routes;
 pub use server::{Options, Server};
 pub use token::Token;

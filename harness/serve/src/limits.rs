@@ -10,8 +10,6 @@ pub(crate) const MOST_HEADERS: usize = 64;
 pub(crate) const MOST_TARGET_BYTES: usize = 2 << 10;
 /// Bytes of an upload.
 pub const MOST_BODY_BYTES: usize = 8 << 20;
-/// Levels of JSON in an upload.
-pub const MOST_NESTING: usize = 64;
 /// Connections at once; more are told to come back.
 pub(crate) const MOST_CONNECTIONS: usize = 64;
 /// Requests that read the store at once.

@@ -51,7 +51,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         method: Method::Post,
         path: "/import",
-        about: "stores an upload of records: JSON lines as `yardstick export` writes them, all or nothing; needs the token",
+        about: "stores an upload of records: JSON lines or a bundle as `yardstick export` writes them, all or nothing; needs the token",
         answer: import::import,
     },
 ];

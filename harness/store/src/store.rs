@@ -70,6 +70,25 @@ impl Store {
         &mut self,
         records: impl Iterator<Item = Result<Record, E>>,
     ) -> Result<(u64, u64), E> {
+        self.append_each(records, append)
+    }
+
+    /// The same for shared records: one whose original is here is here already.
+    pub fn append_shared<E: From<Error>>(
+        &mut self,
+        records: impl Iterator<Item = Result<Record, E>>,
+    ) -> Result<(u64, u64), E> {
+        self.append_each(records, |transaction, record| match &record.shared {
+            Some(shared) if is_stored(transaction, &shared.original)? => Ok(Appended::Already),
+            _ => append(transaction, record),
+        })
+    }
+
+    fn append_each<E: From<Error>>(
+        &mut self,
+        records: impl Iterator<Item = Result<Record, E>>,
+        append: impl Fn(&Transaction<'_>, &Record) -> rusqlite::Result<Appended>,
+    ) -> Result<(u64, u64), E> {
         let mut failure = None;
         let done = self.write(|transaction| {
             let mut counts = (0, 0);
@@ -132,11 +151,13 @@ fn checked(record: &Record) -> Result<(), Error> {
     Err(yardstick_record::Error::Changed { id: record.id.clone(), actual }.into())
 }
 
+fn is_stored(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM records WHERE id = ?1";
+    Ok(transaction.query_row(sql, [id], |_| Ok(())).optional()?.is_some())
+}
+
 fn append(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<Appended> {
-    let stored = transaction
-        .query_row("SELECT 1 FROM records WHERE id = ?1", [&record.id], |_| Ok(()))
-        .optional()?;
-    if stored.is_some() {
+    if is_stored(transaction, &record.id)? {
         return Ok(Appended::Already);
     }
     insert_run(transaction, &record.run, None)?;

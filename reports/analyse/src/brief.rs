@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use yardstick_api::Numerics;
-use yardstick_record::{FailureKind, Metric, Outcome, Record, Test, VerificationStatus};
+use yardstick_record::{FailureKind, Metric, Outcome, Profile, Record, Test, VerificationStatus};
 
 use crate::estimate::sorted;
 use crate::row::{build, capped, headline, machine, soaked};
@@ -16,6 +16,8 @@ pub struct Brief {
     pub id: String,
     /// Run, and when it started.
     pub run: String,
+    /// The profile it was shared by, where it was measured elsewhere.
+    pub shared: Option<Profile>,
     /// UTC start of the cell, RFC 3339.
     pub started: String,
     /// Launch number within the run.
@@ -77,6 +79,7 @@ impl Brief {
         Brief {
             id: record.id.chars().take(ID).collect(),
             run: record.run.id.clone(),
+            shared: record.shared.as_ref().map(|shared| shared.profile),
             started: record.started.clone(),
             launch: record.launch,
             group: record.pairing.as_ref().map(|pairing| pairing.group.clone()),
@@ -95,6 +98,11 @@ impl Brief {
             spoils: spoils(&record.outcome),
             trouble,
         }
+    }
+
+    /// Where its numbers are from.
+    pub(crate) fn source(&self) -> String {
+        self.shared.map_or("own store".to_owned(), |profile| format!("shared, {}", profile.name()))
     }
 
     /// The metric its test is about.

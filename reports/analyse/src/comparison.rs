@@ -7,6 +7,7 @@ use yardstick_record::Record;
 
 use crate::depth::depth_curves;
 use crate::group::by_cell;
+use crate::level::set_levels;
 use crate::rank::rank;
 use crate::row::{UNKNOWN, tell_models_apart};
 use crate::tradeoff::tradeoffs;
@@ -55,6 +56,7 @@ impl Comparison {
             let threads = row.cell.options.threads;
             (row.model.clone(), row.cell.test, row.cell.device.clone(), threads, settings)
         });
+        set_levels(&mut rows);
         let measured: Vec<Record> = view.noise.iter().chain(records).cloned().collect();
         let all = Noise::of(&measured);
         let rankings = rank(&rows, &all);

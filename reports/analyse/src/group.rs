@@ -9,20 +9,26 @@ use crate::row::{build, capped, machine, soaked};
 /// Records of each cell, by run and launch; a record given twice counts once.
 pub(crate) fn by_cell(records: &[Record]) -> Vec<Vec<&Record>> {
     let mut seen = HashSet::new();
+    let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let mut place: BTreeMap<String, usize> = BTreeMap::new();
     let mut groups: Vec<Vec<&Record>> = Vec::new();
     for record in records {
         if !record.id.is_empty() && !seen.insert(&record.id) {
             continue;
         }
+        // A shared copy beside its original is the same measurement once more.
+        if record.shared.as_ref().is_some_and(|shared| ids.contains(shared.original.as_str())) {
+            continue;
+        }
         let ran_with = record.origin.as_ref().map(|origin| &origin.settings);
         let key = format!(
-            "{}|{}|{}|{ran_with:?}|{:?}|{:?}",
+            "{}|{}|{}|{ran_with:?}|{:?}|{:?}|{:?}",
             record.cell.key(),
             machine(record),
             build(record),
             capped(record),
-            soaked(record)
+            soaked(record),
+            record.shared.as_ref().map(|shared| shared.profile)
         );
         let index = *place.entry(key).or_insert_with(|| {
             groups.push(Vec::new());

@@ -77,8 +77,8 @@ pub(crate) fn series(briefs: &[Brief]) -> BTreeMap<String, Vec<Point<'_>>> {
         let model = brief.sha256.as_ref().unwrap_or(&brief.model);
         let (build, options) = (&brief.build, &brief.effective);
         let key = format!(
-            "{}|{model}|{}|{build:?}|{options:?}|{}",
-            brief.device, brief.test, brief.machine
+            "{}|{model}|{}|{build:?}|{options:?}|{}|{:?}",
+            brief.device, brief.test, brief.machine, brief.shared
         );
         let runs = cells.entry(key).or_default();
         // Runs are told apart and ordered by when they began.

@@ -18,11 +18,13 @@ mod interference;
 mod interval;
 mod kept;
 mod latency;
+mod level;
 mod limit;
 pub mod memory;
 mod metrics;
 mod noise;
 mod outcome;
+mod plausible;
 pub mod predict;
 pub mod profile;
 mod rank;
@@ -58,8 +60,10 @@ pub use interval::{
     Interval, binomial_cdf, median, median_interval, quantile_interval, t_interval,
 };
 pub use latency::{Latency, Percentile, least_samples};
+pub use level::Level;
 pub use noise::{Floor, NOISE_SUITE, Noise, is_noise, noise_floor};
 pub use outcome::describe;
+pub use plausible::{Flaw, flaw};
 pub use rank::Ranking;
 pub use ratio::Ratio;
 pub use route::{Query, Route, RouteNeeds, RoutePoint, Side, route};

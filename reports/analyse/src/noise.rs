@@ -63,6 +63,7 @@ impl Noise {
     pub fn of(records: &[Record]) -> Vec<Noise> {
         let aa: Vec<Record> = records
             .iter()
+            .filter(|record| record.shared.is_none())
             .filter(|record| is_noise(&record.run.suite, &record.run.command))
             .cloned()
             .collect();

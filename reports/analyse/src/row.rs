@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use yardstick_api::{DeviceClass, Facts, Known, Options};
 use yardstick_record::{
-    Cell, Metric, Origin, Outcome, Quality, Record, Test, Verification, VerificationStatus,
+    Cell, Metric, Origin, Outcome, Profile, Quality, Record, Test, Verification, VerificationStatus,
 };
 
 use crate::estimate::sorted;
@@ -12,8 +12,8 @@ use crate::kept::kept;
 use crate::latency::latency;
 use crate::metrics::metrics;
 use crate::{
-    Drift, Estimate, Latency, LaunchValue, Meter, Versus, WorkloadView, describe, drift, energy,
-    limit, median, scores, workload,
+    Drift, Estimate, Latency, LaunchValue, Level, Meter, Versus, WorkloadView, describe, drift,
+    energy, level, limit, median, scores, workload,
 };
 
 /// One line of every table: a cell, whatever became of it.
@@ -59,6 +59,10 @@ pub struct Row {
     pub members: Vec<String>,
     /// The foreign result it was imported from.
     pub origin: Option<Origin>,
+    /// The profile it was shared by, where it was measured elsewhere by this program.
+    pub shared: Option<Profile>,
+    /// How far a shared row that has numbers is to be believed.
+    pub level: Option<Level>,
     /// Token latency, for tests that emit.
     pub latency: Option<Latency>,
     /// The worst verification of the launches.
@@ -111,6 +115,11 @@ impl Row {
         self.metrics.insert(Metric::Co2GramsPerMillionTokens, co2);
     }
 
+    /// Measured elsewhere, and shared.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
     /// The part of the device id before the colon.
     pub fn backend(&self) -> &str {
         self.cell.device.split(':').next().unwrap_or(&self.cell.device)
@@ -148,6 +157,8 @@ impl Row {
             ratio: None,
             members: decisive.pairing.as_ref().map_or_else(Vec::new, |p| p.members.clone()),
             origin: decisive.origin.clone(),
+            shared: decisive.shared.as_ref().map(|shared| shared.profile),
+            level: None,
             latency: latency(&used),
             verification,
             outcome: decisive.outcome.clone(),
@@ -273,6 +284,9 @@ fn settings(record: &Record) -> BTreeMap<&'static str, String> {
     }
     if let Some(label) = &record.cell.build {
         settings.insert("build", label.clone());
+    }
+    if let Some(source) = level::source(record.shared.as_ref()) {
+        settings.insert("source", source);
     }
     if let Some(origin) = &record.origin {
         import(&mut settings, origin);

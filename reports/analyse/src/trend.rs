@@ -19,6 +19,8 @@ pub struct Trend {
     pub build: Option<String>,
     /// Machine.
     pub machine: String,
+    /// Measured elsewhere, and shared.
+    pub shared: bool,
     /// What the values are of.
     pub metric: Metric,
     /// Its unit.
@@ -62,6 +64,7 @@ fn trend(points: &[Point<'_>]) -> Option<Trend> {
         test: first.test,
         build: first.build.clone(),
         machine: first.machine.clone(),
+        shared: first.shared.is_some(),
         metric,
         unit: metric.unit(),
         better: metric.direction(),

@@ -15,6 +15,8 @@ pub const HEAD_BYTES: usize = 64 << 10;
 pub enum Format {
     /// Records of ours, one a line.
     Yardstick,
+    /// Records of ours that were shared: a manifest, then a record a line.
+    Bundle,
     /// llama-bench's `-o json` or `-o jsonl`.
     LlamaBench,
     /// llama-bench's `-o csv`.
@@ -27,6 +29,7 @@ pub enum Format {
 
 /// Keys that tell a JSON format; all of a line must be there.
 const KEYS: &[(&[&str], Format)] = &[
+    (&["yardstick_bundle"], Format::Bundle),
     (&["schema", "cell"], Format::Yardstick),
     (&["n_prompt", "n_gen"], Format::LlamaBench),
     (&["config", "report"], Format::OptimumBenchmark),
@@ -114,6 +117,7 @@ mod tests {
     fn formats_are_told_by_content() {
         let cut = format!("[{{\"n_gen\": 0, \"n_prompt\": 5, \"x\": \"{}", "y".repeat(99));
         for (head, format) in [
+            ("{\"yardstick_bundle\":1,\"records\":", Format::Bundle),
             ("{\"schema\":2,\"id\":\"\",\"cell\":{", Format::Yardstick),
             (cut.as_str(), Format::LlamaBench),
             ("\u{feff} [ {\"n_prompt\":1,\"n_gen\":2}]", Format::LlamaBench),

@@ -85,6 +85,7 @@ impl Draft {
             workload: None,
             timeline: None,
             soak: None,
+            shared: None,
             origin: Some(Origin {
                 format: format.to_owned(),
                 fields: self.fields,

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bmf;
+pub mod bundle;
 pub mod criterion;
 mod detect;
 mod draft;

@@ -13,6 +13,7 @@ mod quality;
 mod reading;
 mod record;
 mod sample;
+mod shared;
 mod soak;
 mod test_kind;
 mod timeline;
@@ -30,6 +31,7 @@ pub use quality::{Answered, Apart, Data, Quality, Reference, Score, Window, Word
 pub use reading::{Ceiling, Peak, Precision, Reading};
 pub use record::{Error, Record, RunInfo, SCHEMA, Tool, json_schema};
 pub use sample::{Sample, WarmUp};
+pub use shared::{Profile, Shared};
 pub use soak::{Soak, Track};
 pub use test_kind::{DIVERGENCE_PROMPT, ParseTestError, TOGETHER_TOKENS, Test};
 pub use timeline::Timeline;

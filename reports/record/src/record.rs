@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use yardstick_api::{Device, Facts, Known};
 
 use crate::{
-    Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Quality, Reading, Sample, Soak,
-    Timeline, Verification, WarmUp, Workload,
+    Ceiling, Cell, Environment, Origin, Outcome, Pairing, Peak, Quality, Reading, Sample, Shared,
+    Soak, Timeline, Verification, WarmUp, Workload,
 };
 
 /// Version of the record's shape. A reader refuses newer ones. Versions 2 to 4 added fields that may be absent, and
@@ -71,6 +71,9 @@ pub struct Record {
     /// The foreign result it was imported from; nothing in it was verified here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The record it was made from when that was shared; nobody here measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<Shared>,
     /// Whether the answers are right.
     pub verification: Verification,
     /// How it ended.
@@ -230,6 +233,7 @@ mod tests {
             timeline: None,
             soak: None,
             origin: None,
+            shared: None,
             verification: Verification::skipped(missing),
             outcome: Outcome::Skipped { reason: missing.into(), fix: None },
         }

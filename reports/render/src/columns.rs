@@ -1,6 +1,6 @@
 //! The columns, in llama-bench's words and order: one line each.
 
-use yardstick_analyse::{Interval, Meter, Row, Versus, describe};
+use yardstick_analyse::{Interval, Level, Meter, Row, Versus, describe};
 use yardstick_api::verify::Check;
 use yardstick_api::{DeviceClass, Known};
 use yardstick_record::{Metric, Outcome, Precision, Verification, VerificationStatus};
@@ -336,6 +336,13 @@ fn verdict(row: &Row) -> Value {
     if let Some(origin) = &row.origin {
         let reason = format!("imported from {}, not verified here", origin.format);
         return Value::Unproven("imported", reason);
+    }
+    match &row.level {
+        Some(Level::SelfReported { why }) => return Value::Unproven("self-reported", why.clone()),
+        Some(Level::Reproduced { .. }) => {
+            return Value::Verdict(Tone::Good, "reproduced".to_owned());
+        }
+        None => {}
     }
     match &row.verification.status {
         VerificationStatus::Passed => Value::Verdict(Tone::Good, "passed".to_owned()),

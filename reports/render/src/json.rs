@@ -52,6 +52,7 @@ fn row(row: &Row) -> Value {
         "drift": row.drift,
         "ratio": row.ratio,
         "origin": row.origin,
+        "level": row.level,
         "latency": row.latency,
         "verification": row.verification,
         "outcome": row.outcome,

@@ -210,6 +210,7 @@ fn record(
         timeline: None,
         soak: None,
         origin: None,
+        shared: None,
         verification: Verification::skipped(
             "a limit has no answers; its work was checked where it was done",
         ),

@@ -160,6 +160,7 @@ impl<'s> Output<'s> {
             workload: measured.workload,
             soak: measured.soak,
             origin: None,
+            shared: None,
             verification: known.verification.clone(),
             outcome,
         };

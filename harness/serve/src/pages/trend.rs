@@ -15,6 +15,7 @@ use crate::site::Site;
 struct Shown {
     machine: String,
     build: Option<String>,
+    shared: bool,
     picture: Option<String>,
     points: Vec<Point>,
     changes: Vec<String>,
@@ -64,6 +65,7 @@ fn shown(trend: &Trend) -> Shown {
     Shown {
         machine: render::elide(&trend.machine, LONG),
         build: trend.build.as_deref().map(|label| render::elide(label, NAME)),
+        shared: trend.shared,
         picture: render::trend(trend),
         points: trend.points.iter().rev().map(|point| self::point(trend, point)).collect(),
         changes: trend.changes.iter().map(change).collect(),

@@ -86,6 +86,7 @@ fn draft(launch: u32) -> Record {
         timeline: None,
         soak: None,
         origin: None,
+        shared: None,
         verification: Verification::skipped(missing),
         outcome: Outcome::Ok,
     }

@@ -109,7 +109,8 @@ fn learnt(
     let row = Row::of(group)?;
     let proven = row.verification.status == VerificationStatus::Passed;
     let options = &row.cell.options;
-    if !row.outcome.is_ok() || !proven || options.profile || row.origin.is_some() {
+    if !row.outcome.is_ok() || !proven || options.profile || row.origin.is_some() || row.is_shared()
+    {
         return None;
     }
     let record = group.iter().find(|record| record.outcome.is_ok())?;

@@ -95,8 +95,19 @@ pub(super) fn remarks(sides: &[Side]) -> Vec<String> {
         .flat_map(|side| &side.briefs)
         .flat_map(|brief| brief.surroundings.keys().copied())
         .collect();
+    tell("source", of(&|brief| Some(brief.source())));
     for name in names {
         tell(name, of(&|brief| brief.surroundings.get(name).cloned()));
+    }
+    for side in sides {
+        let shared = side.briefs.iter().filter(|brief| brief.shared.is_some()).count();
+        if shared > 0 {
+            remarks.push(format!(
+                "{shared} of {} records of {} are self-reported: shared by whoever measured them, not measured here.",
+                side.briefs.len(),
+                side.name
+            ));
+        }
     }
     remarks
 }

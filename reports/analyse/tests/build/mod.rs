@@ -64,6 +64,7 @@ pub fn cell(device: &str, model: &str, test: &str) -> Build {
         timeline: None,
         soak: None,
         origin: None,
+        shared: None,
         verification: Verification::judged(Numerics::A8, checks(6.5e-4)),
         outcome: Outcome::Ok,
     };

@@ -35,7 +35,7 @@ pub(super) fn import(
             let records = optimum_benchmark::read(&report, config.as_deref())?;
             whole(store, "optimum-benchmark", records.into_iter().map(Ok))
         }),
-        Format::Criterion | Format::Yardstick => Err(anyhow::anyhow!(
+        Format::Criterion | Format::Yardstick | Format::Bundle => Err(anyhow::anyhow!(
             "this is one of criterion's files: name the folder, target/criterion"
         )),
     };

@@ -1,5 +1,6 @@
 //! `yardstick import`: records of ours line by line, other tools' results file by file: all of a file or nothing of it.
 
+mod bundle;
 mod folder;
 mod foreign;
 
@@ -56,6 +57,7 @@ fn file(store: &mut Store, path: &Path, asked: ImportFormat) -> Result<bool> {
     let mut input = Cursor::new(head).chain(input);
     match format {
         Format::Yardstick => records(store, path, &mut input),
+        Format::Bundle => bundle::import(store, path, &mut input),
         _ => foreign::import(store, path, format, &mut input),
     }
 }
@@ -66,6 +68,7 @@ fn format(asked: ImportFormat, head: &[u8]) -> Result<Format> {
         ImportFormat::Auto if head.trim_ascii().is_empty() => Format::Yardstick,
         ImportFormat::Auto => detect(head)?,
         ImportFormat::Jsonl => Format::Yardstick,
+        ImportFormat::Bundle => Format::Bundle,
         ImportFormat::LlamaBench => Format::LlamaBench,
         ImportFormat::LlamaBenchCsv => Format::LlamaBenchCsv,
         ImportFormat::OptimumBenchmark => Format::OptimumBenchmark,

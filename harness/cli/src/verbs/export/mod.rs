@@ -1,5 +1,7 @@
 //! `yardstick export`: records as JSON lines, as what other tools read, or the JSON Schema they follow.
 
+mod bundle;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -35,6 +37,10 @@ pub(crate) fn run(paths: &Paths, args: &Export) -> Result<u8> {
             .map(|id| Ok(Filter { run: Some(store.run(id)?.id), ..Filter::default() }))
             .collect::<Result<_>>()?,
     };
+    if let Some(file) = &args.bundle {
+        paths.spare_the_store(Some(file))?;
+        return bundle::write(&store, &filters, file, args.profile, args.preview);
+    }
     // Last, so that a request that cannot be met leaves an older export as it was.
     paths.spare_the_store(args.output.as_deref())?;
     let complete = match args.format {
