@@ -193,7 +193,7 @@ fn energy(record: &Record) -> Option<Flaw> {
             .find_map(|end| record.reading(&format!("{stem}_{end}"))?.value.value().copied());
         let most = if reading.scope == "package" { MOST_PACKAGE_WATTS } else { MOST_WATTS };
         let field = format!("readings.{}", reading.name);
-        if !(power <= most) {
+        if !power.is_finite() || power > most {
             return new(
                 field,
                 format!("{power:.0} W over the window"),
