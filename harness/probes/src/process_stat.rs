@@ -14,6 +14,8 @@ pub(crate) struct ProcessStat {
     pub(crate) user: u64,
     /// Clock ticks.
     pub(crate) system: u64,
+    /// Resident pages; nothing where the kernel does not tell.
+    pub(crate) resident: Option<u64>,
     /// Clock ticks since boot.
     started: u64,
 }
@@ -50,6 +52,7 @@ fn parse(path: &str, text: &str) -> Learnt<ProcessStat> {
         major_faults: field(12)?,
         user: field(14)?,
         system: field(15)?,
+        resident: field(24).ok(),
         started: field(22)?,
     })
 }
@@ -60,6 +63,14 @@ pub(crate) fn ticks_per_second() -> u64 {
     return rustix::param::clock_ticks_per_second().max(1);
     #[cfg(not(unix))]
     return 100;
+}
+
+/// Bytes of a page of memory.
+pub(crate) fn page_bytes() -> u64 {
+    #[cfg(unix)]
+    return rustix::param::page_size() as u64;
+    #[cfg(not(unix))]
+    return 4096;
 }
 
 /// Clock ticks in nanoseconds.
@@ -73,10 +84,11 @@ mod tests {
 
     #[test]
     fn a_process_name_may_hold_parentheses_and_spaces() {
-        let text = "7 (a) b (c) ) S 1 2 3 4 5 6 11 0 22 0 33 44 0 0 20 0 1 0 99 0 0";
+        let text = "7 (a) b (c) ) S 1 2 3 4 5 6 11 0 22 0 33 44 0 0 20 0 1 0 99 0 70";
         let stat = parse("/proc/7/stat", text).unwrap();
         assert_eq!((stat.minor_faults, stat.major_faults), (11, 22));
         assert_eq!((stat.user, stat.system, stat.started), (33, 44, 99));
+        assert_eq!(stat.resident, Some(70));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use yardstick_record::{Reading, Track};
 
 use crate::machine_load::MachineStat;
-use crate::process_stat::ProcessStat;
+use crate::process_stat::{ProcessStat, page_bytes};
 use crate::sensors::Moments;
 use crate::{Error, Probe, Root};
 
@@ -135,6 +135,8 @@ impl Looks {
             self.add(at, "worker_cpu_percent", "%", Some(passed.share_percent(own)));
             let faults = later.major_faults.saturating_sub(before.major_faults);
             self.add(at, "major_faults", "faults", Some(faults as f64));
+            let resident = later.resident.map(|pages| pages.saturating_mul(page_bytes()) as f64);
+            self.add(at, "resident_bytes", "bytes", resident);
         }
         self.process = later;
         let events = self.moments.throttle_events();
@@ -185,7 +187,10 @@ mod tests {
         /// Ticks of the machine, of the worker, and the worker's faults so far.
         fn at(&self, [busy, idle, steal]: [u64; 3], own: u64, faults: u64) {
             self.write("proc/stat", &format!("cpu {busy} 0 0 {idle} 0 0 0 {steal} 0 0\n"));
-            let stat = format!("7 (w) S 1 2 3 4 5 6 0 0 {faults} 0 {own} 0 0 0 20 0 1 0 99 0 0");
+            let stat = format!(
+                "7 (w) S 1 2 3 4 5 6 0 0 {faults} 0 {own} 0 0 0 20 0 1 0 99 0 {}",
+                10 + faults
+            );
             self.write("proc/7/stat", &stat);
         }
     }
@@ -216,6 +221,11 @@ mod tests {
             [(0.2, 100.0), (0.4, 40.0), (0.65, 100.0)]
         );
         assert_eq!(points(&looks, "major_faults"), [(0.2, 0.0), (0.4, 1.0), (0.65, 0.0)]);
+        let pages = points(&looks, "resident_bytes")
+            .iter()
+            .map(|p| p.1 / page_bytes() as f64)
+            .collect::<Vec<_>>();
+        assert_eq!(pages, [10.0, 11.0, 11.0]);
         assert!(points(&looks, "hottest_celsius").is_empty(), "what nothing tells has no track");
     }
 

@@ -121,7 +121,10 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
         Metric::TokenLatencyNs => token_latency(record),
         Metric::TokenLatencyP95Ns => token_latency_p95(record),
         Metric::PeakRssBytes => resident(record, "peak_rss_bytes", "the peak resident memory"),
-        Metric::RssBytes => resident(record, "rss_bytes", "the resident memory"),
+        Metric::RssBytes => match mean_resident(record) {
+            Some(mean) => Known::Value(vec![mean]),
+            None => resident(record, "rss_bytes", "the resident memory"),
+        },
         Metric::CpuCores => cpu_cores(record),
         Metric::PercentOfLimit => limit::percent(record),
         metric if is_energy(metric) => energy::values(metric, record),
@@ -215,6 +218,20 @@ fn resident(record: &Record, name: &str, what: &str) -> Known<Vec<f64>> {
         Some(reading) => reading.value.clone().map(|bytes| vec![bytes]),
         None => Known::unavailable(format!("{what} was not read")),
     }
+}
+
+/// The mean over the test's time of what the watch saw; nothing of a worker whose memory says little (see [`resident`]).
+fn mean_resident(record: &Record) -> Option<f64> {
+    let memory = record.facts.value().and_then(|facts| facts.notes.get("memory"));
+    let track = record.timeline.as_ref()?.track("resident_bytes")?;
+    if memory.and_then(Known::reason).is_some() {
+        return None;
+    }
+    let starts = std::iter::once(0.0).chain(track.points.iter().map(|point| point.0));
+    let spans = starts.zip(&track.points).map(|(from, &(to, bytes))| ((to - from).max(0.0), bytes));
+    let (seconds, area) = spans
+        .fold((0.0, 0.0), |(seconds, area), (span, bytes)| (seconds + span, area + span * bytes));
+    (seconds > 0.0).then(|| area / seconds)
 }
 
 fn cpu_cores(record: &Record) -> Known<Vec<f64>> {

@@ -5,7 +5,9 @@ mod build;
 use build::{Build, cell, launches};
 use yardstick_analyse::{Comparison, Method, UnitOfStatistics};
 use yardstick_api::{DeviceClass, Known, KvType};
-use yardstick_record::{FailureKind, Metric, Outcome, Peak, Phase, Record, Test, Verification};
+use yardstick_record::{
+    FailureKind, Metric, Outcome, Peak, Phase, Record, Test, Timeline, Track, Verification,
+};
 
 const MODEL: &str = "smollm-135m:Q4_0";
 
@@ -343,4 +345,33 @@ fn marked_samples_are_set_apart_by_their_marks_and_not_by_their_values() {
         .with(|r| r.samples[..6].iter_mut().for_each(|s| s.marks.push("throttled".into())))
         .done()]);
     assert_eq!((all.set_apart, all.estimate(Metric::TokensPerSecond).unwrap().n), (0, 10));
+}
+
+#[test]
+fn average_memory_is_the_mean_over_the_time_that_was_watched_else_that_at_the_end() {
+    let track = Track {
+        name: "resident_bytes".into(),
+        unit: "bytes".into(),
+        points: vec![(1.0, 100.0), (2.0, 400.0), (4.0, 250.0)],
+    };
+    let watched = cell("cpu:avx2", "smollm-135m:Q4_0", "tg64").speed(50.0, 8).with(|record| {
+        record.timeline = Some(Timeline {
+            started: "2026-11-20T12:00:05Z".into(),
+            started_ns: 0,
+            tracks: vec![track],
+        });
+    });
+    let of = |record| {
+        let rows = Comparison::of(&[record]).rows;
+        rows[0].estimate(Metric::RssBytes).map(|estimate| estimate.median)
+    };
+    // One second of 100, one of 400, two of 250.
+    assert_eq!(of(watched.done()), Some(250.0));
+    let ended = cell("cpu:avx2", "smollm-135m:Q4_0", "tg64").speed(50.0, 8).with(|record| {
+        let mut reading = record.readings[0].clone();
+        reading.name = "rss_bytes".into();
+        reading.value = Known::Value(77.0);
+        record.readings.push(reading);
+    });
+    assert_eq!(of(ended.done()), Some(77.0));
 }

@@ -31,7 +31,7 @@ pub enum Metric {
     TokenLatencyP95Ns,
     /// Peak resident memory of the worker during the test, bytes.
     PeakRssBytes,
-    /// Resident memory of the worker as the test ended, bytes: what it holds once the peak of loading has passed.
+    /// Resident memory of the worker, the mean over the test, bytes; where nobody looked from moment to moment that as the test ended.
     RssBytes,
     /// CPU time per wall time, cores.
     CpuCores,

@@ -172,7 +172,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     metric(Metric::PeakRssBytes, "peak_rss_bytes", "memory", IfApplies(3), |row| {
         quantity(row, Metric::PeakRssBytes)
     }),
-    metric(Metric::RssBytes, "rss_bytes", "memory at the end", Never, |row| {
+    metric(Metric::RssBytes, "rss_bytes", "memory on average", Never, |row| {
         quantity(row, Metric::RssBytes)
     }),
     metric(Metric::CpuCores, "cpu_cores", "cores", IfApplies(10), |row| {
