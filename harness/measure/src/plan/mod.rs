@@ -74,6 +74,9 @@ impl Plan {
 
     /// What a test of a model is asked on, for its cell.
     pub fn subject(&self, model: usize, test: Test) -> Option<Subject> {
+        if let Test::Together { .. } = test {
+            return self.neighbours(model);
+        }
         if test.is_workload() {
             return self.workloads.subject(test);
         }
@@ -83,6 +86,17 @@ impl Plan {
             sha256: self.material.identity(test)?,
             reference: against.map(|index| self.models[index].name.clone()),
         })
+    }
+}
+
+impl Plan {
+    /// The other models of the run, which share the device with this one: beside others it is another cell.
+    fn neighbours(&self, model: usize) -> Option<Subject> {
+        let others = self.models.iter().enumerate().filter(|(index, _)| *index != model);
+        let names: Vec<&str> = others.map(|(_, other)| other.name.as_str()).collect();
+        let data = format!("with {}", names.join(", "));
+        let sha256 = quality::data::hash(data.as_bytes());
+        (!names.is_empty()).then_some(Subject { data, sha256, reference: None })
     }
 }
 

@@ -336,6 +336,18 @@ fn quality_is_scored_in_the_first_launch_and_never_in_pairs() {
 }
 
 #[test]
+fn a_process_beside_other_models_is_another_cell_than_beside_its_own() {
+    let subject = |models: &[&str]| {
+        let tests = Some(parse_tests("together,chat").unwrap());
+        let overrides = Overrides { tests, models: strings(models), ..Overrides::default() };
+        let plan = planned("", &overrides).unwrap();
+        plan.subject(0, "together".parse().unwrap()).map(|subject| subject.data)
+    };
+    assert_eq!(subject(&["small"]), None);
+    assert_eq!(subject(&["small", "large"]), Some("with large:Q4_0".to_owned()));
+}
+
+#[test]
 fn the_reference_is_the_same_preset_in_another_format_or_what_is_named() {
     let held = |reference: Option<&str>| {
         let mut overrides =
