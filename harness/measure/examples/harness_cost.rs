@@ -1,5 +1,7 @@
 //! What the timed region costs: tg128 through it, against a bare loop over the same session, in interleaved pairs, and
 //! the bare loop against itself as a control: a slow-down that the control shows too is the machine's.
+//! The last arm is the bare loop while every probe looks at it, the watch a few times a second: what measuring memory, load, heat and
+//! power costs beside the time.
 //! The bare loop calls `generate` and reads the clock twice; the harness stamps every emit, reads CPU time and checks
 //! what was done. Both run in one process on one session, so that nothing else differs.
 //!
@@ -16,8 +18,11 @@ use yardstick_api::{Backend, DeviceStatus, Options, Sequence, Session, verify};
 use yardstick_cpu::Cpu;
 use yardstick_measure::timed::{Repetition, Work};
 use yardstick_model::Model;
+use yardstick_probes::Probe;
 
 const TOKENS: usize = 128;
+/// The bare loop, itself again, through the harness, and watched.
+const ARMS: usize = 4;
 /// Runs of each arm in a pair.
 const TURNS: usize = 8;
 
@@ -32,15 +37,17 @@ fn main() {
     for _ in 0..3 {
         bare(&mut *session, vocab);
     }
+    let mut probes = yardstick_probes::all_with(&yardstick_probes::Meters::open(&[]).unwrap());
     let mut rounds = Vec::with_capacity(pairs);
     for round in 0..pairs {
         // The order rotates: what drifts hurts all arms alike. A pair adds up several turns of each arm, because the
         // speed of a shared machine moves by more in half a second than what is to be seen.
-        let mut taken = [(0, 0); 3];
-        for turn in 0..3 * TURNS {
-            let arm = (round + turn + turn / 3) % 3;
+        let mut taken = [(0, 0); ARMS];
+        for turn in 0..ARMS * TURNS {
+            let arm = (round + turn + turn / ARMS) % ARMS;
             let (wall, cpu) = match arm {
                 2 => through_harness(&mut *session, &work),
+                3 => watched(&mut *session, vocab, &mut probes),
                 _ => bare(&mut *session, vocab),
             };
             taken[arm].0 += wall;
@@ -48,7 +55,8 @@ fn main() {
         }
         rounds.push(taken);
     }
-    for (arm, name) in [(1, "bare loop again (control)"), (2, "harness")] {
+    for (arm, name) in [(1, "bare loop again (control)"), (2, "harness"), (3, "bare loop, watched")]
+    {
         let wall = rounds.iter().map(|taken| percent(taken[0].0, taken[arm].0)).collect();
         let cpu = rounds.iter().map(|taken| percent(taken[0].1, taken[arm].1)).collect();
         report(&format!("{name}, wall time"), wall);
@@ -85,6 +93,20 @@ fn bare(session: &mut dyn Session, vocab: usize) -> (u64, u64) {
     session.synchronize().unwrap();
     let wall = start.elapsed().as_nanos() as u64;
     (wall, cpu_ns() - cpu)
+}
+
+/// The bare loop between every probe's start and stop. What they do in this process counts as CPU time here; in a run it is the
+/// parent's.
+fn watched(session: &mut dyn Session, vocab: usize, probes: &mut [Box<dyn Probe>]) -> (u64, u64) {
+    for probe in probes.iter_mut() {
+        // One that has nothing to read here costs nothing.
+        let _ = probe.start(std::process::id());
+    }
+    let taken = bare(session, vocab);
+    for probe in probes.iter_mut() {
+        let _ = probe.stop();
+    }
+    taken
 }
 
 /// CPU time of all threads; 0 where the platform does not tell it, and then the lines of CPU time are `NaN`.
