@@ -34,7 +34,11 @@ fn holding(test: &str, readings: &[(&str, Known<f64>)]) -> Build {
 #[test]
 fn told_and_seen_are_reconciled_and_the_difference_is_a_line() {
     let seen = |pss: f64, faults: f64| {
-        [("pss_bytes", Known::Value(pss)), ("major_faults", Known::Value(faults))]
+        [
+            ("pss_bytes", Known::Value(pss)),
+            ("rss_anonymous_bytes", Known::Value(300.0)),
+            ("major_faults", Known::Value(faults)),
+        ]
     };
     let records = [
         holding("tg8", &seen(1300.0, 2.0)).done(),
@@ -47,6 +51,7 @@ fn told_and_seen_are_reconciled_and_the_difference_is_a_line() {
     assert_eq!(one.held.value().unwrap().total(), 1234);
     assert_eq!((one.seen_bytes.value(), one.seen_as), (Some(&1400.0), "PSS"));
     assert_eq!(one.difference_bytes.value(), Some(&166.0));
+    assert_eq!(one.private_difference_bytes.value(), Some(&66.0), "of copies, KV and scratch");
     assert_eq!((one.major_faults.value(), one.records), (Some(&3.0), 3));
     assert!(one.peak_bytes.reason().is_some(), "nobody read it: null with a reason");
 }

@@ -174,6 +174,30 @@ fn intervals_come_from_rounds_and_hold_the_truth() {
 }
 
 #[test]
+fn a_disturbed_round_moves_nothing_and_parts_add_up_all_the_same() {
+    let mut a = cell(
+        "a",
+        &[operation("x", 1, 101_000, 1_000_000, 0), operation("y", 1, 51_000, 500_000, 0)],
+        3000.0,
+        500.0,
+    );
+    let undisturbed = Pass::of(&a, false).unwrap();
+    // Another operation is hit in each of two rounds of eight.
+    for (i, operation) in [(1, 0), (6, 1)] {
+        a.rounds[i].operations[operation].nanoseconds += 900_000;
+        a.rounds[i].wall_ns += 900_000.0;
+    }
+    assert_eq!(Pass::of(&a, false).unwrap(), undisturbed);
+    for (i, round) in a.rounds.iter_mut().enumerate() {
+        let more = (i * 1000) as u64;
+        round.operations[i % 2].nanoseconds += more;
+        round.wall_ns += more as f64;
+    }
+    let pass = Pass::of(&a, false).unwrap();
+    assert!(near(Some(pass.wall_ns - pass.operations_ns()), 3000.0), "{pass:?}");
+}
+
+#[test]
 fn the_parts_of_a_pass_sum_to_its_headline() {
     let operations = [
         operation("ffn", 2, 200_000, 1_000_000, 50_000_000),

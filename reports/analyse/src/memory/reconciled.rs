@@ -61,6 +61,9 @@ pub struct Reconciled {
     pub peak_bytes: Known<f64>,
     /// Seen less held: the program itself and what nobody accounts for; below 0: held and not touched yet.
     pub difference_bytes: Known<f64>,
+    /// Of the difference, memory of no file: resident anonymous memory less what is told of copies, keys and values and scratch.
+    /// The rest are pages of files: the program, and parts of the model that were read to make something else of them.
+    pub private_difference_bytes: Known<f64>,
     /// Faults that read the disk while samples were taken, of all its records.
     pub major_faults: Known<f64>,
     /// Records it stands on.
@@ -126,6 +129,17 @@ fn one((model, device, options): (String, String, String), records: &[&Record]) 
         }
     };
     let all = |name: &str| values(records, |other, _| other == name);
+    let anonymous = match own_memory {
+        true => Known::unavailable("a board's memory is of no file"),
+        false => middle(records, |name, _| name == "rss_anonymous_bytes"),
+    };
+    let private_difference_bytes = match (anonymous, &held) {
+        (Known::Value(seen), Known::Value(held)) => {
+            Known::Value(seen - (held.total().saturating_sub(held.mapped_bytes)) as f64)
+        }
+        (Known::Unavailable { unavailable }, _) => Known::Unavailable { unavailable },
+        (_, Known::Unavailable { unavailable }) => Known::unavailable(unavailable),
+    };
     Reconciled {
         model,
         device,
@@ -136,6 +150,7 @@ fn one((model, device, options): (String, String, String), records: &[&Record]) 
         seen_bytes,
         seen_as,
         difference_bytes,
+        private_difference_bytes,
         records: records.len(),
     }
 }

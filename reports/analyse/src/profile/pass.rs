@@ -1,11 +1,10 @@
-//! One pass over the weights, as the medians of rounds say it: times a pass, bytes and operations a pass.
+//! One pass over the weights: times a pass, bytes and operations a pass, means over the middle half of the rounds. Unlike medians these
+//! add up: what operations took and what was between them is what the pass took, whichever of them a neighbour disturbed.
 
 use serde::Serialize;
 use yardstick_api::{Known, OperationTime};
 
 use super::measured::{Profiled, Round};
-use crate::estimate::sorted;
-use crate::median;
 
 /// An operation of a pass.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,39 +35,42 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Medians over all rounds; `layers`: an entry a layer.
+    /// Over all rounds; `layers`: an entry a layer.
     pub fn of(profiled: &Profiled, layers: bool) -> Option<Pass> {
         let all: Vec<usize> = (0..profiled.rounds.len()).collect();
         Pass::of_rounds(profiled, &all, layers)
     }
 
-    /// Medians over some rounds, which may come more than once.
+    /// Over some rounds, which may come more than once.
     pub(super) fn of_rounds(profiled: &Profiled, rounds: &[usize], layers: bool) -> Option<Pass> {
         let chosen: Vec<&Round> = rounds.iter().filter_map(|&i| profiled.rounds.get(i)).collect();
         let passes = profiled.passes.max(1) as f64;
-        let middle = |values: Vec<f64>| median(&sorted(&values)).map(|value| value / passes);
-        let mut operations: Vec<Operation> = Vec::new();
+        let (plain, with) =
+            (middle(&chosen, |round| round.headline_ns), middle(&chosen, |round| round.wall_ns));
+        let a_pass = |rounds: &[&Round], of: fn(&Round) -> f64| {
+            rounds.iter().map(|round| of(round)).sum::<f64>() / rounds.len() as f64 / passes
+        };
         let summed: Vec<Vec<OperationTime>> =
-            chosen.iter().map(|round| sums(&round.operations, layers)).collect();
-        for first in summed.first()? {
+            with.iter().map(|round| sums(&round.operations, layers)).collect();
+        let operations = summed.first()?.iter().map(|first| {
             let same =
                 |other: &&OperationTime| (&other.name, other.layer) == (&first.name, first.layer);
-            let each: Vec<&OperationTime> =
-                summed.iter().filter_map(|round| round.iter().find(same)).collect();
+            let each = summed.iter().filter_map(|round| round.iter().find(same));
+            let ns: f64 = each.map(|one| one.nanoseconds as f64).sum();
             let of = |known: &Known<u64>| known.clone().map(|value| value as f64 / passes);
-            operations.push(Operation {
+            Operation {
                 name: first.name.clone(),
                 layer: first.layer,
                 calls: first.calls as f64 / passes,
-                ns: middle(each.iter().map(|one| one.nanoseconds as f64).collect())?,
+                ns: ns / summed.len() as f64 / passes,
                 bytes: of(&first.bytes),
                 operations: of(&first.operations),
-            });
-        }
+            }
+        });
         Some(Pass {
-            headline_ns: middle(chosen.iter().map(|round| round.headline_ns).collect())?,
-            wall_ns: middle(chosen.iter().map(|round| round.wall_ns).collect())?,
-            operations,
+            operations: operations.collect(),
+            headline_ns: a_pass(&plain, |round| round.headline_ns),
+            wall_ns: a_pass(&with, |round| round.wall_ns),
         })
     }
 
@@ -83,6 +85,14 @@ impl Pass {
             self.operations.iter().filter_map(|one| one.bytes.value().copied()).collect();
         (!known.is_empty()).then(|| known.iter().sum())
     }
+}
+
+/// The middle half of rounds by a time of theirs: without the fastest and the slowest quarter.
+fn middle<'r>(rounds: &[&'r Round], of: fn(&Round) -> f64) -> Vec<&'r Round> {
+    let mut ranked = rounds.to_vec();
+    ranked.sort_by(|a, b| of(a).total_cmp(&of(b)));
+    let quarter = ranked.len() / 4;
+    ranked[quarter..ranked.len() - quarter].to_vec()
 }
 
 /// Operations by name, or by name and layer.

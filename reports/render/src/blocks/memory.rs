@@ -20,17 +20,18 @@ pub(super) fn block(all: &[Reconciled]) -> Option<Block> {
     let heads = vec![
         cells::words("model"),
         cells::words("device"),
-        Head { gives_way: 6, ..cells::words("options") },
-        number("weights mapped", 3),
-        number("copied", 3),
-        number("KV", 4),
-        number("scratch", 4),
         number("told", 0),
         number("seen", 0),
         Head { gives_way: 5, ..cells::words("as") },
         number("difference", 0),
+        number("of it of no file", 1),
+        number("weights mapped", 3),
+        number("copied", 3),
+        number("KV", 4),
+        number("scratch", 4),
         number("peak RSS", 2),
         number("major faults", 5),
+        Head { gives_way: 6, ..cells::words("options") },
     ];
     let mut notes = Notes::default();
     let rows = all.iter().map(|one| row(one, &mut notes)).collect();
@@ -39,7 +40,7 @@ pub(super) fn block(all: &[Reconciled]) -> Option<Block> {
     block.sentences = farthest(all).into_iter().collect();
     block.remarks = vec![
         "Told: weights, keys and values, scratch, by the backend's own account. Seen: PSS of its worker after the samples, shared pages divided among who maps them; of a graphics board its memory. \
-         Difference: above 0 the program itself and what nobody accounts for; below 0 told and not touched."
+         Difference: above 0 the program itself and what nobody accounts for; below 0 told and not touched. What of it is not of no file are pages of files: the program, and parts of the model that were read to pack them."
             .to_owned(),
     ];
     Some(block)
@@ -52,17 +53,18 @@ fn row(one: &Reconciled, notes: &mut Notes) -> Vec<Field> {
     vec![
         cells::text(elide(&one.model, NAME)),
         cells::text(elide(&one.device, NAME)),
-        cells::text(elide(&one.options, NAME)),
-        held(|held| held.mapped_bytes, notes),
-        held(|held| held.copied_bytes, notes),
-        held(|held| held.kv_bytes, notes),
-        held(|held| held.scratch_bytes, notes),
         held(Held::total, notes),
         cells::known(&one.seen_bytes, notes, |seen| bytes(*seen)),
         cells::text(one.seen_as.to_owned()),
         cells::known(&one.difference_bytes, notes, |difference| signed(*difference)),
+        cells::known(&one.private_difference_bytes, notes, |difference| signed(*difference)),
+        held(|held| held.mapped_bytes, notes),
+        held(|held| held.copied_bytes, notes),
+        held(|held| held.kv_bytes, notes),
+        held(|held| held.scratch_bytes, notes),
         cells::known(&one.peak_bytes, notes, |peak| bytes(*peak)),
         cells::known(&one.major_faults, notes, |faults| digits(*faults)),
+        cells::text(elide(&one.options, NAME)),
     ]
 }
 

@@ -137,7 +137,11 @@ fn parts(cell: &Profiled, pass: &Pass) -> Block {
 fn speed(cell: &Profiled, pass: &Pass) -> Option<String> {
     let tokens = cell.test.tokens()? as f64 / cell.passes.max(1) as f64;
     let rate = tokens * 1e9 / pass.headline_ns;
-    Some(format!("{} tokens/s, the median of {} rounds.", digits(rate), cell.rounds.len()))
+    Some(format!(
+        "{} tokens/s, the mean of the middle half of {} rounds.",
+        digits(rate),
+        cell.rounds.len()
+    ))
 }
 
 fn operations(cell: &Profiled, pass: &Pass, layers: bool) -> Block {
