@@ -4,10 +4,11 @@
 mod build;
 
 use build::cell;
+use sha2::Digest;
 use yardstick_analyse::Comparison;
 use yardstick_api::Known;
 use yardstick_record::{FailureKind, Outcome, Record, Verification};
-use yardstick_render::{Meta, csv, html, json, markdown, terminal};
+use yardstick_render::{Meta, SCRIPT, SCRIPT_HASH, csv, html, json, markdown, terminal};
 
 /// Strings planted wherever a record holds text, and what none of the formats may show of them.
 const HOSTILE: [&str; 13] = [
@@ -78,7 +79,14 @@ fn unverified(text: &str) -> impl FnOnce(&mut Record) + use<> {
 
 fn page(records: &[Record], title: &str) -> String {
     let meta = Meta { title: title.into(), generated: title.into(), tool: title.into() };
-    html(&Comparison::of(records), records, &meta)
+    without_script(&html(&Comparison::of(records), records, &meta))
+}
+
+/// A page without its own script, which is there once: any other is the attacker's.
+fn without_script(page: &str) -> String {
+    let own = format!("<script>{SCRIPT}</script>");
+    assert_eq!(page.matches(&own).count(), 1);
+    page.replace(&own, "")
 }
 
 /// Characters that steer a terminal or reorder text.
@@ -132,7 +140,14 @@ fn the_page_asks_nothing_of_anyone() {
         let page = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!page.contains(fetch), "{fetch}");
     }
-    assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
+    let policy = format!(
+        "default-src 'none'; script-src '{SCRIPT_HASH}'; style-src 'unsafe-inline'; img-src data:"
+    );
+    assert!(page.contains(&policy));
+    for asks in ["fetch", "XMLHttpRequest", "innerHTML", "import", "eval", "document.write", "http"]
+    {
+        assert!(!SCRIPT.contains(asks), "{asks}");
+    }
     assert!(!page.contains("base64"), "the font must not be in the page");
 }
 
@@ -281,4 +296,22 @@ fn numbers_that_are_none_break_nothing() {
         serde_json::from_str::<serde_json::Value>(&json(&comparison)).unwrap();
     }
     page(&records, "all at once");
+}
+
+#[test]
+fn the_policy_names_the_script_that_is_in_the_page() {
+    let hash = sha2::Sha256::digest(SCRIPT.as_bytes());
+    assert_eq!(SCRIPT_HASH, format!("sha256-{}", base64(&hash)), "set SCRIPT_HASH to this");
+    assert!(!SCRIPT.contains("</"), "it would end the element it stands in");
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |three: &[u8]| {
+        let bits = three.iter().fold(0_u32, |bits, &b| bits << 8 | u32::from(b))
+            << (8 * (3 - three.len()));
+        let letter = |i: usize| char::from(LETTERS[(bits >> (18 - 6 * i) & 63) as usize]);
+        (0..4).map(|i| if i <= three.len() { letter(i) } else { '=' }).collect::<String>()
+    };
+    bytes.chunks(3).map(group).collect()
 }

@@ -74,16 +74,20 @@ impl Kind {
         }
     }
 
-    fn policy(self) -> &'static str {
+    fn policy(self) -> String {
         match self {
             Kind::Page => {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             }
             Kind::Report => {
-                "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+                return format!(
+                    "default-src 'none'; script-src '{}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+                    yardstick_render::SCRIPT_HASH
+                );
             }
             _ => "default-src 'none'; frame-ancestors 'none'",
         }
+        .to_owned()
     }
 }
 

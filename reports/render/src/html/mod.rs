@@ -1,4 +1,4 @@
-//! The page: one self-contained HTML file that asks nothing of anyone and needs no script.
+//! The page: one self-contained HTML file that asks nothing of anyone; without its script nothing is missing.
 
 mod blocks;
 mod environment;
@@ -20,6 +20,10 @@ pub(crate) use summary::label;
 
 /// The template, escaped by minijinja wherever it prints a value.
 const TEMPLATE: &str = include_str!("report.html");
+/// Sorts and filters tables, printed inside the page.
+pub const SCRIPT: &str = include_str!("tables.js");
+/// Its hash, the one script that the page's policy lets run.
+pub const SCRIPT_HASH: &str = "sha256-0BJMDG6XiREALHaw0RyU54D88fEZ2M83di2TF9aq24E=";
 /// The page's style, printed inside it.
 pub const STYLE: &str = include_str!("report.css");
 

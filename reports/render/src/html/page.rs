@@ -34,6 +34,8 @@ pub struct Meta {
 #[derive(Serialize)]
 pub(super) struct Page {
     style: &'static str,
+    script: &'static str,
+    script_hash: &'static str,
     title: String,
     generated: String,
     tool: String,
@@ -123,6 +125,8 @@ pub(super) fn page(
     let (ratios, ratio_ends) = ratios(comparison);
     Page {
         style,
+        script: super::SCRIPT,
+        script_hash: super::SCRIPT_HASH,
         title: elide(&meta.title, 120),
         generated: elide(&meta.generated, 60),
         tool: elide(&meta.tool, 120),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use yardstick_analyse::sides::Sides;
 
 use super::table;
-use crate::html::{Meta, STYLE, Section, section};
+use crate::html::{Meta, SCRIPT, SCRIPT_HASH, STYLE, Section, section};
 use crate::text::elide;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -16,6 +16,8 @@ const LONG: usize = 200;
 #[derive(Serialize)]
 struct Page {
     style: &'static str,
+    script: &'static str,
+    script_hash: &'static str,
     title: String,
     generated: String,
     tool: String,
@@ -48,6 +50,8 @@ pub fn html(sides: &Sides, meta: &Meta) -> String {
     });
     let page = Page {
         style: STYLE,
+        script: SCRIPT,
+        script_hash: SCRIPT_HASH,
         title: elide(&meta.title, LONG),
         generated: elide(&meta.generated, LONG),
         tool: elide(&meta.tool, LONG),
