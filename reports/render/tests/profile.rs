@@ -58,6 +58,27 @@ fn hostile_names_are_harmless_in_every_form() {
 }
 
 #[test]
+fn the_sentence_names_ratio_shares_and_terms_and_leaves_out_a_share_of_nothing() {
+    let words = |cells: &[Profiled; 2]| {
+        let ledger = why(&cells[0], &cells[1]);
+        let report = ProfileReport { cells, ledger: ledger.as_ref(), layers: false, remarks: &[] };
+        profile_terminal(&report, 4000)
+    };
+    let mut cells = [cell("Q4", 200_000, true), cell("Q8", 500_000, true)];
+    for round in &mut cells[1].rounds {
+        round.operations[0].bytes = Known::Value(2_000_000);
+    }
+    let text = words(&cells);
+    assert!(text.contains("Q4 is 2.50x, not 2.00x, as fast as Q8: bytes explain 2.00x"), "{text}");
+    assert!(text.contains("it reaches 50 % of the read rate where Q8 reaches 40 %"), "{text}");
+    for cell in &mut cells {
+        cell.roofs.read = Known::Value(Roof { per_second: 1e12, label: String::new() });
+    }
+    let text = words(&cells);
+    assert!(!text.contains("of the read rate where"), "{text}");
+}
+
+#[test]
 fn what_nobody_counts_is_a_dash_with_its_reason_and_no_roofline() {
     let cells = [cell("a", 200_000, false)];
     let report = ProfileReport { cells: &cells, ledger: None, layers: false, remarks: &[] };

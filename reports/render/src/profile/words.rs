@@ -10,6 +10,8 @@ use crate::text::elide;
 const NAME: usize = 60;
 /// Bytes differ when they do so by more than this.
 const DIFFERS: f64 = 1.02;
+/// A side that reaches less of the read rate is not about reading.
+const READS: f64 = 0.05;
 /// Terms named in the sentence, and the least share of the gap that is worth a word.
 const NAMED: usize = 3;
 const LEAST: f64 = 0.02;
@@ -158,7 +160,8 @@ fn bytes_alone(fast: &Side, slow: &Side) -> Option<f64> {
 
 fn shares(fast: &Side, slow: &Side) -> String {
     match (fast.of_read.value(), slow.of_read.value()) {
-        (Some(one), Some(other)) => format!(
+        // Of what computes, the share of the read rate says nothing.
+        (Some(one), Some(other)) if one.max(*other) >= READS => format!(
             "it reaches {:.0} % of the read rate where {} reaches {:.0} %; ",
             100.0 * one,
             elide(&slow.label, NAME),
