@@ -85,6 +85,9 @@ fn same_passes_slower_fails_and_the_report_is_kept() {
     assert_eq!((&json["exit_code"], &json["tests"][0]["outcome"]), (&1.into(), &"slower".into()));
     let markdown = fs::read_to_string(here.folder.path().join("told/gate.md")).unwrap();
     assert!(markdown.contains("| command | slower | +5.0 % |"), "{markdown}");
+    let page = fs::read_to_string(here.folder.path().join("told/gate.html")).unwrap();
+    assert!(page.contains("<svg class=\"gate\"") && page.contains("class=\"bad\""), "{page}");
+    assert!(page.contains("+5.0\u{a0}%") && !page.contains("src=\"http"), "{page}");
     // Faster is no failure; a working tree with changes says so.
     here.write("bench", &takes(9.0));
     let (code, out, _) =

@@ -1,6 +1,7 @@
 //! What a comparison found, for people and programs.
 
 mod markdown;
+mod page;
 mod text;
 mod types;
 

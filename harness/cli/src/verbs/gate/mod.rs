@@ -119,9 +119,12 @@ fn told(progress: Progress<'_>) {
 fn keep(report: &Report, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("--output {}", folder.display()))?;
     let json = serde_json::to_string_pretty(report)?;
-    for (name, text) in
-        [("gate.json", json), ("gate.md", report.markdown()), ("gate.txt", report.text())]
-    {
+    for (name, text) in [
+        ("gate.json", json),
+        ("gate.md", report.markdown()),
+        ("gate.txt", report.text()),
+        ("gate.html", report.page()),
+    ] {
         let file = folder.join(name);
         std::fs::write(&file, text).with_context(|| file.display().to_string())?;
     }
