@@ -1,7 +1,7 @@
 //! A profile as text and page: what is hostile in names stays harmless, what is missing has its reason.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use yardstick_analyse::profile::{Profiled, Roof, Roofs, Round, why};
+use yardstick_analyse::profile::{Counted, Counter, Profiled, Roof, Roofs, Round, why};
 use yardstick_api::{Known, OperationTime};
 use yardstick_render::{
     Meta, ProfileReport, profile_html, profile_json, profile_markdown, profile_terminal,
@@ -80,10 +80,14 @@ fn the_sentence_names_ratio_shares_and_terms_and_leaves_out_a_share_of_nothing()
 
 #[test]
 fn what_nobody_counts_is_a_dash_with_its_reason_and_no_roofline() {
-    let cells = [cell("a", 200_000, false)];
+    let mut cells = [cell("a", 200_000, false)];
+    let missing = |name: &str| Counter { name: name.into(), value: Known::unavailable("refused") };
+    cells[0].counters = vec![missing("cycles"), missing("instructions")];
+    cells[0].counted = Known::Value(Counted { weight_bytes: 1e6, kv_bytes: 0.0, operations: 2e6 });
     let report = ProfileReport { cells: &cells, ledger: None, layers: false, remarks: &[] };
     let text = profile_terminal(&report, 200);
     assert!(text.contains("–¹") && text.contains("¹ the backend does not say"), "{text}");
+    assert!(text.contains("cycles, instructions missing: refused."), "{text}");
     assert!(text.contains("which roof limits it is not known"), "{text}");
     let meta = Meta { title: "t".into(), generated: "now".into(), tool: "y".into() };
     assert!(profile_html(&report, &meta).contains("No roofline: the backend counts neither"));

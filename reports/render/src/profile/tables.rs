@@ -266,13 +266,7 @@ fn counts(cell: &Profiled, pass: &Pass) -> Option<Block> {
     let tallies = counted.beside(pass);
     let rows: Vec<Vec<Field>> = tallies.iter().map(row).collect();
     let mut block = Block::new("What the work is counted by".to_owned(), heads).fill(rows, notes);
-    let counters = cell.counters.iter().map(|counter| match &counter.value {
-        Known::Value(value) => format!("{} {}", counter.name, digits(*value)),
-        Known::Unavailable { unavailable } => {
-            format!("{}: {}", counter.name, elide(unavailable, BACKING))
-        }
-    });
-    let counters: Vec<String> = counters.collect();
+    let counters = counters(cell);
     if !counters.is_empty() {
         block.remarks.push(format!(
             "Counters {}: {}.",
@@ -281,4 +275,25 @@ fn counts(cell: &Profiled, pass: &Pass) -> Option<Block> {
         ));
     }
     Some(block)
+}
+
+/// Values, then names that share a reason.
+fn counters(cell: &Profiled) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
+    for counter in &cell.counters {
+        match &counter.value {
+            Known::Value(value) => words.push(format!("{} {}", counter.name, digits(*value))),
+            Known::Unavailable { unavailable } => {
+                match missing.iter_mut().find(|(reason, _)| *reason == unavailable) {
+                    Some((_, names)) => names.push(&counter.name),
+                    None => missing.push((unavailable, vec![&counter.name])),
+                }
+            }
+        }
+    }
+    words.extend(missing.into_iter().map(|(reason, names)| {
+        format!("{} missing: {}", names.join(", "), elide(reason, BACKING))
+    }));
+    words
 }
