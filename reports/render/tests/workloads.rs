@@ -4,7 +4,8 @@
 mod build;
 
 use yardstick_analyse::Comparison;
-use yardstick_record::{Chat, ChatTurn, Checked, Record, Robust, Sample, Workload};
+use yardstick_api::Known;
+use yardstick_record::{Chat, ChatTurn, Checked, Cold, Record, Robust, Sample, Start, Workload};
 use yardstick_render::{Meta, html, markdown, terminal};
 
 fn sample(first_ms: u64) -> Sample {
@@ -54,6 +55,23 @@ fn robust() -> Record {
         .done()
 }
 
+/// Starts of which one found its file cached.
+fn cold() -> Record {
+    let start = |cached| Start {
+        hello_ns: 10_000_000,
+        load_ns: 50_000_000,
+        first_ns: 40_000_000,
+        cached_percent: Known::Value(cached),
+    };
+    let workload = Workload::Cold(Cold { starts: vec![start(0.0), start(80.0)] });
+    build::cell("cpu:avx2", "smollm-135m:Q4_0", "cold")
+        .with(|record| {
+            record.samples = [70, 76].map(sample).to_vec();
+            record.workload = Some(Box::new(workload));
+        })
+        .done()
+}
+
 /// The same model with 1, 2 and 4 sequences.
 fn batches() -> Vec<Record> {
     let one = |(sequences, speed): (usize, f64)| {
@@ -67,7 +85,7 @@ fn batches() -> Vec<Record> {
 
 #[test]
 fn each_workload_has_its_table_at_every_width() {
-    let records: Vec<Record> = [chat(), robust()].into_iter().chain(batches()).collect();
+    let records: Vec<Record> = [chat(), robust(), cold()].into_iter().chain(batches()).collect();
     let comparison = Comparison::of(&records);
     for width in [80, 200] {
         let text = terminal(&comparison, width, false);
@@ -81,6 +99,7 @@ fn each_workload_has_its_table_at_every_width() {
             "largest token id FAILED",
             "Of 1 of the 2 inputs that could be tried came what should.",
             "Several sequences at once",
+            "did not start cold: the page cache kept its files",
             "2.40 ×",
         ] {
             assert!(flat.contains(words), "no {words:?} at {width}:\n{text}");

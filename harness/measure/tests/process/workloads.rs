@@ -34,6 +34,7 @@ pub(crate) fn chat() {
     let record = only(&kept);
     let Some(Workload::Chat(chat)) = record.workload.as_deref() else { panic!("no chat") };
     assert!(chat.tokens.starts_with("made-up ids"), "{}: tiny has no tokenizer", chat.tokens);
+    assert!(!record.to_json().contains(".gguf\"") && !chat.tokens.contains('/'), "no path");
     assert_eq!(chat.turns.len(), record.samples.len());
     for (turn, sample) in chat.turns.iter().zip(&record.samples) {
         assert_eq!((sample.tokens, sample.emits_ns.len()), (4, 4));

@@ -100,7 +100,12 @@ impl Measuring<'_, '_, '_> {
         let gguf = Gguf::open(&self.model.path).map_err(failed)?;
         match Tokenizer::from_gguf(&gguf) {
             Ok(tokenizer) => Ok(Words::Own(Box::new(tokenizer))),
-            Err(error) => Ok(Words::MadeUp { vocab: self.vocab()?, why: error.to_string() }),
+            Err(error) => {
+                // A record names no path.
+                let path = self.model.path.display().to_string();
+                let why = error.to_string().replace(&path, "the model's file");
+                Ok(Words::MadeUp { vocab: self.vocab()?, why })
+            }
         }
     }
 
