@@ -60,21 +60,33 @@ pub(crate) fn scientific(value: f64) -> String {
 
 /// Below this four decimals show less than two digits.
 const SMALL: f64 = 0.001;
+/// Decimals at most.
+const MOST_PLACES: f64 = 8.0;
 
 /// Median ± the farther end of its interval, without the unit.
 pub(crate) fn plain_estimate(metric: Metric, estimate: &Estimate) -> String {
     let (divisor, unit) = scale(metric, estimate.median);
     let half = estimate.interval.value().map(|interval| reach(estimate.median, interval) / divisor);
     let median = estimate.median / divisor;
+    let places = half.map_or_else(|| decimals(median), |half| places(median, half));
     // A divergence of 8-bit weights is small beside one of 2-bit weights, and not nothing.
     let write = |value: f64| match unit == "nats" && median.abs() < SMALL {
         true => scientific(value),
-        false => format!("{value:.*}", decimals(median)),
+        false => format!("{value:.places$}"),
     };
     match half {
         Some(half) => format!("{} ± {}", write(median), write(half)),
         None => write(median),
     }
+}
+
+/// Decimals that show a digit of an error above 0: `± 0.0000` would say that there is none.
+fn places(median: f64, half: f64) -> usize {
+    let places = decimals(median);
+    if half <= 0.0 || half >= 0.5 * 0.1_f64.powi(places as i32) {
+        return places;
+    }
+    (-half.log10()).ceil().clamp(places as f64, MOST_PLACES) as usize
 }
 
 /// Median ± the farther end of its interval.
@@ -182,5 +194,15 @@ mod tests {
         for (found, expected) in table {
             assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn an_error_is_never_written_as_nothing() {
+        let of = |median, half| (places(median, half), format!("{half:.*}", places(median, half)));
+        assert_eq!(of(0.0016, 3.1e-5), (5, "0.00003".to_owned()));
+        assert_eq!(of(0.0051, 1.0e-4), (4, "0.0001".to_owned()));
+        assert_eq!(of(40.87, 2.37), (2, "2.37".to_owned()));
+        assert_eq!(of(9376.0, 0.2), (1, "0.2".to_owned()));
+        assert_eq!(of(1.0, 0.0).0, 2, "exactly known");
     }
 }
