@@ -36,7 +36,7 @@ pub use check::{check, check_json};
 pub use csv::{csv, csv_field};
 pub use csv_tradeoffs::csv_tradeoffs;
 pub use exits::{exits, exits_json};
-pub use html::{Meta, SCRIPT, SCRIPT_HASH, STYLE, html};
+pub use html::{Meta, SCRIPT, SCRIPT_HASH, STYLE, fill, html};
 pub use json::{json, json_escape};
 pub use markdown::markdown;
 pub use memory::{memory_json, memory_markdown, memory_terminal};

@@ -1,13 +1,11 @@
 //! A routing curve for the terminal, as JSON and as a page with its picture.
 
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 use serde_json::json;
 use yardstick_analyse::{Route, RoutePoint};
 use yardstick_api::Known;
 
-use crate::html::{Meta, STYLE};
+use crate::html::{Meta, STYLE, fill};
 use crate::json::json_escape;
 use crate::number::digits;
 use crate::terminal::{NARROWEST, push_wrapped};
@@ -87,12 +85,7 @@ pub fn route_html(meta: &Meta, currency: &str, found: &Route, battery_wh: Option
         rows: rows(found).into_iter().map(|at| unbroken(&found.points[at], battery_wh)).collect(),
         remarks: missing(found).into_iter().chain(remarks(found)).collect(),
     };
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let made = environment
-        .render_str(TEMPLATE, Serde(page))
-        .expect("the template is fixed and every value it prints is in the page");
-    made + "\n"
+    fill(TEMPLATE, page)
 }
 
 /// Fields that a narrow screen breaks nowhere.

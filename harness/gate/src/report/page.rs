@@ -1,9 +1,7 @@
 //! The report as one self-contained page: the verdict, intervals drawn, every test.
 
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
-use yardstick_render::{STYLE, elide};
+use yardstick_render::{STYLE, elide, fill};
 
 use super::{Outcome, Report, TestReport};
 
@@ -83,12 +81,7 @@ impl Report {
             picture: picture(&self.tests),
             tests: self.tests.iter().map(line).collect(),
         };
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment
-            .render_str(TEMPLATE, Serde(page))
-            .expect("the template is fixed and every value it prints is in the page")
-            + "\n"
+        fill(TEMPLATE, page)
     }
 }
 

@@ -11,6 +11,7 @@ mod summary;
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
+use serde::Serialize;
 use yardstick_analyse::Comparison;
 use yardstick_record::Record;
 
@@ -29,11 +30,20 @@ pub const STYLE: &str = include_str!("report.css");
 
 /// The page of a comparison. `records` are those the comparison was made of: they add the machine and the runs.
 pub fn html(comparison: &Comparison, records: &[Record], meta: &Meta) -> String {
+    fill(TEMPLATE, page::page(comparison, records, meta, STYLE))
+}
+
+/// What every page shares: its policy, its head, and the header's beginning; a template extends it.
+const SHELL: &str = include_str!("shell.html");
+
+/// A self-contained page from a template that is fixed and extends `shell.html`: `page` has `style`, `title` and, where it has a script,
+/// `script_hash`. Everything that is printed is escaped, but what the template calls safe.
+pub fn fill(template: &'static str, page: impl Serialize) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let page = page::page(comparison, records, meta, STYLE);
     let made = environment
-        .render_str(TEMPLATE, Serde(page))
-        .expect("the template is fixed and every value it prints is in the page");
+        .add_template("shell.html", SHELL)
+        .and_then(|()| environment.render_str(template, Serde(page)))
+        .expect("the templates are fixed and every value they print is in the page");
     made + "\n"
 }

@@ -1,12 +1,10 @@
 //! The page of a profile: one self-contained HTML file, a roofline a cell.
 
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
 use super::{ProfileReport, tables, words};
 use crate::charts::{Chart, roofline};
-use crate::html::{Meta, STYLE, Section, section};
+use crate::html::{Meta, STYLE, Section, fill, section};
 use crate::text::elide;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -38,10 +36,5 @@ pub fn html(report: &ProfileReport<'_>, meta: &Meta) -> String {
         blocks: blocks.collect(),
         remarks: report.remarks.iter().map(|remark| elide(remark, LONG)).collect(),
     };
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let made = environment
-        .render_str(TEMPLATE, Serde(page))
-        .expect("the template is fixed and every value it prints is in the page");
-    made + "\n"
+    fill(TEMPLATE, page)
 }

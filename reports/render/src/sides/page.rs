@@ -1,12 +1,10 @@
 //! The page of sides: one self-contained HTML file.
 
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 use yardstick_analyse::sides::Sides;
 
 use super::table;
-use crate::html::{Meta, SCRIPT, SCRIPT_HASH, STYLE, Section, section};
+use crate::html::{Meta, SCRIPT, SCRIPT_HASH, STYLE, Section, fill, section};
 use crate::text::elide;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -58,10 +56,5 @@ pub fn html(sides: &Sides, meta: &Meta) -> String {
         blocks: table::blocks(sides, true).into_iter().map(|b| section(b, Vec::new())).collect(),
         sides: abouts.collect(),
     };
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let made = environment
-        .render_str(TEMPLATE, Serde(page))
-        .expect("the template is fixed and every value it prints is in the page");
-    made + "\n"
+    fill(TEMPLATE, page)
 }
