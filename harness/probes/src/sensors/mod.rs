@@ -9,6 +9,7 @@ mod gauge;
 mod hwmon;
 mod moments;
 mod nvml;
+mod perf_rapl;
 mod pmic;
 mod rapl;
 mod sampler;

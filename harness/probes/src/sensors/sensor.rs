@@ -5,7 +5,7 @@ use std::time::Duration;
 use yardstick_api::Known;
 use yardstick_record::{Direction, Precision, Reading};
 
-use super::{battery, cpufreq, hwmon, nvml, pmic, rapl, thermal, throttle};
+use super::{battery, cpufreq, hwmon, nvml, perf_rapl, pmic, rapl, thermal, throttle};
 use crate::Root;
 use crate::probe::{Learnt, known};
 
@@ -78,6 +78,7 @@ pub(crate) struct Entry {
 /// Every sensor: adding one is a file and a line here.
 pub(crate) const TABLE: &[Entry] = &[
     rapl::ENTRY,
+    perf_rapl::ENTRY,
     nvml::ENTRY,
     hwmon::ENTRY,
     pmic::ENTRY,
