@@ -104,7 +104,7 @@ pub(crate) struct Run {
     pub(crate) weights: Option<String>,
     #[command(flatten)]
     pub(crate) quality: Quality,
-    /// Keys of a suite's [workload]: 'rate = 4, requests = 60' (suites/FORMAT.md)
+    /// Keys of a suite's table `workload`: 'rate = 4, requests = 60' (suites/FORMAT.md)
     #[arg(long, value_name = "KEY = VALUE, ...")]
     pub(crate) workload: Option<String>,
     /// Fresh processes per device, model and options
