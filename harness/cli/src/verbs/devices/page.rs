@@ -299,7 +299,7 @@ mod tests {
             page.lines().filter(|l| !l.starts_with(' ') && !l.is_empty()).collect();
         assert_eq!(
             headings,
-            ["Devices", "Sensors", "What this machine cannot measure, and how to get it"]
+            ["Devices", "Sensors", "Clock", "What this machine cannot measure, and how to get it"]
         );
     }
 
