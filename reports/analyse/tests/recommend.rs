@@ -3,11 +3,12 @@
 
 mod build;
 
+use build::needs::{least, most};
 use build::{cell, launches};
 use yardstick_analyse::Comparison;
 use yardstick_analyse::recommend::{
-    Api, Cited, Family, Judged, Needs, Only, Outcome, Recommendation, Requirement, Spans, Stated,
-    What, Workload, recommend,
+    Api, Cited, Family, Judged, Needs, Only, Outcome, Recommendation, Stated, What, Workload,
+    recommend,
 };
 use yardstick_api::Known;
 use yardstick_record::{Outcome as Ended, Record};
@@ -23,31 +24,7 @@ fn speeds(device: &str, model: &str, decode: f64, prefill: f64) -> Vec<Record> {
 }
 
 fn needs() -> Needs {
-    Needs {
-        name: "n".into(),
-        requirements: Vec::new(),
-        workload: Workload {
-            answer_tokens: 100.0,
-            hours_per_day: 24.0,
-            years: 1.0,
-            ..Workload::default()
-        },
-        machines: Vec::new(),
-        currency: "USD".into(),
-        api: None,
-        only: Only::default(),
-        families: Vec::new(),
-        spans: Spans { worlds: 200, ..Spans::default() },
-        rank_by: None,
-    }
-}
-
-fn least(what: What, bound: f64) -> Requirement {
-    Requirement { what, at_least: Some(bound), at_most: None }
-}
-
-fn most(what: What, bound: f64) -> Requirement {
-    Requirement { what, at_least: None, at_most: Some(bound) }
+    build::needs::needs(Vec::new())
 }
 
 fn decide(records: &[Record], needs: Needs) -> Recommendation {

@@ -3,6 +3,7 @@
 
 mod build;
 
+use build::needs::{least, most, needs};
 use build::quality::scored;
 use build::{cell, launches, sample};
 use yardstick_analyse::Comparison;
@@ -17,37 +18,10 @@ const DEVICE: &str = "cpu:avx2";
 const SMALL: &str = "rustdoc-6m:Q4_0";
 const LARGE: &str = "rustdoc-6m:Q8_0";
 
-fn needs(requirements: Vec<Requirement>) -> Needs {
-    Needs {
-        name: "n".into(),
-        requirements,
-        workload: Workload {
-            answer_tokens: 100.0,
-            hours_per_day: 24.0,
-            years: 1.0,
-            battery_wh: Some(20.0),
-            ..Workload::default()
-        },
-        machines: Vec::new(),
-        currency: "USD".into(),
-        api: None,
-        only: Only::default(),
-        families: Vec::new(),
-        spans: Spans { worlds: 50, ..Spans::default() },
-        rank_by: None,
-    }
-}
-
-fn least(what: What, bound: f64) -> Requirement {
-    Requirement { what, at_least: Some(bound), at_most: None }
-}
-
-fn most(what: What, bound: f64) -> Requirement {
-    Requirement { what, at_least: None, at_most: Some(bound) }
-}
-
 fn decide(records: &[Record], requirements: Vec<Requirement>) -> Recommendation {
-    recommend(&Comparison::of(records), Vec::new(), needs(requirements), 1)
+    let mut needs = needs(requirements);
+    needs.workload.battery_wh = Some(20.0);
+    recommend(&Comparison::of(records), Vec::new(), needs, 1)
 }
 
 fn of<'a>(found: &'a Recommendation, model: &str) -> &'a Judged {

@@ -3,9 +3,10 @@
 
 mod build;
 
+use build::needs::{least, most};
 use build::{cell, launches};
 use yardstick_analyse::Comparison;
-use yardstick_analyse::recommend::{Needs, Only, Outcome, Requirement, Spans, What, Workload};
+use yardstick_analyse::recommend::{Needs, Outcome, Requirement, What};
 use yardstick_analyse::tune::{Point, Space, Standings, winner};
 use yardstick_api::{KvType, Numerics};
 use yardstick_record::{Metric, Record};
@@ -36,31 +37,7 @@ fn decode(point: &Point, speed: f64, count: u32) -> Vec<Record> {
 }
 
 fn needs(requirements: Vec<Requirement>) -> Needs {
-    Needs {
-        name: "n".into(),
-        requirements,
-        workload: Workload {
-            answer_tokens: 32.0,
-            hours_per_day: 24.0,
-            years: 1.0,
-            ..Workload::default()
-        },
-        machines: Vec::new(),
-        currency: "USD".into(),
-        api: None,
-        only: Only::default(),
-        families: Vec::new(),
-        spans: Spans { worlds: 20, ..Spans::default() },
-        rank_by: Some(What::TokensPerSecond),
-    }
-}
-
-fn least(what: What, bound: f64) -> Requirement {
-    Requirement { what, at_least: Some(bound), at_most: None }
-}
-
-fn most(what: What, bound: f64) -> Requirement {
-    Requirement { what, at_least: None, at_most: Some(bound) }
+    Needs { rank_by: Some(What::TokensPerSecond), ..build::needs::needs(requirements) }
 }
 
 fn standings(records: &[Record], needs: &Needs) -> Standings {

@@ -247,7 +247,7 @@ fn account(from: &Limb, to: &Limb, clocks: f64, sums: &mut [f64; CAUSES.len()]) 
             add(sums, Cause::Clocks, slower);
             add(sums, Cause::ArithmeticShare, part.share - slower);
         }
-        (reads, _) => mixed(from, to, reads, sums),
+        (from_computes, _) => mixed(from, to, from_computes, sums),
     }
 }
 

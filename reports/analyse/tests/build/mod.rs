@@ -1,6 +1,7 @@
 //! Synthetic records for tests: what a run would have stored, from a few words.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod needs;
 pub mod quality;
 
 use std::collections::BTreeMap;
