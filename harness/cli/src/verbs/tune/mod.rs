@@ -29,7 +29,7 @@ use crate::{console, models, output};
 const MOST_MINUTES: f64 = 1440.0;
 /// Models that are varied after screening.
 const AHEAD: usize = 3;
-/// A model that misses a need by more than this share in screening is left, where another is not: one launch is no proof.
+/// A model that misses a need by more than this share in screening is left, where another is not: two launches are no proof of less.
 const ALLOWANCE: f64 = 0.25;
 
 /// Screens, varies, confirms, and says what won.

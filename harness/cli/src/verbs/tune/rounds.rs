@@ -151,7 +151,12 @@ impl<'a> Rounds<'a> {
         points: &[Point],
         launches: u32,
     ) -> Result<()> {
-        if points.is_empty() || self.interrupted {
+        if self.interrupted {
+            // What was measured is shown, and that it was to be measured better is told beside it.
+            self.left_out.push(format!("{name}: interrupted before it"));
+            return Ok(());
+        }
+        if points.is_empty() {
             return Ok(());
         }
         console::tell(format!("{name}: {} settings × {launches} launches", points.len()));
