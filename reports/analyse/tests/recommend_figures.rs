@@ -8,8 +8,7 @@ use build::quality::scored;
 use build::{cell, launches, sample};
 use yardstick_analyse::Comparison;
 use yardstick_analyse::recommend::{
-    Basis, Judged, Needs, Only, Outcome, Recommendation, Requirement, Spans, What, Workload,
-    recommend,
+    Basis, Judged, Outcome, Recommendation, Requirement, What, recommend,
 };
 use yardstick_api::Known;
 use yardstick_record::{Metric, Precision, Reading, Record, Soak};
