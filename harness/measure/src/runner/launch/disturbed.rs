@@ -60,6 +60,18 @@ pub(in super::super) fn mark(
             }
         }
     }
+    mark_shared(samples, readings);
+}
+
+/// Marks all samples where other processes computed on the worker's own board: it tells so only of a board that the worker is on.
+fn mark_shared(samples: &mut [Sample], readings: &[Reading]) {
+    let of_board = |name: &str| name.starts_with("nvml_") && name.ends_with("_other_processes");
+    let others = readings.iter().filter(|reading| of_board(&reading.name));
+    let most = others.filter_map(|reading| reading.value.value().copied()).fold(0.0, f64::max);
+    if most > 0.0 {
+        let mark = format!("shared: {most:.0} other processes computed on the board");
+        samples.iter_mut().for_each(|sample| sample.marks.push(mark.clone()));
+    }
 }
 
 /// Why a result is disturbed as a whole: how many of its samples are marked, and the first mark.
@@ -209,6 +221,22 @@ mod tests {
         let mut quiet = samples(&[0, 100], 50);
         mark(&mut quiet, &[reading("steal_percent", 5.0)], None);
         assert_eq!(marks(&quiet), [""; 2]);
+    }
+
+    #[test]
+    fn others_on_the_workers_own_board_mark_all_of_it() {
+        let of = |others: f64| {
+            let mut found = samples(&[0, 100], 50);
+            let boards = [
+                reading("nvml_0_other_processes", 0.0),
+                reading("nvml_1_other_processes", others),
+                reading("nvml_1_busy_percent", 97.0),
+            ];
+            mark(&mut found, &boards, None);
+            marks(&found)
+        };
+        assert_eq!(of(0.0), [""; 2]);
+        assert_eq!(of(2.0), ["shared: 2 other processes computed on the board"; 2]);
     }
 
     #[test]

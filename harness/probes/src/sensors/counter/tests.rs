@@ -161,7 +161,8 @@ fn simulated_meters_stay_within_their_stated_uncertainty_in_200_runs() {
     let rapl = kind();
     let board =
         Kind { joules: 1e-3, range: Ok(1 << 40), update: Duration::from_millis(100), ..kind() };
-    for (kind, seconds, share) in [(rapl, 2.0, 0.01), (board, 20.0, 0.02)] {
+    // Windows as tests have them: 2 s without, 30 s with `--energy`, which is there for slow counters.
+    for (kind, seconds) in [(rapl, 2.0), (board, 30.0)] {
         let mut worst: f64 = 0.0;
         let inside = (0..200)
             .filter(|run| {
@@ -176,7 +177,7 @@ fn simulated_meters_stay_within_their_stated_uncertainty_in_200_runs() {
             worst * 100.0
         );
         assert!(inside >= 183, "{inside}");
-        assert!(worst <= share, "{worst}");
+        assert!(worst <= 0.01, "{worst}");
     }
 }
 

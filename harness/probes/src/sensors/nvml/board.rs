@@ -30,6 +30,7 @@ pub(super) struct Board {
     /// 1 while it is slowed down, else 0: by anything, by its power limit, by heat, by its hardware.
     throttled: [Gauge; 4],
     memory: Gauge,
+    others: Gauge,
 }
 
 impl Board {
@@ -51,6 +52,7 @@ impl Board {
             power_limit: Gauge::new(0.0..=MOST_WATTS),
             throttled: std::array::from_fn(|_| Gauge::new(0.0..=1.0)),
             memory: Gauge::new(0.0..=1e15),
+            others: Gauge::new(0.0..=1e6),
         }
     }
 
@@ -75,6 +77,7 @@ impl Board {
             gauge.take(at, throttled.clone().map(|now| f64::from(u8::from(is(now)))));
         }
         self.memory.take(at, driver.memory(board, pid));
+        self.others.take(at, driver.others(board, pid));
     }
 
     pub(super) fn readings(&self) -> Vec<Reading> {
@@ -107,6 +110,11 @@ impl Board {
         };
         let memory =
             About { scope: "worker", ..about("bytes", "NVML process memory, at its most", LESS) };
+        let others = about(
+            "processes",
+            "NVML compute processes beside the worker's, at their most; null where the worker is not on this board",
+            LESS,
+        );
         vec![
             about("J", ENERGY, LESS)
                 .observed(name("joules"), energy.clone().map(|e| e.in_joules())),
@@ -127,6 +135,7 @@ impl Board {
             throttled(hot, &self.throttled[2]),
             throttled(braked, &self.throttled[3]),
             memory.reading(name("worker_memory_max_bytes"), of(&self.memory, |c| c.most)),
+            others.reading(name("other_processes"), of(&self.others, |c| c.most)),
         ]
     }
 }

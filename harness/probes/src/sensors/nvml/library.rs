@@ -4,6 +4,7 @@ use nvml_wrapper::bitmasks::device::ThrottleReasons;
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::struct_wrappers::device::ProcessInfo;
 use nvml_wrapper::{Device, Nvml};
 
 use super::super::sensor::Missing;
@@ -49,6 +50,10 @@ fn words(error: &NvmlError) -> String {
     format!("NVML: {}", clean(&error.to_string()))
 }
 
+/// Why nothing is known of the worker on a board.
+const NOT_THERE: &str =
+    "the worker is not among the board's processes (in a container its id differs)";
+
 struct Library {
     nvml: Nvml,
 }
@@ -60,6 +65,16 @@ impl Library {
         question: impl FnOnce(&Device<'_>) -> Result<T, NvmlError>,
     ) -> Learnt<T> {
         self.nvml.device_by_index(board).and_then(|d| question(&d)).map_err(|e| words(&e))
+    }
+}
+
+impl Library {
+    /// Those that compute on a board, and those that draw where the driver tells.
+    fn processes(&self, board: u32) -> Learnt<Vec<ProcessInfo>> {
+        let mut all = self.ask(board, |device| device.running_compute_processes())?;
+        let drawing = self.ask(board, |device| device.running_graphics_processes());
+        all.extend(drawing.unwrap_or_default());
+        Ok(all)
     }
 }
 
@@ -109,26 +124,23 @@ impl Driver for Library {
     }
 
     fn memory(&self, board: u32, pid: u32) -> Learnt<f64> {
-        let compute = self.ask(board, |device| device.running_compute_processes())?;
-        let graphics =
-            self.ask(board, |device| device.running_graphics_processes()).unwrap_or_default();
-        let own: Vec<UsedGpuMemory> = compute
-            .into_iter()
-            .chain(graphics)
-            .filter(|process| process.pid == pid)
-            .map(|process| process.used_gpu_memory)
-            .collect();
-        let bytes = own.iter().map(|memory| match memory {
-            UsedGpuMemory::Used(bytes) => Ok(*bytes as f64),
+        let own = self.processes(board)?.into_iter().filter(|process| process.pid == pid);
+        let bytes = own.map(|process| match process.used_gpu_memory {
+            UsedGpuMemory::Used(bytes) => Ok(bytes as f64),
             UsedGpuMemory::Unavailable => {
                 Err("the driver does not tell a process's memory".to_owned())
             }
         });
         // A process that both computes and draws is listed twice with the same memory.
         let bytes: Learnt<Vec<f64>> = bytes.collect();
-        bytes?.into_iter().reduce(f64::max).ok_or_else(|| {
-            "the worker is not among the board's processes (in a container its id differs)"
-                .to_owned()
-        })
+        bytes?.into_iter().reduce(f64::max).ok_or_else(|| NOT_THERE.to_owned())
+    }
+
+    fn others(&self, board: u32, pid: u32) -> Learnt<f64> {
+        if !self.processes(board)?.iter().any(|process| process.pid == pid) {
+            return Err(NOT_THERE.to_owned());
+        }
+        let computing = self.ask(board, |device| device.running_compute_processes())?;
+        Ok(computing.iter().filter(|process| process.pid != pid).count() as f64)
     }
 }

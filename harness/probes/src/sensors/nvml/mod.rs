@@ -59,6 +59,8 @@ pub(super) trait Driver: Send {
     fn throttled(&self, board: u32) -> Learnt<Throttled>;
     /// Bytes that a process holds.
     fn memory(&self, board: u32, pid: u32) -> Learnt<f64>;
+    /// Processes that compute there beside this one; a reason where this one is not there.
+    fn others(&self, board: u32, pid: u32) -> Learnt<f64>;
 }
 
 /// What slows a board down, as the driver sorts it.

@@ -21,6 +21,7 @@ struct State {
     power: Learnt<f64>,
     throttled: Throttled,
     memory: Learnt<f64>,
+    others: Learnt<f64>,
 }
 
 struct Fake(Arc<Mutex<State>>);
@@ -63,6 +64,10 @@ impl Driver for Fake {
         assert_eq!(pid, 7);
         self.state().memory
     }
+    fn others(&self, _board: u32, pid: u32) -> Learnt<f64> {
+        assert_eq!(pid, 7);
+        self.state().others
+    }
 }
 
 fn start() -> State {
@@ -71,6 +76,7 @@ fn start() -> State {
         power: Ok(300_000.0),
         throttled: Throttled::default(),
         memory: Ok(1e9),
+        others: Ok(0.0),
     }
 }
 
@@ -96,6 +102,7 @@ fn a_boards_course_is_read() {
     states[4].throttled = Throttled { power: true, ..Throttled::default() };
     states[5].throttled = Throttled { heat: true, brake: true, ..Throttled::default() };
     states[5].memory = Ok(3e9);
+    states[5].others = Ok(2.0);
     states[6].power = Ok(340_000.0);
     let readings = over(&states);
     for (name, expected) in [
@@ -113,6 +120,7 @@ fn a_boards_course_is_read() {
         ("throttled_by_heat_percent", 12.5),
         ("throttled_by_brake_percent", 12.5),
         ("worker_memory_max_bytes", 3e9),
+        ("other_processes", 2.0),
     ] {
         let got = value(&readings, &format!("nvml_0_{name}"));
         assert!((got - expected).abs() < 1e-9, "{name}: {got}");
