@@ -16,5 +16,5 @@ pub mod tokenizer;
 pub use arch::Architecture;
 pub use format::Format;
 pub use gguf::Gguf;
-pub use model::{Error, Model, ModelInfo, Streamed, Tensor};
+pub use model::{Error, Layout, Model, ModelInfo, Streamed, Tensor};
 pub use tokenizer::Tokenizer;

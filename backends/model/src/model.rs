@@ -13,7 +13,7 @@ use crate::{Architecture, Format, Gguf};
 
 pub use error::Error;
 pub(crate) use info::Header;
-pub use info::{ModelInfo, Streamed};
+pub use info::{Layout, ModelInfo, Streamed};
 
 /// A model file, mapped and checked; shared between sessions by `Arc`.
 pub struct Model {

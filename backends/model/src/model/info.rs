@@ -20,7 +20,7 @@ pub struct ModelInfo {
     /// Bytes read to produce one token at depth 0: every weight once, the embedding table only when it is the head too,
     /// and only the experts used.
     pub streamed_bytes: u64,
-    /// The same by format.
+    /// The same by how they are stored.
     pub streamed: Streamed,
     /// Bytes of the file.
     pub file_bytes: u64,
@@ -30,17 +30,37 @@ pub struct ModelInfo {
     pub quantisation: String,
 }
 
-/// Weight bytes that one token reads, by the format they are stored in.
+/// How a matrix is stored, as far as the kernel that multiplies it may depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Layout {
+    /// The format.
+    pub format: Format,
+    /// Its rows are whole blocks of 256 and there are whole groups of 16 of them: libraries have other kernels for such
+    /// matrices (candle's tiles of 16 x 256 are one).
+    pub tiled: bool,
+}
+
+impl Layout {
+    /// Of a tensor.
+    fn of(tensor: &TensorInfo) -> Layout {
+        let whole = |dimension: usize, of: usize| {
+            tensor.shape.get(dimension).is_some_and(|length| length.is_multiple_of(of))
+        };
+        Layout { format: tensor.format, tiled: whole(0, 256) && whole(1, 16) }
+    }
+}
+
+/// Weight bytes that one token reads, by how they are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Streamed {
     /// Of the layers.
-    pub layers: BTreeMap<Format, u64>,
+    pub layers: BTreeMap<Layout, u64>,
     /// Of the head and what else is outside of layers.
-    pub head: BTreeMap<Format, u64>,
+    pub head: BTreeMap<Layout, u64>,
 }
 
 impl Streamed {
-    /// Bytes of all formats.
+    /// Bytes of all of them.
     pub fn total(&self) -> u64 {
         self.layers.values().chain(self.head.values()).sum()
     }
@@ -161,7 +181,7 @@ fn streamed(tensors: &[TensorInfo], architecture: &Architecture, specs: &[Tensor
             None if spec.part == "position_embd.weight" => continue,
             None => (&mut streamed.head, bytes),
         };
-        *part.entry(tensor.format).or_insert(0) += read;
+        *part.entry(Layout::of(tensor)).or_insert(0) += read;
     }
     streamed
 }

@@ -7,8 +7,9 @@ use super::beyond::Beyond;
 use super::cell::Cell;
 use super::costs::Costs;
 use super::setup::Ceilings;
+use crate::estimate::sorted;
 use crate::interval::t_quantile;
-use crate::{CONFIDENCE, Interval};
+use crate::{CONFIDENCE, Interval, median};
 
 /// How an error bar was learnt.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -89,18 +90,43 @@ pub(crate) fn families(cells: &[&Cell]) -> Vec<String> {
 
 fn errors(group: &[&Cell], rest: &[&Cell], ceilings: &Ceilings) -> Vec<f64> {
     let Some(costs) = learn(rest, ceilings) else { return Vec::new() };
-    let error = |cell: &&Cell| {
-        let predicted = costs.seconds(&ceilings.shares(&cell.work));
-        (predicted / cell.seconds()).ln()
-    };
+    let error = |cell: &&Cell| off(&costs, cell, ceilings);
     group.iter().map(error).filter(|error| error.is_finite()).collect()
 }
 
 /// Costs of cells.
 pub(crate) fn learn(cells: &[&Cell], ceilings: &Ceilings) -> Option<Costs> {
+    fit(cells, ceilings, tiles_matter(cells, ceilings))
+}
+
+/// Telling tiled matrices apart has to make the error on models held out so much smaller: otherwise it only adds noise.
+const BETTER: f64 = 0.9;
+
+/// Whether tiled matrices have costs of their own here, as the cells themselves say: each model held out of the others.
+fn tiles_matter(cells: &[&Cell], ceilings: &Ceilings) -> bool {
+    let error = |tiles: bool| {
+        let all = families(cells).into_iter().flat_map(|family| {
+            let (held, rest): (Vec<&Cell>, Vec<&Cell>) =
+                cells.iter().copied().partition(|cell| cell.family == family);
+            let costs = fit(&rest, ceilings, tiles);
+            held.into_iter()
+                .filter_map(move |cell| Some(off(costs.as_ref()?, cell, ceilings).abs()))
+        });
+        // The median: one model that nothing else tells of must not decide.
+        median(&sorted(&all.filter(|error| error.is_finite()).collect::<Vec<f64>>()))
+    };
+    error(true).zip(error(false)).is_some_and(|(apart, together)| apart < BETTER * together)
+}
+
+fn fit(cells: &[&Cell], ceilings: &Ceilings, tiles: bool) -> Option<Costs> {
     let shares: Vec<_> =
         cells.iter().map(|cell| (ceilings.shares(&cell.work), cell.seconds())).collect();
-    Costs::learn(&shares)
+    Costs::learn(&shares, tiles)
+}
+
+/// Logarithm of predicted over measured time.
+fn off(costs: &Costs, cell: &Cell, ceilings: &Ceilings) -> f64 {
+    (costs.seconds(&ceilings.shares(&cell.work)) / cell.seconds()).ln()
 }
 
 impl ErrorBar {

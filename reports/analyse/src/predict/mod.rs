@@ -9,7 +9,8 @@
 //!                    + cost × layers passed + cost × weight bytes / read bandwidth
 //! ```
 //!
-//! A cost of 1 is the ceiling itself. Costs of formats and of the attention are drawn towards the device's mean, so that a
+//! A format whose matrices are of whole tiles (256 columns, 16 rows) has a cost of its own for them where that predicts models held
+//! out of the cells better by a tenth: libraries may have another kernel there. A cost of 1 is the ceiling itself. Costs of formats and of the attention are drawn towards the device's mean, so that a
 //! format seen once, or never, borrows from the others. The error bar is the error on cells held out in the way in which the question
 //! lies outside of what was measured: other models, other formats, the largest, the deepest.
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use yardstick_api::{DeviceClass, Known, KvType, Limit, Numerics, WeightScheme};
-use yardstick_model::Format;
+use yardstick_model::Layout;
 use yardstick_record::{Record, Test};
 
 use super::costs::Shares;
@@ -107,18 +107,18 @@ impl Ceilings {
         let read = self.read_at(work.working_set());
         let peak = self.peak.unwrap_or(1.0);
         let operations: f64 = work.operations.values().sum();
-        let at = |amounts: &BTreeMap<Format, f64>, times: f64| {
-            amounts.iter().map(|(format, amount)| (*format, amount * times)).collect()
+        let at = |amounts: &BTreeMap<Layout, f64>, times: f64| {
+            amounts.iter().map(|(layout, amount)| (*layout, amount * times)).collect()
         };
         match work.phase {
             Phase::Decode => Shares {
-                formats: at(&work.bytes, work.passes / read),
+                layouts: at(&work.bytes, work.passes / read),
                 attention: work.kv_bytes / read,
                 layers: work.passes * work.layers,
                 beside: operations * (1.0 - 1.0 / work.sequences) / peak,
             },
             Phase::Prefill => Shares {
-                formats: at(&work.operations, 1.0 / peak),
+                layouts: at(&work.operations, 1.0 / peak),
                 attention: work.attention / peak,
                 layers: work.passes * work.layers,
                 beside: work.passes * work.weight_bytes() / read,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use yardstick_api::{KvType, Options};
 use yardstick_model::arch::Layer;
-use yardstick_model::{Format, ModelInfo};
+use yardstick_model::{Format, Layout, ModelInfo};
 use yardstick_record::Test;
 
 /// The two kinds of work, which share no costs.
@@ -45,10 +45,10 @@ pub(crate) struct Work {
     pub(crate) tokens: f64,
     /// Passes over the weights.
     pub(crate) passes: f64,
-    /// Weight bytes a pass reads, by format.
-    pub(crate) bytes: BTreeMap<Format, f64>,
-    /// Operations of all weights of one format, over all tokens (prefill).
-    pub(crate) operations: BTreeMap<Format, f64>,
+    /// Weight bytes a pass reads, by how they are stored.
+    pub(crate) bytes: BTreeMap<Layout, f64>,
+    /// Operations of all weights that are stored alike, over all tokens (prefill).
+    pub(crate) operations: BTreeMap<Layout, f64>,
     /// Bytes of all tensors, and of the keys and values of all positions that are held in the end.
     pub(crate) held_bytes: f64,
     /// Bytes of keys and values read in all.
@@ -78,13 +78,13 @@ impl Work {
         // A prefill computes the head for the last row only.
         let heads = if phase == Phase::Decode { tokens } else { sequences };
         let mut operations = weights(&info.streamed.layers, tokens);
-        for (format, more) in weights(&info.streamed.head, heads) {
-            *operations.entry(format).or_insert(0.0) += more;
+        for (layout, more) in weights(&info.streamed.head, heads) {
+            *operations.entry(layout).or_insert(0.0) += more;
         }
         let parts = info.streamed.layers.iter().chain(&info.streamed.head);
         let mut bytes = BTreeMap::new();
-        for (format, part) in parts {
-            *bytes.entry(*format).or_insert(0.0) += *part as f64;
+        for (layout, part) in parts {
+            *bytes.entry(*layout).or_insert(0.0) += *part as f64;
         }
         Some(Work {
             phase,
@@ -113,10 +113,14 @@ impl Work {
     }
 
     /// Formats that hold at least a tenth of the weights.
-    pub(crate) fn formats(&self) -> impl Iterator<Item = Format> + '_ {
+    pub(crate) fn formats(&self) -> impl Iterator<Item = Format> {
         const LEAST_SHARE: f64 = 0.1;
-        let all = self.weight_bytes();
-        self.bytes.iter().filter(move |(_, bytes)| **bytes >= LEAST_SHARE * all).map(|(f, _)| *f)
+        let least = LEAST_SHARE * self.weight_bytes();
+        let mut formats: BTreeMap<Format, f64> = BTreeMap::new();
+        for (layout, bytes) in &self.bytes {
+            *formats.entry(layout.format).or_insert(0.0) += bytes;
+        }
+        formats.into_iter().filter(move |(_, bytes)| *bytes >= least).map(|(format, _)| format)
     }
 }
 
@@ -127,11 +131,13 @@ pub(crate) fn kv_bytes_a_position(info: &ModelInfo, kv: KvType) -> f64 {
 }
 
 /// A multiplication and an addition for every weight and row.
-fn weights(bytes: &BTreeMap<Format, u64>, rows: f64) -> BTreeMap<Format, f64> {
+fn weights(bytes: &BTreeMap<Layout, u64>, rows: f64) -> BTreeMap<Layout, f64> {
     let count = |format: Format, bytes: u64| {
         bytes as f64 * format.block_len() as f64 / format.block_bytes() as f64
     };
-    bytes.iter().map(|(format, bytes)| (*format, 2.0 * rows * count(*format, *bytes))).collect()
+    let of =
+        |(layout, bytes): (&Layout, &u64)| (*layout, 2.0 * rows * count(layout.format, *bytes));
+    bytes.iter().map(of).collect()
 }
 
 #[cfg(test)]
