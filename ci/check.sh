@@ -50,6 +50,8 @@ step "documentation" doc
 step "tests and doc tests" cargo test --locked --workspace --no-fail-fast
 step "external workers" external
 step "steps of the action" ci/gate-test.sh
+# 10 trials of the same build and 10 of +5 % beside whatever runs; one wrong verdict is let pass (ci/prove-gate says why).
+step "the gate, short proof" ci/prove-gate short
 step "cpu only build" cargo build --locked -p yardstick --no-default-features --features cpu
 step "hostile files, release" cargo test --locked --release -p yardstick-model --test hostile --test structure
 step "html in a browser" html

@@ -5,6 +5,7 @@
 mod build;
 mod error;
 mod foreign;
+mod hash;
 mod impact;
 mod machine;
 mod report;
@@ -15,7 +16,7 @@ mod slices;
 pub use build::{Built, Recipe, Revisions};
 pub use error::Error;
 pub use foreign::{Bench, Commands, Config, Criterion};
-pub use impact::{Impact, Listed, impact, narrow};
+pub use impact::{Impact, Listed, impact, narrow, unchanged};
 pub use report::{Drift, Outcome, Report, SideReport, TestReport, exit_code};
 pub use session::{Common, Cost, Measured, Source};
 pub use session::{Progress, Settings, run};

@@ -77,6 +77,11 @@ impl Git {
         here(&["clean", "--quiet", "-fdx"]).map(|_| ())
     }
 
+    /// All files of a commit: `git ls-tree -r -z`.
+    pub(super) fn listing(&self, commit: &str) -> Result<String, String> {
+        self.run(&["ls-tree", "-r", "-z", "--full-tree", commit])
+    }
+
     /// Commits after `good` up to `bad`, the oldest first, along first parents.
     pub(super) fn between(&self, good: &str, bad: &str) -> Result<Vec<String>, String> {
         let range = format!("{good}..{bad}");

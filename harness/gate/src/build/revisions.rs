@@ -1,13 +1,16 @@
 //! Programs of revisions: one checkout and one target folder a repository, so that a second build is quick and paths are the same in
-//! all; one program a commit and recipe, kept.
+//! all; one program for the same inputs and recipe, kept.
 
-use std::fs::{self, File};
+use std::cell::RefCell;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
 
 use super::cargo::Step;
 use super::git::{Git, Revision};
+use super::inputs::{Inputs, Made};
+use super::kept::{Kept, Kind};
+use super::tree::Tree;
+use crate::hash::hex;
 use crate::{Arm, Error};
 
 /// How a side is built.
@@ -41,11 +44,12 @@ impl Recipe {
         }
     }
 
-    fn key(&self) -> String {
+    /// Of everything but the sources that makes a program; `below` is the folder of the repository it is built in.
+    fn key(&self, below: &Path) -> String {
         let toolchain = std::process::Command::new("rustc").arg("-vV").output();
         let toolchain = toolchain.map(|output| output.stdout).unwrap_or_default();
-        let text = format!("{self:?}{}", String::from_utf8_lossy(&toolchain));
-        Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        let text = format!("{self:?}{below:?}{}", String::from_utf8_lossy(&toolchain));
+        hex(text.as_bytes(), 6)
     }
 }
 
@@ -60,50 +64,65 @@ pub struct Built {
     pub note: Option<String>,
 }
 
-/// Revisions of one repository.
+/// Revisions of one repository. While it lives no other gate builds, checks out or removes anything there.
 pub struct Revisions {
     git: Git,
     recipe: Recipe,
     /// Of this repository in the cache.
     folder: PathBuf,
+    kept: Kept,
     key: String,
+    /// Programs that were asked for.
+    used: RefCell<Vec<PathBuf>>,
     _lock: File,
 }
 
 impl Revisions {
-    /// The repository that `here` is in, with its builds in `cache`. Waits while another gate builds there.
-    pub fn open(here: &Path, cache: &Path, recipe: Recipe) -> Result<Revisions, Error> {
+    /// The repository that `here` is in, with its builds in `cache`. Where another gate has it, `waiting` is called, and it waits.
+    pub fn open(
+        here: &Path,
+        cache: &Path,
+        recipe: Recipe,
+        waiting: &dyn Fn(),
+    ) -> Result<Revisions, Error> {
         let git = Git::of(here)
             .map_err(|words| Error::Request(format!("revisions need a git repository: {words}")))?;
-        let root = git.root.display().to_string();
-        let hash: String = Sha256::digest(root.as_bytes())
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let folder = cache.join(hash);
-        fs::create_dir_all(folder.join("builds")).map_err(|error| Error::file(&folder, error))?;
-        let lock = folder.join("lock");
-        let file = File::create(&lock).map_err(|error| Error::file(&lock, error))?;
-        file.lock().map_err(|error| Error::file(&lock, error))?;
-        let key = recipe.key();
-        Ok(Revisions { git, recipe, folder, key, _lock: file })
+        let folder = cache.join(hex(git.root.display().to_string().as_bytes(), 6));
+        let kept = Kept::open(folder.join("builds"))?;
+        let lock = locked(&folder.join("lock"), waiting)?;
+        let key = recipe.key(&git.below);
+        Ok(Revisions { git, recipe, folder, kept, key, used: RefCell::default(), _lock: lock })
     }
 
     /// The program of a revision (`.`: of the working tree) for a side.
     pub fn build(&self, arm: Arm, revision: &str) -> Result<Built, Error> {
         let found = self.git.revision(revision, &self.folder);
-        let Revision { commit, note } = found.map_err(|words| Error::of(arm, words))?;
-        let command = match (arm, &self.recipe.control) {
-            (Arm::Control, Some(control)) => control,
-            _ => &self.recipe.build,
+        let Revision { commit, mut note } = found.map_err(|words| Error::of(arm, words))?;
+        let kind = Kind { recipe: &self.key, control: arm == Arm::Control };
+        // A listing that git does not give only costs a build.
+        let tree = Tree::of(&self.git, &commit).ok();
+        let alike = || self.kept.alike(tree.as_ref()?, &kind);
+        let program = match self.kept.of(&commit, &kind) {
+            Some(program) => program,
+            None => match alike() {
+                Some((program, of)) => {
+                    let told = format!("its sources are those of {}: not built anew", short(&of));
+                    note =
+                        Some(note.map_or_else(|| told.clone(), |note| format!("{note}; {told}")));
+                    program
+                }
+                None => self.make(arm, &commit, tree.as_ref(), &kind)?,
+            },
         };
-        let kind = if arm == Arm::Control { "control" } else { "program" };
-        let kept = self.folder.join("builds").join(format!("{commit}-{}-{kind}", self.key));
-        if !kept.is_file() {
-            self.make(arm, &commit, command, &kept)?;
+        // Benches may read files of the repository: they find the candidate's.
+        if arm == Arm::Candidate {
+            let checkout = self.git.checkout(&commit, &self.tree());
+            checkout.map_err(|words| Error::of(arm, words))?;
         }
-        Ok(Built { program: kept, commit, note })
+        let mut used = self.used.borrow_mut();
+        used.push(program.clone());
+        self.kept.prune(&used);
+        Ok(Built { program, commit, note })
     }
 
     /// Commits after `good` up to `bad`, the oldest first.
@@ -127,22 +146,52 @@ impl Revisions {
         self.folder.join("tree")
     }
 
-    fn make(&self, arm: Arm, commit: &str, command: &[String], kept: &Path) -> Result<(), Error> {
-        let (tree, target) = (self.tree(), self.folder.join("target"));
-        self.git.checkout(commit, &tree).map_err(|words| Error::of(arm, words))?;
+    fn make(
+        &self,
+        arm: Arm,
+        commit: &str,
+        tree: Option<&Tree>,
+        kind: &Kind<'_>,
+    ) -> Result<PathBuf, Error> {
+        let (root, target) = (self.tree(), self.folder.join("target"));
+        self.git.checkout(commit, &root).map_err(|words| Error::of(arm, words))?;
+        let command = match &self.recipe.control {
+            Some(control) if kind.control => control,
+            _ => &self.recipe.build,
+        };
         let step = Step { words: command, environment: &self.recipe.environment };
-        let short = commit.get(..12).unwrap_or(commit);
-        step.run(&self.place(), &target)
-            .map_err(|words| Error::of(arm, format!("{short} does not build: {words}")))?;
-        let places = [target.join(&self.recipe.program), self.place().join(&self.recipe.program)];
-        let Some(made) = places.iter().find_map(|place| newest(place)) else {
-            let name = self.recipe.program.display();
+        let place = self.place();
+        step.run(&place, &target).map_err(|words| {
+            Error::of(arm, format!("{} does not build: {words}", short(commit)))
+        })?;
+        let places = [target.join(&self.recipe.program), place.join(&self.recipe.program)];
+        let Some(program) = places.iter().find_map(|place| newest(place)) else {
+            let (short, name) = (short(commit), self.recipe.program.display());
             return Err(Error::of(arm, format!("{short} was built, but there is no {name}")));
         };
-        let part = kept.with_extension(format!("part-{}", std::process::id()));
-        let moved = fs::copy(made, &part).and_then(|_| fs::rename(&part, kept));
-        moved.map_err(|error| Error::file(kept, error))
+        let made = Made { program: &program, command, root: &root, place: &place, target: &target };
+        let inputs = tree.and_then(|tree| Inputs::of(&made, commit, tree).ok());
+        let kept = self.kept.place(commit, kind);
+        self.kept.keep(&program, &kept, inputs.as_ref())?;
+        Ok(kept)
     }
+}
+
+/// A lock on a file, at once or after the one who has it.
+fn locked(path: &Path, waiting: &dyn Fn()) -> Result<File, Error> {
+    let told = |error| Error::file(path, error);
+    let file = File::create(path).map_err(told)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => waiting(),
+        Err(TryLockError::Error(error)) => return Err(told(error)),
+    }
+    file.lock().map_err(told)?;
+    Ok(file)
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
 }
 
 /// A file; of those that a `*` in its name lets in, the newest without an extension.
@@ -191,7 +240,7 @@ mod tests {
             environment: Vec::new(),
             program: PathBuf::from("made"),
         };
-        let revisions = Revisions::open(folder.path(), cache.path(), recipe).unwrap();
+        let revisions = Revisions::open(folder.path(), cache.path(), recipe, &|| {}).unwrap();
         let built = revisions.build(Arm::Base, "HEAD~1").unwrap();
         assert_eq!(fs::read_to_string(&built.program).unwrap(), "good");
         assert_eq!(revisions.build(Arm::Candidate, &built.commit).unwrap(), built);

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use yardstick_api::slices::{Anchor, Kernel};
+use yardstick_render::elide;
 
 use super::graph::{Node, nodes};
 use super::image::Image;
 
 /// Names of changed functions that are told.
 const TOLD: usize = 4;
+
+/// Characters of such a name, which may hold types of types.
+const LONGEST: usize = 100;
 
 /// Why a kernel need not be measured.
 const SAME: &str = "its machine code and all it calls and reads are the same";
@@ -48,6 +52,8 @@ pub fn impact(base: (&Path, &Listed), candidate: (&Path, &Listed)) -> Result<Imp
             impact.same.insert(name.clone(), SAME.to_owned());
         } else {
             changed.sort_by_key(|name| (name.len(), name.clone()));
+            let mut changed: Vec<String> = changed.iter().map(|name| readable(name)).collect();
+            changed.dedup();
             changed.truncate(TOLD);
             impact.changed.insert(name.clone(), changed);
         }
@@ -147,6 +153,11 @@ fn differing(old: &Side, new: &Side) -> HashSet<String> {
         .collect()
 }
 
+/// A linker's name as it is written in source, without hashes.
+fn readable(name: &str) -> String {
+    elide(&format!("{:#}", rustc_demangle::demangle(name)), LONGEST)
+}
+
 /// The function whose path ends so: `bench::entries::marker` is `…5bench7entries6marker…` for the linker, old mangling or new.
 fn find(image: &Image, path: &str) -> Option<usize> {
     let mangled: String = path.split("::").map(|part| format!("{}{part}", part.len())).collect();
@@ -160,4 +171,20 @@ fn find(image: &Image, path: &str) -> Option<usize> {
                 || function.name == path
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_in_source_whatever_mangled_them() {
+        let old = "_ZN13yardstick_cpu7kernels6packed3row17h0123456789abcdefE";
+        let new = "_RNvNtNtCs1234_13yardstick_cpu7kernels6packed3row";
+        for name in [old, new] {
+            assert_eq!(readable(name), "yardstick_cpu::kernels::packed::row");
+        }
+        assert_eq!(readable("memcpy"), "memcpy");
+        assert!(readable(&"x".repeat(1000)).chars().count() <= LONGEST);
+    }
 }

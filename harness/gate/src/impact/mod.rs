@@ -9,4 +9,4 @@ mod narrow;
 mod tests;
 
 pub use judge::{Impact, Listed, impact};
-pub use narrow::narrow;
+pub use narrow::{narrow, unchanged};

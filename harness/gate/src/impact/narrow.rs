@@ -5,7 +5,7 @@ use std::fs;
 use yardstick_measure::plan::Shuffle;
 
 use super::{Impact, impact};
-use crate::{Arm, Error, Program, Settings, Sides, Slices};
+use crate::{Arm, Error, Program, Settings, Sides, Slices, Source};
 
 /// Tests measured although nothing they run changed.
 const AUDIT: usize = 2;
@@ -19,14 +19,9 @@ pub fn narrow(
 ) -> Result<Vec<String>, Error> {
     let (base, candidate) = (&programs.base, &programs.candidate);
     let (old, new) = (source.listed(Arm::Base)?, source.listed(Arm::Candidate)?);
-    let read = |program: &Program| {
-        fs::read(&program.file).map_err(|error| Error::file(&program.file, error))
-    };
-    if base.arguments == candidate.arguments && read(base)? == read(candidate)? {
-        let why = "both programs are the same, byte by byte".to_owned();
-        settings.skip =
-            new.kernels.iter().map(|kernel| (kernel.name.clone(), why.clone())).collect();
-        return Ok(vec![format!("nothing in the compiled code changed: {why}")]);
+    if same(programs)? {
+        let names = new.kernels.iter().map(|kernel| kernel.name.clone());
+        return Ok(vec![skip_all(settings, names)]);
     }
     if base.arguments != candidate.arguments {
         return Ok(vec![
@@ -56,12 +51,39 @@ pub fn narrow(
     Ok(notes)
 }
 
+/// Skips every test where both programs are the same; for compiled benches of which nothing else is known.
+pub fn unchanged(
+    settings: &mut Settings,
+    source: &mut dyn Source,
+    programs: &Sides<Program>,
+) -> Result<Vec<String>, Error> {
+    Ok(match same(programs)? {
+        true => vec![skip_all(settings, source.tests()?.both.into_iter())],
+        false => Vec::new(),
+    })
+}
+
+/// Whether base and candidate are the same, byte by byte and argument by argument.
+fn same(Sides { base, candidate, .. }: &Sides<Program>) -> Result<bool, Error> {
+    let read = |program: &Program| {
+        fs::read(&program.file).map_err(|error| Error::file(&program.file, error))
+    };
+    Ok(base.arguments == candidate.arguments
+        && (base.file == candidate.file || read(base)? == read(candidate)?))
+}
+
+fn skip_all(settings: &mut Settings, names: impl Iterator<Item = String>) -> String {
+    let why = "both programs are the same, byte by byte";
+    settings.skip = names.map(|name| (name, why.to_owned())).collect();
+    format!("nothing in the compiled code changed: {why}")
+}
+
 /// Kernels by the functions that changed.
 fn told(changed: &std::collections::BTreeMap<String, Vec<String>>) -> Vec<String> {
     if changed.is_empty() {
         return vec!["no function that a kernel runs changed".to_owned()];
     }
-    let mut all: Vec<&str> = changed.values().flatten().map(|name| short(name)).collect();
+    let mut all: Vec<&str> = changed.values().flatten().map(String::as_str).collect();
     all.sort_unstable();
     all.dedup();
     const SHOWN: usize = 6;
@@ -69,10 +91,4 @@ fn told(changed: &std::collections::BTreeMap<String, Vec<String>>) -> Vec<String
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let shown = all[..all.len().min(SHOWN)].join(", ");
     vec![format!("a change reaches {} kernels, by {shown}{more}", changed.len())]
-}
-
-/// A mangled name without its crate's number and hash.
-fn short(name: &str) -> &str {
-    let name = name.strip_prefix("_ZN").unwrap_or(name);
-    name.rsplit_once("17h").map_or(name, |(path, _)| path)
 }

@@ -1,15 +1,18 @@
 //! Slice workers as what the gate measures.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
 use yardstick_analyse::gate::Launch;
 use yardstick_api::slices::{Answer, Request};
 use yardstick_measure::plan::Shuffle;
 
-use super::compare::{drift, output};
+use super::memory::prune;
+use super::outputs::Outputs;
 use super::turns::{Files, Turns};
 use super::worker::Worker;
 use crate::machine::Moment;
@@ -21,11 +24,18 @@ pub struct Slices {
     programs: Sides<Program>,
     /// Where files that all sides map are written.
     folder: PathBuf,
+    /// Where it is kept what programs published and computed, if it may be.
+    memory: Option<PathBuf>,
     files: Files,
     calls: HashMap<String, usize>,
     shuffle: Shuffle,
     cancel: Arc<AtomicBool>,
+    /// That nobody removes files from the folder.
+    lock: Option<File>,
 }
+
+/// Most bytes of files that sides map, of all comparisons; those used longest ago go.
+const MOST_BYTES: u64 = 16 << 30;
 
 impl Slices {
     /// Of these programs; `folder` is for files of some tens of MiB a kernel.
@@ -39,10 +49,12 @@ impl Slices {
         Slices {
             programs,
             folder,
+            memory: None,
             files: Sides { base: none(), control: none(), candidate: none() },
             calls: HashMap::new(),
             shuffle: Shuffle::new(seed),
             cancel,
+            lock: None,
         }
     }
 
@@ -55,23 +67,11 @@ impl Slices {
         }
     }
 
-    /// Writes what all sides map.
-    fn publish(
-        &mut self,
-        worker: &mut Worker,
-        arm: Arm,
-        kernel: &str,
-    ) -> Result<Option<PathBuf>, Error> {
-        if let Some(file) = self.files.get(arm).get(kernel) {
-            return Ok(file.clone());
-        }
-        let request = Request::Publish { kernel: kernel.to_owned(), folder: self.folder.clone() };
-        let file = match worker.ask(&request)? {
-            Answer::Published { file } => file,
-            other => return Err(worker.unexpected(&other)),
-        };
-        self.files.get_mut(arm).insert(kernel.to_owned(), file.clone());
-        Ok(file)
+    /// Keeps what programs published and computed in `folder`, and takes it from there. For programs that depend on nothing but
+    /// themselves and the processor.
+    pub fn remembering(mut self, folder: PathBuf) -> Slices {
+        self.memory = Some(folder);
+        self
     }
 }
 
@@ -85,24 +85,26 @@ impl Source for Slices {
 
     fn drift(&mut self, tests: &[String]) -> Result<Vec<Drift>, Error> {
         std::fs::create_dir_all(&self.folder).map_err(|error| Error::file(&self.folder, error))?;
-        let programs = self.programs.clone();
-        let mut workers = programs.try_map(Worker::start)?;
+        self.lock = Some(room(&self.folder)?);
+        let memory = self.memory.as_deref();
+        let Sides { base, candidate, .. } = &self.programs;
+        let mut base = Outputs::new(Arm::Base, base, &self.folder, memory);
+        let mut candidate = Outputs::new(Arm::Candidate, candidate, &self.folder, memory);
         let mut drifts = Vec::new();
-        for (index, test) in tests.iter().enumerate() {
+        for test in tests {
             if self.cancel.load(std::sync::atomic::Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
-            let mut values = Vec::new();
-            for arm in [Arm::Base, Arm::Candidate] {
-                let worker = workers.get_mut(arm);
-                let shared = self.publish(worker, arm, test)?;
-                let to = self.folder.join(format!("{}-{index}-{arm}.out", std::process::id()));
-                values.push(output(worker, test, shared.as_deref(), &to)?);
-            }
+            let (old, new) = (base.of(test)?, candidate.of(test)?);
             // The control is the base's source: its data are the base's.
-            let shared = self.files.base.get(test).cloned().flatten();
-            self.files.control.insert(test.clone(), shared);
-            drifts.push(drift(&values[0], &values[1]));
+            self.files.control.insert(test.clone(), old.shared.clone());
+            self.files.base.insert(test.clone(), old.shared.clone());
+            self.files.candidate.insert(test.clone(), new.shared.clone());
+            for file in old.shared.iter().chain(&new.shared) {
+                // The latest used; where the time cannot be set, the latest written.
+                let _ = File::open(file).and_then(|file| file.set_modified(SystemTime::now()));
+            }
+            drifts.push(old.drift(&new));
         }
         Ok(drifts)
     }
@@ -129,6 +131,19 @@ impl Source for Slices {
         }
         Ok(())
     }
+}
+
+/// A folder that keeps its files as long as the lock lives; while nobody has one, what is too much goes.
+fn room(folder: &Path) -> Result<File, Error> {
+    let path = folder.with_extension("lock");
+    let told = |error| Error::file(&path, error);
+    let lock = File::create(&path).map_err(told)?;
+    if lock.try_lock().is_ok() {
+        prune(folder, MOST_BYTES);
+        lock.unlock().map_err(told)?;
+    }
+    lock.lock_shared().map_err(told)?;
+    Ok(lock)
 }
 
 /// A launch's statistics of one kernel.

@@ -15,6 +15,8 @@ struct Fake {
     babble: bool,
     kernels: Vec<String>,
     random: u64,
+    /// Where it is written how often values were asked for.
+    asked: Option<String>,
 }
 
 pub(crate) fn be(words: &[String]) -> ExitCode {
@@ -33,6 +35,7 @@ pub(crate) fn be(words: &[String]) -> ExitCode {
         babble: has("babble"),
         kernels: kernels.split(',').map(str::to_owned).collect(),
         random: u64::from(std::process::id()),
+        asked: words.iter().find_map(|word| word.strip_prefix("asked=")).map(str::to_owned),
     };
     for line in std::io::stdin().lines() {
         let request: Request = serde_json::from_str(&line.unwrap()).unwrap();
@@ -68,6 +71,10 @@ impl Fake {
                 let bytes: Vec<u8> =
                     [1.0, self.value].iter().flat_map(|v: &f32| v.to_le_bytes()).collect();
                 std::fs::write(file, bytes).unwrap();
+                if let Some(asked) = &self.asked {
+                    let before = std::fs::read_to_string(asked).unwrap_or_default();
+                    std::fs::write(asked, before + "x").unwrap();
+                }
                 Answer::Output { values: 2 }
             }
             Request::Sample { slice, .. } => {

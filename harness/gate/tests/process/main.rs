@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use yardstick_gate::{
-    Arm, Error, Outcome, Program, Settings, Sides, Slices, TestReport, exit_code, run,
+    Arm, Drift, Error, Outcome, Program, Settings, Sides, Slices, Source, TestReport, exit_code,
+    run,
 };
 
 /// A claim and its test.
@@ -26,6 +27,7 @@ const TESTS: &[Test] = &[
         "a_program_that_cannot_be_understood_is_an_error",
         a_program_that_cannot_be_understood_is_an_error,
     ),
+    ("what_was_computed_is_not_computed_again", what_was_computed_is_not_computed_again),
     ("without_cpu_time_wall_time_is_judged", without_cpu_time_wall_time_is_judged),
 ];
 
@@ -149,4 +151,40 @@ fn without_cpu_time_wall_time_is_judged() {
     let reports = gate(&["wall-only"], &["wall-only", "wall=1.03"]).unwrap();
     assert_eq!(outcomes(&reports), [Outcome::Slower, Outcome::Slower]);
     assert!(reports[0].wall.is_none() && reports[0].cost.is_some());
+}
+
+fn what_was_computed_is_not_computed_again() {
+    if !std::path::Path::new("/proc/cpuinfo").exists() {
+        println!("skipped: the processor is not known");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (asked, outputs) = (folder.path().join("asked"), folder.path().join("outputs"));
+    let told = format!("asked={}", asked.display());
+    let drifts = |candidate: &[&str]| {
+        let programs = Sides {
+            base: fake(&[&told]),
+            control: fake(&[&told]),
+            candidate: fake(&[&[told.as_str()][..], candidate].concat()),
+        };
+        let data = folder.path().join("data");
+        let source = Slices::new(programs, data, 1, Arc::default());
+        let tests = ["one", "two"].map(str::to_owned);
+        let drifts = source.remembering(outputs.clone()).drift(&tests).unwrap();
+        (drifts, std::fs::read_to_string(&asked).unwrap().len())
+    };
+    let values = |folder: &std::path::Path| -> Vec<PathBuf> {
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|e| e == "values")).collect()
+    };
+    assert_eq!(drifts(&[]), (vec![Drift::None, Drift::None], 4));
+    assert_eq!(drifts(&[]), (vec![Drift::None, Drift::None], 4));
+    // Another candidate computes for itself, against what the base computed before.
+    let (found, asked) = drifts(&["values=2"]);
+    assert!(found.iter().all(|drift| matches!(drift, Drift::Error { .. })), "{found:?}");
+    assert_eq!((asked, drifts(&["values=2"])), (6, (found, 6)));
+    // Damaged values are computed anew, once: both kernels and both sides have the same.
+    assert_eq!(values(&outputs).len(), 2);
+    values(&outputs).iter().for_each(|file| std::fs::write(file, [0; 8]).unwrap());
+    assert_eq!(drifts(&[]), (vec![Drift::None, Drift::None], 7));
 }

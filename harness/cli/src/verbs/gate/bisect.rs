@@ -1,9 +1,9 @@
 //! `--bisect GOOD..BAD`: the first commit that the gate fails against the good one, in as many comparisons as halvings take.
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{Config, Error, Recipe, Revisions};
+use yardstick_gate::{Config, Error, Recipe};
 
-use super::sides::Asked;
+use super::sides::{self, Asked};
 use super::verdict;
 use crate::args::Gate;
 use crate::console;
@@ -72,7 +72,7 @@ fn commits(
     let here = std::env::current_dir().context("the current folder")?;
     let config = args.config.as_deref().map(Config::read).transpose()?;
     let recipe = config.map_or_else(Recipe::kernel_slices, |config| config.recipe());
-    let revisions = Revisions::open(&here, &paths.cache.join("gate"), recipe)?;
+    let revisions = sides::open(&here, &paths.cache.join("gate"), recipe)?;
     let commits = revisions.between(good, bad)?;
     let titles = commits.iter().map(|commit| revisions.title(commit)).collect();
     Ok((commits, titles))

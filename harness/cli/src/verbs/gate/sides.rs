@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{Arm, Config, Program, Recipe, Revisions, SideReport, Sides};
+use yardstick_gate::{Arm, Config, Error, Program, Recipe, Revisions, SideReport, Sides};
 
 use crate::paths::Paths;
 use crate::{console, words};
@@ -15,6 +15,8 @@ pub(super) struct Resolved {
     pub(super) candidate: SideReport,
     /// Whether the control is a copy of its own.
     pub(super) separate: bool,
+    /// Where programs were built: nobody else changes that until it is measured.
+    pub(super) _revisions: Option<Revisions>,
 }
 
 /// What was asked for.
@@ -46,7 +48,8 @@ pub(super) fn resolve(
     let separate = control_program.is_some();
     let control = control_program.unwrap_or_else(|| base_program.clone());
     let programs = Sides { base: base_program, control, candidate: candidate_program };
-    Ok(Resolved { programs, base: base_report, candidate: candidate_report, separate })
+    let (base, candidate, _revisions) = (base_report, candidate_report, builds.revisions);
+    Ok(Resolved { programs, base, candidate, separate, _revisions })
 }
 
 struct Builds<'a> {
@@ -84,10 +87,16 @@ impl Builds<'_> {
         if self.revisions.is_none() {
             let here = std::env::current_dir().context("the current folder")?;
             let cache = self.paths.cache.join("gate");
-            self.revisions = Some(Revisions::open(&here, &cache, self.recipe.clone())?);
+            self.revisions = Some(open(&here, &cache, self.recipe.clone())?);
         }
         self.revisions.as_ref().context("no revisions")
     }
+}
+
+/// Revisions of the repository a folder is in, after the gate that has them.
+pub(super) fn open(here: &Path, cache: &Path, recipe: Recipe) -> Result<Revisions, Error> {
+    let waiting = || console::tell("waiting for another gate of this repository".to_owned());
+    Revisions::open(here, cache, recipe, &waiting)
 }
 
 /// Something that names a file, with or without arguments; `.` is the working tree.

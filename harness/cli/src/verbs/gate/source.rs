@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use yardstick_gate::{
     Bench, Commands, Config, Criterion, Error, Progress, Settings, Slices, TestReport, narrow,
+    unchanged,
 };
 
 use super::sides::Resolved;
@@ -26,7 +27,12 @@ pub(super) fn run(
     }
     match config.map(|config| &config.bench) {
         None | Some(Bench::Slices { .. }) => {
+            let outputs = data.with_file_name("outputs");
             let mut source = Slices::new(programs.clone(), data, seed, cancel);
+            if config.is_none() {
+                // Our own read nothing of the repository; others may.
+                source = source.remembering(outputs);
+            }
             let notes = match all {
                 true => Vec::new(),
                 false => narrow(settings, &source, &programs, seed)?,
@@ -34,8 +40,12 @@ pub(super) fn run(
             Ok((yardstick_gate::run(settings, &mut source, told)?, notes))
         }
         Some(Bench::Criterion { .. }) => {
-            let mut source = Criterion::new(programs, data, seed, cancel);
-            Ok((yardstick_gate::run(settings, &mut source, told)?, Vec::new()))
+            let mut source = Criterion::new(programs.clone(), data, seed, cancel);
+            let notes = match all {
+                true => Vec::new(),
+                false => unchanged(settings, &mut source, &programs)?,
+            };
+            Ok((yardstick_gate::run(settings, &mut source, told)?, notes))
         }
         Some(Bench::Command { unit, runs, .. }) => {
             let mut source = Commands::new(programs, *unit, *runs, seed, cancel);
