@@ -1,6 +1,7 @@
 //! What runs beside: nothing, a busy loop, two bursty memory hogs, or a compiler in a loop.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Processes beside the trials; killed when dropped.
@@ -32,17 +33,36 @@ impl Hogs {
 
 impl Drop for Hogs {
     fn drop(&mut self) {
+        // A hog leaves when its input ends, and takes along whom it started.
+        self.0.iter_mut().for_each(|hog| drop(hog.stdin.take()));
+        let until = Instant::now() + Duration::from_secs(2);
         for hog in &mut self.0 {
+            while matches!(hog.try_wait(), Ok(None)) && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             let _ = hog.kill();
             let _ = hog.wait();
         }
     }
 }
 
-/// Leaves when whoever started it is gone.
+/// The compiler that a hog runs; it must not outlive the hog, or compilers pile up beside the next trials.
+static COMPILER: Mutex<Option<Child>> = Mutex::new(None);
+
+fn compiler_of_now() -> MutexGuard<'static, Option<Child>> {
+    COMPILER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Leaves when whoever started it is gone or closes its input.
 fn leave_with_parent() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        // Held to the end: no other is started.
+        let mut compiler = compiler_of_now();
+        if let Some(compiler) = &mut *compiler {
+            let _ = compiler.kill();
+            let _ = compiler.wait();
+        }
         std::process::exit(0);
     });
 }
@@ -89,8 +109,18 @@ fn compiler() -> Result<(), String> {
     loop {
         let mut command = Command::new("rustc");
         command.args(["-O", "--crate-type", "lib", "--out-dir"]).arg(&folder).arg(&source);
-        let ran =
-            command.stdin(Stdio::null()).status().map_err(|error| format!("rustc: {error}"))?;
+        let mut compiler = compiler_of_now();
+        let started = command.stdin(Stdio::null()).spawn();
+        *compiler = Some(started.map_err(|error| format!("rustc: {error}"))?);
+        drop(compiler);
+        let ran = loop {
+            let ended = compiler_of_now().as_mut().map(Child::try_wait);
+            match ended {
+                Some(Ok(Some(status))) => break status,
+                Some(Ok(None)) => std::thread::sleep(Duration::from_millis(5)),
+                _ => return Err("rustc: it cannot be waited for".to_owned()),
+            }
+        };
         if !ran.success() {
             return Err(format!("rustc: {ran}"));
         }
