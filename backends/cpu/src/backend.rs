@@ -171,6 +171,7 @@ fn open(
     if options.repack {
         network.pack(folder, &mut pool, footprint.total());
     }
+    let file_pages = network.file_pages(folder);
     let numerics = network.numerics();
     let cache = (options.sequences, context, options.kv);
     let rows = options.rows_of(architecture);
@@ -185,6 +186,7 @@ fn open(
         engine,
         pool,
         device: device.id.clone(),
+        file_pages,
         granted: Usable::now().explain(options.threads),
         chunk: options.chunk,
         kv: options.kv,

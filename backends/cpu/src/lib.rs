@@ -23,6 +23,7 @@ mod forward;
 mod kernels;
 mod kv;
 mod packed;
+mod pages;
 mod pool;
 mod product;
 mod profile;

@@ -18,6 +18,8 @@ pub(crate) struct CpuSession {
     pub(crate) engine: Engine,
     pub(crate) pool: Pool,
     pub(crate) device: String,
+    /// On what pages the model's own file is, where weights are read from it.
+    pub(crate) file_pages: Option<Known<String>>,
     /// How many threads there are, and why.
     pub(crate) granted: String,
     pub(crate) chunk: usize,
@@ -47,6 +49,9 @@ impl CpuSession {
         let switches = switches.map_or_else(unknown, Known::Value);
         notes.insert("involuntary_switches".to_owned(), switches);
         notes.insert("packed".to_owned(), self.engine.network.packing());
+        if let Some(pages) = &self.file_pages {
+            notes.insert("pages of the model's file".to_owned(), pages.clone());
+        }
         notes.insert("cache_level".to_owned(), Known::Value(self.cache_level()));
         notes
     }

@@ -1,6 +1,7 @@
 //! The model's matrices with the kernels chosen for them; their bytes stay in the mapped file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::kernels::activations::Forms;
 use crate::kernels::integer::ROWS;
 use crate::kernels::{Isa, Kernel, Weights};
 use crate::packed::{Store, Wanted};
+use crate::pages;
 use crate::pool::Pool;
 
 /// Everything a forward pass multiplies with.
@@ -201,6 +203,23 @@ impl Network {
         let mut all: Vec<&mut Matrix> = layers.iter_mut().flat_map(LayerWeights::all_mut).collect();
         all.push(head);
         all.into_iter().for_each(|matrix| matrix.packed = store.place(&matrix.tensor.name));
+    }
+
+    /// On what pages the model's own file is, where half of the weights or more are read from it. `folder`: see [`pages::settle`].
+    pub(crate) fn file_pages(&self, folder: Option<&Path>) -> Option<Known<String>> {
+        let bytes = |matrix: &Matrix| (matrix.rows * matrix.row_bytes()) as u64;
+        let direct =
+            self.matrices().filter(|matrix| matrix.packed.is_none()).map(bytes).sum::<u64>();
+        if 2 * direct < self.model.info().streamed_bytes {
+            return None;
+        }
+        // What this process has mapped could not be read anew.
+        self.model.gguf().tensors().iter().for_each(|tensor| self.model.gguf().release(tensor));
+        let file = File::open(self.model.gguf().path());
+        Some(file.map_or_else(
+            |error| Known::unavailable(error.to_string()),
+            |file| pages::settle(&file, folder),
+        ))
     }
 
     /// How weights were packed, or why not.

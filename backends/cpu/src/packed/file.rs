@@ -4,6 +4,7 @@
 //! repeats the key; its length says whether anything was cut off.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Read;
 use std::path::Path;
 
 use memmap2::{Mmap, MmapMut};
@@ -11,6 +12,7 @@ use yardstick_api::Known;
 use yardstick_model::Model;
 
 use super::{ALIGN, Bytes, Store, Wanted, build, evict, key, places};
+use crate::pages;
 use crate::pool::Pool;
 
 const MAGIC: &[u8; 16] = b"yardstick-packed";
@@ -27,19 +29,21 @@ pub(super) fn open_or_write(
     let path = folder.join(format!("{name}.v{}", key::VERSION));
     let (_, end) = places(wanted, ALIGN);
     let rejected = match open(&path, &key, end) {
-        Ok(bytes) => return Ok(store(bytes, wanted, "mapped", &path, "")),
+        Ok((bytes, pages)) => return Ok(store(bytes, wanted, "mapped", &path, &pages)),
         Err(reason) => reason,
     };
     write(model, wanted, &path, &key, pool)?;
-    let bytes = open(&path, &key, end).map_err(|reason| {
+    let (bytes, pages) = open(&path, &key, end).map_err(|reason| {
         format!(
             "{} was written and cannot be mapped: {}",
             path.display(),
             reason.unwrap_or_default()
         )
     })?;
-    let mut after =
-        rejected.map(|reason| format!(" (what was there: {reason})")).unwrap_or_default();
+    let mut after = pages;
+    if let Some(reason) = rejected {
+        after += &format!(" (what was there: {reason})");
+    }
     match evict::evict(folder, &path) {
         0 => {}
         gone => after += &format!(" ({gone} files long unused removed)"),
@@ -53,9 +57,9 @@ fn store(bytes: Mmap, wanted: &[Wanted], done: &str, path: &Path, after: &str) -
     Store { bytes: Bytes::Shared(bytes), places, how: Known::Value(how) }
 }
 
-/// The map of a whole file with this key; `Err(None)` if there is none, else what is wrong with it.
-fn open(path: &Path, key: &[u8; 32], length: usize) -> Result<Mmap, Option<String>> {
-    let file = match File::open(path) {
+/// The map of a whole file with this key, and on what pages; `Err(None)` if there is none, else what is wrong with it.
+fn open(path: &Path, key: &[u8; 32], length: usize) -> Result<(Mmap, String), Option<String>> {
+    let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(None),
         Err(error) => return Err(Some(error.to_string())),
@@ -64,17 +68,24 @@ fn open(path: &Path, key: &[u8; 32], length: usize) -> Result<Mmap, Option<Strin
     if found != length as u64 {
         return Err(Some(format!("{found} bytes, expected {length}")));
     }
+    // Read, not mapped: a mapped page could not be read anew.
+    let mut head = [0; MAGIC.len() + 32];
+    file.read_exact(&mut head).map_err(|error| Some(error.to_string()))?;
+    if head[..MAGIC.len()] != *MAGIC || head[MAGIC.len()..] != *key {
+        return Err(Some("of another model or version".to_owned()));
+    }
+    let pages = match pages::settle(&file, path.parent()) {
+        Known::Value(words) => format!(", {words}"),
+        Known::Unavailable { unavailable } => format!(" ({unavailable})"),
+    };
     // SAFETY: files here are written whole under another name and renamed, never changed; whoever truncates one while it is
     // mapped ends this process, as with the model itself.
     let bytes = unsafe { Mmap::map(&file) }.map_err(|error| Some(error.to_string()))?;
     // Advice: where the file system has large pages, both what is read into memory and what is found there is mapped by them.
     #[cfg(target_os = "linux")]
     let _ = bytes.advise(memmap2::Advice::HugePage);
-    if bytes.get(..MAGIC.len()) != Some(MAGIC) || bytes.get(16..48) != Some(key) {
-        return Err(Some("of another model or version".to_owned()));
-    }
     evict::used(&file);
-    Ok(bytes)
+    Ok((bytes, pages))
 }
 
 /// Writes the file, under a name of this process until it is whole.
