@@ -5,6 +5,7 @@
 mod architecture;
 mod backend;
 mod batch;
+pub mod compiled;
 pub mod conformance;
 mod device;
 mod facts;

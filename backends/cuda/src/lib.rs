@@ -6,6 +6,7 @@
 mod backend;
 mod cache;
 mod ceilings;
+pub mod code;
 mod experts;
 mod footprint;
 mod forward;

@@ -79,7 +79,7 @@ pub(crate) enum Verb {
     Report(Report),
     /// Hold runs, files, commits, devices, models or builds against each other, cell by cell, what changed most first
     Compare(Compare),
-    /// Hold a candidate's kernels against its base's, by turns on this machine: pass, fail or inconclusive
+    /// Hold a candidate's kernels, or a suite's cells, against its base's, by turns on this machine: pass, fail or inconclusive
     Gate(Gate),
     /// Hold live latencies, rates and errors of a candidate against a baseline, phase by phase: continue, roll back, need more
     Canary(Canary),

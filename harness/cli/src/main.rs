@@ -6,6 +6,8 @@ mod args;
 mod briefs;
 mod cap;
 mod console;
+#[cfg(feature = "control")]
+mod control;
 mod interrupt;
 mod metering;
 mod models;

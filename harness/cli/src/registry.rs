@@ -137,6 +137,12 @@ pub(crate) fn workers(
     Ok(workers)
 }
 
+/// This program for the sake of its reference, where others are measured.
+pub(crate) fn oracle(cache: &Path) -> Result<Worker> {
+    let programs = Programs { python: PathBuf::from("python3"), ..Programs::default() };
+    Ok(Worker { role: Role::Oracle, ..Worker::own(own(&programs, Some(cache))?) })
+}
+
 /// This program again, as a worker with the same backends.
 fn own(programs: &Programs, cache: Option<&Path>) -> Result<WorkerCommand> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;

@@ -61,6 +61,7 @@ pub use interval::{
 };
 pub use latency::{Latency, Percentile, least_samples};
 pub use level::Level;
+pub use metrics::{applies, of_launch};
 pub use noise::{Floor, NOISE_SUITE, Noise, is_noise, noise_floor};
 pub use outcome::describe;
 pub use plausible::{Flaw, flaw};

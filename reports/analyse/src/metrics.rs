@@ -39,7 +39,8 @@ fn times(
     }
 }
 
-pub(crate) fn applies(metric: Metric, test: Test) -> bool {
+/// Whether a metric is one of a test's.
+pub fn applies(metric: Metric, test: Test) -> bool {
     if test.is_workload() {
         return workload::applies(metric, test);
     }
@@ -89,6 +90,22 @@ fn over_launches(metric: Metric, records: &[&Record]) -> Known<Estimate> {
     match estimate(&launches) {
         Some(estimate) => Known::Value(estimate),
         None => Known::unavailable(reason),
+    }
+}
+
+/// The one number of a launch: the median of its values.
+pub fn of_launch(metric: Metric, record: &Record) -> Known<f64> {
+    if let (true, Known::Unavailable { unavailable }) =
+        (is_energy(metric), energy::meter(&[record]))
+    {
+        return Known::unavailable(unavailable);
+    }
+    match values(metric, record) {
+        Known::Value(values) => match crate::median(&crate::estimate::sorted(&values)) {
+            Some(median) => Known::Value(median),
+            None => Known::unavailable("no samples"),
+        },
+        Known::Unavailable { unavailable } => Known::unavailable(unavailable),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Nvrtc {
 pub struct Compiled {
     /// An ELF file for one architecture.
     pub code: Vec<u8>,
+    /// The same before the assembler, PTX; empty where the compiler does not keep it.
+    pub ptx: Vec<u8>,
     /// Warnings and, where asked for, registers and spills.
     pub log: String,
 }
@@ -143,7 +145,8 @@ impl Nvrtc {
             )));
         }
         let code = self.bytes(&program, b"nvrtcGetCUBINSize\0", b"nvrtcGetCUBIN\0")?;
-        Ok(Compiled { code, log })
+        let ptx = self.bytes(&program, b"nvrtcGetPTXSize\0", b"nvrtcGetPTX\0")?;
+        Ok(Compiled { code, ptx, log })
     }
 
     fn create(&self, source: &CStr, title: &CStr) -> Result<Owned<'_>, Error> {

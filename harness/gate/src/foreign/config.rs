@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use yardstick_measure::suite::{Error as SuiteError, Suite};
+
 use crate::{Error, Recipe};
 
 /// A whole file.
@@ -16,6 +18,9 @@ pub struct Config {
     pub bench: Bench,
     #[serde(default)]
     limits: Limits,
+    /// Of `kind = "protocol"`: as a suite has them.
+    #[serde(default)]
+    budget: Vec<toml::Table>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -58,6 +63,71 @@ pub enum Bench {
         #[serde(default = "five")]
         runs: usize,
     },
+    /// A program that speaks backends/PROTOCOL.md, and a small suite for it.
+    Protocol(Box<Protocol>),
+}
+
+/// What workers are asked; the keys are a suite's (suites/FORMAT.md).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// What the program is given.
+    #[serde(default)]
+    arguments: Vec<String>,
+    models: Vec<String>,
+    devices: Vec<String>,
+    tests: Vec<String>,
+    #[serde(default)]
+    quantisations: Vec<String>,
+    #[serde(default)]
+    options: toml::Table,
+    #[serde(default)]
+    sampling: toml::Table,
+    #[serde(default)]
+    deadlines: toml::Table,
+    verify: Option<bool>,
+}
+
+impl Protocol {
+    /// As the text of a suite, so that one reader knows all keys.
+    fn suite(&self, budgets: &[toml::Table]) -> toml::Table {
+        let texts = |list: &[String]| list.iter().cloned().map(toml::Value::String).collect();
+        let mut suite = toml::Table::new();
+        let mut put = |key: &str, value: toml::Value| {
+            suite.insert(key.to_owned(), value);
+        };
+        put("name", toml::Value::String("gate".to_owned()));
+        put("analysis", toml::Value::String("What gate.toml asks of both sides.".to_owned()));
+        for (key, list) in [
+            ("models", &self.models),
+            ("devices", &self.devices),
+            ("tests", &self.tests),
+            ("quantisations", &self.quantisations),
+        ] {
+            if !list.is_empty() || key != "quantisations" {
+                put(key, toml::Value::Array(texts(list)));
+            }
+        }
+        for (key, table) in [
+            ("options", &self.options),
+            ("sampling", &self.sampling),
+            ("deadlines", &self.deadlines),
+        ] {
+            if !table.is_empty() {
+                put(key, toml::Value::Table(table.clone()));
+            }
+        }
+        if let Some(verify) = self.verify {
+            put("verify", toml::Value::Boolean(verify));
+        }
+        if !budgets.is_empty() {
+            put(
+                "budget",
+                budgets.iter().cloned().map(toml::Value::Table).collect::<Vec<_>>().into(),
+            );
+        }
+        suite
+    }
 }
 
 /// A unit of time.
@@ -111,7 +181,24 @@ impl Config {
         if matches!(config.bench, Bench::Command { runs: 0, .. }) {
             return Err(told(&"bench.runs: 0, expected 1 or more"));
         }
+        let protocol = matches!(config.bench, Bench::Protocol(_));
+        if !protocol && !config.budget.is_empty() {
+            return Err(told(&"[[budget]] is for kind = \"protocol\"; this kind has [limits]"));
+        }
+        if protocol && config.limits != Limits::default() {
+            return Err(told(
+                &"[limits] is not for kind = \"protocol\": write [[budget]], a limit a metric",
+            ));
+        }
+        config.suite().map_err(|error| told(&error))?;
         Ok(config)
+    }
+
+    /// The suite that workers of `kind = "protocol"` are asked.
+    pub fn suite(&self) -> Result<Option<Suite>, SuiteError> {
+        let Bench::Protocol(protocol) = &self.bench else { return Ok(None) };
+        let text = protocol.suite(&self.budget).to_string();
+        Suite::parse("[bench]", &text).map(Some)
     }
 
     /// How its sides are built.
@@ -130,6 +217,7 @@ impl Config {
             Bench::Slices { arguments }
             | Bench::Criterion { arguments }
             | Bench::Command { arguments, .. } => arguments,
+            Bench::Protocol(protocol) => &protocol.arguments,
         }
     }
 
@@ -172,6 +260,23 @@ mod tests {
         assert_eq!(config.recipe().build, ["make"]);
     }
 
+    const PROTOCOL: &str = "[build]\ncommand = [\"make\"]\nprogram = \"bench\"\n[bench]\nkind = \"protocol\"\n\
+                            arguments = [\"worker\"]\nmodels = [\"rustdoc-6m\"]\ndevices = [\"cpu\"]\n\
+                            tests = [\"tg16\"]\noptions = { threads = [1] }\n";
+
+    #[test]
+    fn workers_of_the_protocol_have_a_suite_with_budgets() {
+        let text = format!("{PROTOCOL}[[budget]]\nmetric = \"kld_mean\"\nthreshold = 0.1\n");
+        let config = read(&text).unwrap();
+        let suite = config.suite().unwrap().unwrap();
+        assert_eq!(
+            (suite.devices, suite.models),
+            (vec!["cpu".to_owned()], vec!["rustdoc-6m".to_owned()])
+        );
+        assert_eq!((suite.budgets.len(), config.arguments()), (1, &["worker".to_owned()][..]));
+        assert_eq!(suite.options.combinations()[0].threads, Some(1));
+    }
+
     #[test]
     fn mistakes_are_named_with_the_file() {
         for (text, word) in [
@@ -182,6 +287,15 @@ mod tests {
                 format!("{BUILD}[bench]\nkind = \"criterion\"\n[limits]\ncaught_percent = 1\n"),
                 "caught",
             ),
+            (
+                format!(
+                    "{BUILD}[bench]\nkind = \"criterion\"\n[[budget]]\nmetric = \"kld_mean\"\n"
+                ),
+                "kind = \"protocol\"",
+            ),
+            (format!("{PROTOCOL}[limits]\ncaught_percent = 5\n"), "[limits] is not for"),
+            (format!("{PROTOCOL}[[budget]]\nmetric = \"speed\"\nthreshold = 1\n"), "speed"),
+            (PROTOCOL.replace("tg16", "tgx"), "tgx"),
             (
                 "[build]\ncommand = []\nprogram = \"x\"\n[bench]\nkind = \"slices\"\n".to_owned(),
                 "build.command",

@@ -5,5 +5,5 @@ mod config;
 mod criterion;
 
 pub use command::Commands;
-pub use config::{Bench, Config};
+pub use config::{Bench, Config, Protocol};
 pub use criterion::Criterion;

@@ -65,8 +65,8 @@ fn table(text: &mut String, tests: &[&TestReport]) {
 
 /// Tests without figures, by their reason.
 fn counted(text: &mut String, outcome: Outcome, tests: &[&TestReport]) {
-    for (reason, count) in super::reasons(tests) {
-        let _ = writeln!(text, "{count} {}: {}.\n", outcome.name(), cell(reason));
+    for (reason, tests) in super::reasons(tests) {
+        let _ = writeln!(text, "{} {}: {}.\n", cell(&tests), outcome.name(), cell(reason));
     }
 }
 

@@ -134,7 +134,7 @@ fn picture(tests: &[TestReport]) -> Option<Picture> {
             low: at(*low),
             high: at(*high),
             at: at(*estimate),
-            bad: matches!(test.outcome, Outcome::Slower | Outcome::Drifted),
+            bad: matches!(test.outcome, Outcome::Slower | Outcome::Drifted | Outcome::Worse),
         })
         .collect();
     (!bars.is_empty()).then(|| Picture {

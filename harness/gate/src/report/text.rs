@@ -1,48 +1,67 @@
 //! The report as text for a terminal.
 
-use super::{Outcome, Report, TestReport};
 use std::fmt::Write;
+
+use yardstick_render::clean;
+
+use super::{Outcome, Report, TestReport};
 
 /// Passed tests shown before the rest is a number.
 const SHOWN: usize = 12;
+/// Columns of an outcome.
+const WORD: usize = 14;
+/// Narrower text would be a column of syllables.
+const LEAST: usize = 40;
 
 impl Report {
-    /// One line a test, the worst first; what passed or was skipped in numbers where there are many.
-    pub fn text(&self) -> String {
+    /// A test and its reason, the worst first, within so many columns; what passed or was skipped in numbers where there are many.
+    pub fn text(&self, columns: usize) -> String {
+        let columns = columns.max(LEAST);
         let mut text = String::new();
-        let _ = writeln!(text, "{}", self.headline());
+        wrapped(&mut text, "", &self.headline(), columns);
         let side = |side: &super::SideReport| match &side.note {
             Some(note) => format!("{} ({note})", side.asked),
             None => side.asked.clone(),
         };
-        let _ = writeln!(text, "base {}; candidate {}", side(&self.base), side(&self.candidate));
-        let width = self.tests.iter().map(|test| test.test.chars().count()).max().unwrap_or(0);
+        let sides = format!("base {}; candidate {}", side(&self.base), side(&self.candidate));
+        wrapped(&mut text, "", &sides, columns);
+        let names = self.tests.iter().map(|test| test.test.chars().count());
+        // Reasons beside their names where the longest name leaves half of the line, else below.
+        let beside = names.max().filter(|width| WORD + width + 2 <= columns / 2);
+        let line = |text: &mut String, word: &str, name: &str, reason: &str| match beside {
+            Some(width) => {
+                wrapped(text, &format!("{word:13} {:width$}  ", clean(name)), reason, columns);
+            }
+            None => {
+                let _ = writeln!(text, "{word:13} {}", clean(name));
+                wrapped(text, &" ".repeat(WORD), reason, columns);
+            }
+        };
         for (outcome, tests) in self.by_outcome() {
             if matches!(outcome, Outcome::Skipped | Outcome::Unaffordable) {
-                for (reason, count) in super::reasons(&tests) {
-                    let tests = format!("{count} tests");
-                    let _ = writeln!(text, "{:13} {tests:width$}  {reason}", outcome.name());
+                for (reason, tests) in super::reasons(&tests) {
+                    line(&mut text, outcome.name(), &tests, reason);
                 }
                 continue;
             }
             let shown = if outcome == Outcome::Passed { SHOWN } else { tests.len() };
             for test in tests.iter().take(shown) {
-                let (word, name) = (outcome.name(), &test.test);
-                let _ = writeln!(text, "{word:13} {name:width$}  {}", test.reason);
+                line(&mut text, outcome.name(), &test.test, &test.reason);
             }
             if tests.len() > shown {
                 let _ = writeln!(text, "{:13} and {} more", outcome.name(), tests.len() - shown);
             }
         }
         for note in &self.notes {
-            let _ = writeln!(text, "note: {note}");
+            wrapped(&mut text, "note: ", note, columns);
         }
         if let Some(decide) = &self.decide {
             let minutes = match self.decide_minutes {
                 Some(minutes) => format!(" (about {minutes:.0} minutes)"),
                 None => String::new(),
             };
-            let _ = writeln!(text, "to decide{minutes}: {decide}");
+            // A command stays in one piece.
+            let _ = writeln!(text, "to decide{minutes}: {}", clean(decide));
         }
         text
     }
@@ -73,5 +92,41 @@ impl Report {
         }
         groups.sort_by_key(|(outcome, _)| *outcome);
         groups
+    }
+}
+
+/// Words after a beginning, on lines that are indented as far as it; its first line is never empty.
+fn wrapped(text: &mut String, before: &str, words: &str, columns: usize) {
+    let indent = before.chars().count();
+    let words = clean(words);
+    let (mut used, mut empty) = (indent, true);
+    text.push_str(before);
+    for word in words.split(' ').filter(|word| !word.is_empty()) {
+        let wide = word.chars().count();
+        if !empty && used + 1 + wide > columns {
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            (used, empty) = (indent, true);
+        }
+        if !empty {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        (used, empty) = (used + wide, false);
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stay_within_their_columns_and_below_their_beginning() {
+        let mut text = String::new();
+        wrapped(&mut text, "note: ", "one two three \u{1b}[31mfour", 16);
+        assert_eq!(text, "note: one two\n      three\n      \u{FFFD}[31mfour\n");
     }
 }

@@ -11,14 +11,20 @@ pub enum Outcome {
     Drifted,
     /// It costs more.
     Slower,
+    /// Its compiled code has what costs speed on any device.
+    Worse,
     /// Neither shown nor excluded.
     Inconclusive,
+    /// What a side cannot measure or tell, and no larger budget would.
+    Missing,
     /// The budget did not reach it, or other outputs decided.
     Unaffordable,
     /// The candidate lacks it.
     OnlyBase,
     /// The base lacks it.
     OnlyCandidate,
+    /// Its compiled code takes more of a device, which may cost speed: a warning.
+    Changed,
     /// A slow-down that matters is excluded.
     Passed,
     /// It need not run.
@@ -31,7 +37,10 @@ impl Outcome {
         match self {
             Outcome::Drifted => "drifted",
             Outcome::Slower => "slower",
+            Outcome::Worse => "worse",
+            Outcome::Changed => "changed",
             Outcome::Inconclusive => "inconclusive",
+            Outcome::Missing => "missing",
             Outcome::Unaffordable => "not measured",
             Outcome::OnlyBase => "only in base",
             Outcome::OnlyCandidate => "only in candidate",
@@ -57,6 +66,19 @@ pub enum Drift {
         /// Of the candidate against the base.
         nmse: Option<f64>,
     },
+    /// Kullback-Leibler divergence of the candidate's predictions from the base's.
+    Divergence {
+        /// Mean, nats a position.
+        mean: f64,
+        /// The largest of a position.
+        max: f64,
+        /// Positions.
+        positions: usize,
+        /// Positions whose likeliest token is another.
+        other_words: usize,
+        /// Largest mean that is let pass.
+        allowed: f64,
+    },
     /// Another number of values.
     Shape {
         /// Values.
@@ -72,6 +94,7 @@ impl Drift {
         match self {
             Drift::None | Drift::Unknown { .. } => true,
             Drift::Error { nmse } => nmse.is_some_and(|nmse| nmse <= limit),
+            Drift::Divergence { mean, allowed, .. } => mean <= allowed,
             Drift::Shape { .. } => false,
         }
     }
@@ -85,6 +108,10 @@ impl Drift {
                 format!("normalised mean squared error {nmse:.1e}")
             }
             Drift::Error { nmse: None } => "values that are not finite".to_owned(),
+            Drift::Divergence { mean, max, positions, other_words, allowed } => format!(
+                "KL divergence {mean:.1e} nats a position, {max:.1e} at most, over {positions} positions, {other_words} of them \
+                 with another likeliest token; {allowed} nats are allowed"
+            ),
             Drift::Shape { base, candidate } => format!("{candidate} values, the base has {base}"),
         }
     }
@@ -120,7 +147,7 @@ pub struct TestReport {
 }
 
 impl TestReport {
-    fn unmeasured(
+    pub(crate) fn unmeasured(
         test: &str,
         outcome: Outcome,
         reason: String,
@@ -140,6 +167,11 @@ impl TestReport {
             seconds: 0.0,
             samples: 0,
         }
+    }
+
+    /// What a side cannot tell, and no larger budget would.
+    pub fn missing(test: &str, reason: String) -> TestReport {
+        TestReport::unmeasured(test, Outcome::Missing, reason, None)
     }
 
     pub(crate) fn only_base(test: &str) -> TestReport {
@@ -213,9 +245,14 @@ pub struct Report {
 /// 0 pass, 1 fail, 3 inconclusive.
 pub fn exit_code(tests: &[TestReport]) -> u8 {
     let has = |outcomes: &[Outcome]| tests.iter().any(|test| outcomes.contains(&test.outcome));
-    if has(&[Outcome::Drifted, Outcome::Slower]) {
+    if has(&[Outcome::Drifted, Outcome::Slower, Outcome::Worse]) {
         1
-    } else if has(&[Outcome::Inconclusive, Outcome::Unaffordable, Outcome::OnlyBase]) {
+    } else if has(&[
+        Outcome::Inconclusive,
+        Outcome::Missing,
+        Outcome::Unaffordable,
+        Outcome::OnlyBase,
+    ]) {
         3
     } else {
         0
@@ -226,13 +263,20 @@ impl Report {
     /// Minutes of budget after which the undecided would be decided at the noise that was seen, rounded up.
     pub fn minutes_to_decide(tests: &[TestReport]) -> Option<f64> {
         const LAUNCHES: usize = 24;
+        // Of a launch of a test: what one took here, two seconds where none ran.
+        let measured = tests.iter().filter(|test| !test.launches.is_empty());
+        let (spent, ran) = measured.fold((0.0, 0), |(spent, ran), test| {
+            let confirmed = test.confirmed.as_ref().map_or(0, Vec::len);
+            (spent + test.seconds, ran + test.launches.len() + confirmed)
+        });
+        let each = if ran == 0 { 2.0 } else { f64::max(2.0, spent / ran as f64) };
         let mut seconds = 0.0;
         for test in tests {
             match test.outcome {
-                Outcome::Unaffordable => seconds += 10.0 * 2.0,
+                Outcome::Unaffordable => seconds += 10.0 * each,
                 Outcome::Inconclusive => {
                     let needed = test.cost.as_ref().and_then(|cost| cost.needed);
-                    seconds += 2.0 * needed.unwrap_or(LAUNCHES).max(LAUNCHES) as f64;
+                    seconds += each * needed.unwrap_or(LAUNCHES).max(LAUNCHES) as f64;
                 }
                 _ => {}
             }

@@ -12,6 +12,10 @@ use crate::Error;
 #[derive(Clone, Debug)]
 pub(super) struct Judged {
     pub(super) test: String,
+    /// How it is judged, and how its wall time is.
+    plans: (Plan, Plan),
+    /// Why it cannot be measured any more.
+    pub(super) gone: Option<String>,
     pub(super) launches: Vec<Launch>,
     pub(super) walls: Vec<Launch>,
     pub(super) primary: Option<Decision>,
@@ -23,9 +27,11 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    fn new(test: &str) -> Judged {
+    fn new(test: &str, plans: (Plan, Plan)) -> Judged {
         Judged {
             test: test.to_owned(),
+            plans,
+            gone: None,
             launches: Vec::new(),
             walls: Vec::new(),
             primary: None,
@@ -41,6 +47,7 @@ impl Judged {
         let mut verdicts = all.into_iter().flatten().map(|decision| decision.verdict);
         let has = |wanted| verdicts.clone().any(|verdict| verdict == wanted);
         match () {
+            () if self.gone.is_some() => Verdict::Inconclusive,
             () if has(Verdict::Fail) => Verdict::Fail,
             () if self.primary.is_none() || has(Verdict::Continue) => Verdict::Continue,
             () if has(Verdict::Inconclusive) => Verdict::Inconclusive,
@@ -48,7 +55,8 @@ impl Judged {
         }
     }
 
-    fn decide(&mut self, primary: &Plan, wall: &Plan) -> Result<(), Error> {
+    fn decide(&mut self) -> Result<(), Error> {
+        let (primary, wall) = &self.plans;
         self.primary = Some(decide(primary, &self.launches)?);
         self.wall = match self.walls.is_empty() {
             true => None,
@@ -61,8 +69,8 @@ impl Judged {
 /// What a batch is run with.
 pub(super) struct Batch<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) primary: Plan,
-    pub(super) wall: Plan,
+    /// Hypotheses that share the error budget.
+    pub(super) share: usize,
     /// Of a test in a launch.
     pub(super) seconds: f64,
     pub(super) until: Instant,
@@ -76,7 +84,8 @@ impl Batch<'_> {
         tests: &[String],
         told: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<Judged>, Error> {
-        let mut all: Vec<Judged> = tests.iter().map(|test| Judged::new(test)).collect();
+        let mut all: Vec<Judged> =
+            tests.iter().map(|test| Judged::new(test, self.plans(&*source, test))).collect();
         let mut number = 0;
         let mut longest = Duration::ZERO;
         loop {
@@ -95,7 +104,7 @@ impl Batch<'_> {
             told(Progress::Launch { number, left: open.len() });
         }
         for judged in &mut all {
-            judged.decide(&self.primary, &self.wall)?;
+            judged.decide()?;
             let over = |decision: Decision| decision.over("the time budget is spent");
             judged.primary = judged.primary.take().map(over);
             judged.wall = judged.wall.take().map(over);
@@ -117,6 +126,16 @@ impl Batch<'_> {
             judged.seconds += measured.seconds;
             judged.rounds += measured.rounds;
         })?;
-        open.iter().try_for_each(|&index| all[index].decide(&self.primary, &self.wall))
+        for (test, why) in source.gone() {
+            if let Some(judged) = all.iter_mut().find(|judged| judged.test == test) {
+                judged.gone = Some(why);
+            }
+        }
+        open.iter().try_for_each(|&index| all[index].decide())
+    }
+
+    fn plans(&self, source: &dyn Source, test: &str) -> (Plan, Plan) {
+        let primary = source.plan(test).unwrap_or_else(|| self.settings.primary.clone());
+        (primary.shared_by(self.share), self.settings.wall.shared_by(self.share))
     }
 }

@@ -40,13 +40,8 @@ pub(super) fn confirm(
     // Each suspect has two hypotheses, CPU time and wall time.
     let hypotheses = 2 * suspects.len();
     let grace = Instant::now() + EACH * u32::try_from(tests.len()).unwrap_or(1);
-    let batch = Batch {
-        settings,
-        primary: settings.primary.shared_by(hypotheses),
-        wall: settings.wall.shared_by(hypotheses),
-        seconds: settings.seconds.1,
-        until: until.max(grace),
-    };
+    let batch =
+        Batch { settings, share: hypotheses, seconds: settings.seconds.1, until: until.max(grace) };
     let judged = batch.run(source, &tests, told)?;
     let mut p: Vec<f64> = Vec::new();
     for judged in &judged {

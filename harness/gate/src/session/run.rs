@@ -30,6 +30,7 @@ pub fn run(
     reports.extend(
         tests.only_candidate.iter().filter(|t| wanted(t)).map(|t| TestReport::only_candidate(t)),
     );
+    reports.extend(source.known()?.into_iter().filter(|report| wanted(&report.test)));
     let both: Vec<String> = tests.both.into_iter().filter(wanted).collect();
     let skipped = both.iter().filter_map(|test| Some((test, settings.skip.get(test)?)));
     reports.extend(skipped.map(|(test, why)| TestReport::skipped(test, why)));
@@ -37,6 +38,7 @@ pub fn run(
         both.into_iter().filter(|test| !settings.skip.contains_key(test)).collect();
     open.sort_by_key(|test| !settings.first.contains(test));
     if open.is_empty() {
+        reports.sort_by_key(|report| report.outcome);
         return Ok(reports);
     }
     let drifts = source.drift(&open)?;
@@ -48,16 +50,11 @@ pub fn run(
         reports.sort_by_key(|report| report.outcome);
         return Ok(reports);
     }
-    let (now, later, seconds) = affordable(settings, &same, start.elapsed());
+    let beside = source.beside().unwrap_or(BESIDE);
+    let (now, later, seconds) = affordable(settings, beside, &same, start.elapsed());
     told(Progress::Begun { tests: now.len(), seconds });
     let until = start + settings.budget;
-    let batch = Batch {
-        settings,
-        primary: settings.primary.clone(),
-        wall: settings.wall.clone(),
-        seconds,
-        until,
-    };
+    let batch = Batch { settings, share: 1, seconds, until };
     let names: Vec<String> = now.iter().map(|(test, _)| test.clone()).collect();
     let judged = batch.run(source, &names, told)?;
     let confirmed = confirm(settings, source, &judged, until, told)?;
@@ -75,20 +72,23 @@ type Tests<'a> = &'a [(String, Drift)];
 /// Tests that fit the budget, those that do not, and seconds of each in a launch.
 fn affordable<'a>(
     settings: &Settings,
+    beside: f64,
     tests: Tests<'a>,
     spent: Duration,
 ) -> (Tests<'a>, Tests<'a>, f64) {
     let looks = settings.primary.looks.first().copied().unwrap_or(1) as f64;
     let (fewest, most) = settings.seconds;
     let room = settings.budget.saturating_sub(spent).as_secs_f64() * FIRST / looks;
-    let each = (room / tests.len().max(1) as f64 - BESIDE).clamp(fewest, most);
-    let fit = ((room / (each + BESIDE)) as usize).min(tests.len());
+    let each = (room / tests.len().max(1) as f64 - beside).clamp(fewest, most);
+    let fit = ((room / (each + beside)) as usize).min(tests.len());
     let (now, later) = tests.split_at(fit);
     (now, later, each)
 }
 
 fn report(first: Judged, second: Option<&Confirmed>, drift: Drift) -> TestReport {
+    let gone = second.and_then(|second| second.judged.gone.as_ref()).or(first.gone.as_ref());
     let (outcome, reason) = match (first.verdict(), second) {
+        _ if gone.is_some() => (Outcome::Missing, gone.cloned().unwrap_or_default()),
         (Verdict::Pass, _) => (Outcome::Passed, words(&first, Verdict::Pass)),
         (Verdict::Fail, Some(second)) if second.fails => {
             (Outcome::Slower, words(&second.judged, Verdict::Fail))

@@ -1,8 +1,8 @@
 //! What the gate measures, whoever runs it: tests by name, whether both sides compute the same, and launches.
 
-use yardstick_analyse::gate::Launch;
+use yardstick_analyse::gate::{Launch, Plan};
 
-use crate::{Drift, Error};
+use crate::{Drift, Error, TestReport};
 
 /// Something that can be launched again and again on all sides.
 pub trait Source {
@@ -17,6 +17,27 @@ pub trait Source {
         seconds: f64,
         on: &mut dyn FnMut(usize, Measured),
     ) -> Result<(), Error>;
+
+    /// What is known without launches, after `tests` and before `drift`: what a side lacks, what repeats exactly.
+    fn known(&mut self) -> Result<Vec<TestReport>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// How a test is judged, where it is not as all are.
+    fn plan(&self, test: &str) -> Option<Plan> {
+        let _ = test;
+        None
+    }
+
+    /// Seconds of a test and launch beside its samples, where they are known.
+    fn beside(&self) -> Option<f64> {
+        None
+    }
+
+    /// Tests that no further launch can measure, with what went wrong; told once.
+    fn gone(&mut self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// Tests by the sides that have them.

@@ -18,6 +18,11 @@ pub const BUILT_IN: &str = "rust-docs";
 const TEXT: &[u8] = include_bytes!("../../../../suites/text/rust-docs.txt");
 const PROVENANCE: &str = include_str!("../../../../suites/text/rust-docs.txt.provenance.toml");
 
+/// Its bytes.
+pub(crate) fn built_in() -> &'static [u8] {
+    TEXT
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Provenance {

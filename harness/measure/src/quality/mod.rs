@@ -3,11 +3,13 @@
 pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod distribution;
+mod drift;
 mod material;
 pub(crate) mod questions;
 pub(crate) mod sums;
 
 pub use data::BUILT_IN;
+pub use drift::{OutputDrift, output_drift, prompt};
 pub use material::{Asked, MADE_UP, Material, Text};
 pub(crate) use questions::Set;
 

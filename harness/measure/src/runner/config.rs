@@ -56,12 +56,23 @@ pub struct Run<'a> {
     pub done: &'a HashSet<(String, u32)>,
     /// Set to end the run: the worker is killed, what was measured is kept.
     pub cancel: &'a AtomicBool,
-    /// Measure limits beside every test, not once a launch.
-    pub fresh_ceilings: bool,
+    /// When the limits are measured that results are held against.
+    pub ceilings: Ceilings,
     /// A result that outside evidence speaks against is invalid, where it would be warned about.
     pub strict: bool,
     /// How far to go.
     pub stage: Stage,
+}
+
+/// When limits are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ceilings {
+    /// Never: nothing is held against them.
+    Never,
+    /// Once a launch.
+    Once,
+    /// Beside every test.
+    EveryTest,
 }
 
 /// How far a run goes.

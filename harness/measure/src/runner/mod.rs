@@ -17,7 +17,7 @@ mod verify;
 mod workers;
 
 pub use ceilings::{BEST, CeilingsRequest, ceilings, limits};
-pub use config::{Prepare, Prepared, Run, RunError, Stage, Summary, WorkerCommand};
+pub use config::{Ceilings, Prepare, Prepared, Run, RunError, Stage, Summary, WorkerCommand};
 pub use event::{Event, Sink};
 pub use inventory::inventory;
 pub use launch::SoakPlan;

@@ -59,7 +59,8 @@ pub(super) fn verify(
     };
     let seen = scratch("observed");
     let file = seen.0.display().to_string();
-    let external = matches!(run.worker(launch).role, Role::External(_));
+    // A build may be any program that speaks the protocol: the gate's sides are.
+    let external = matches!(run.worker(launch).role, Role::External(_) | Role::Build(_));
     let answer = child.call(Call::Observe { file }, Phase::Verify, run.cancel, &mut |_| {})?;
     let (generated, numerics) = match answer {
         Answer::Observed { generated, numerics } => (generated, numerics),

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use yardstick_api::Known;
 use yardstick_measure::plan::{self, Catalogue, Overrides, Plan, Role, expand};
 use yardstick_measure::runner::{
-    self, Event, Run, RunError, Sink, Stage, Summary, Worker, WorkerCommand,
+    self, Ceilings, Event, Run, RunError, Sink, Stage, Summary, Worker, WorkerCommand,
 };
 use yardstick_measure::suite::Suite;
 use yardstick_model::preset::{self, Check, PresetRef};
@@ -203,7 +203,7 @@ impl Bench {
             },
             done: &self.done,
             cancel: &self.cancel,
-            fresh_ceilings: false,
+            ceilings: Ceilings::Once,
             strict: self.strict,
             stage: self.stage,
         };

@@ -1,9 +1,10 @@
 //! `--bisect GOOD..BAD`: the first commit that the gate fails against the good one, in as many comparisons as halvings take.
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{Config, Error, Recipe};
+use yardstick_gate::Error;
 
-use super::sides::{self, Asked};
+use super::asked::Asked;
+use super::sides::{self, Named};
 use super::verdict;
 use crate::args::Gate;
 use crate::console;
@@ -70,8 +71,7 @@ fn commits(
     bad: &str,
 ) -> Result<(Vec<String>, Vec<String>)> {
     let here = std::env::current_dir().context("the current folder")?;
-    let config = args.config.as_deref().map(Config::read).transpose()?;
-    let recipe = config.map_or_else(Recipe::kernel_slices, |config| config.recipe());
+    let recipe = Asked::read(args)?.build(paths).recipe;
     let revisions = sides::open(&here, &paths.cache.join("gate"), recipe)?;
     let commits = revisions.between(good, bad)?;
     let titles = commits.iter().map(|commit| revisions.title(commit)).collect();
@@ -79,7 +79,7 @@ fn commits(
 }
 
 fn ask(paths: &Paths, args: &Gate, good: &str, commit: &str) -> Result<Said> {
-    let asked = Asked { base: good, candidate: commit, control: None };
+    let asked = Named { base: good, candidate: commit, control: None };
     match verdict(paths, args, &asked) {
         Ok(Some(report)) => {
             console::tell(report.headline());

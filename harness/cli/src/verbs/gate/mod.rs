@@ -1,20 +1,27 @@
 //! `yardstick gate`: may this candidate merge? Both sides by turns on this machine, a verdict, and its exit code.
 
+mod asked;
 mod bisect;
+mod gpu;
 mod sides;
 mod source;
+mod suite;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{Config, Error, Progress, Report, Settings, exit_code};
+use yardstick_gate::{Error, Progress, Report, Settings, exit_code};
 
-use self::sides::{Asked, Resolved};
+use self::asked::Asked;
+use self::sides::{Named, Resolved};
 use crate::args::Gate;
 use crate::paths::Paths;
 use crate::verbs::INTERRUPTED;
-use crate::{console, interrupt, tool, words};
+use crate::{console, interrupt, output, tool, words};
+
+/// Columns of the file.
+const FILE: usize = 100;
 
 /// Measures, tells, and answers with the verdict's exit code.
 pub(crate) fn run(paths: &Paths, args: &Gate) -> Result<u8> {
@@ -24,9 +31,9 @@ pub(crate) fn run(paths: &Paths, args: &Gate) -> Result<u8> {
     let (Some(base), Some(candidate)) = (&args.base, &args.candidate) else {
         bail!("--base and --candidate are needed, or --bisect GOOD..BAD")
     };
-    let asked = Asked { base, candidate, control: args.control.as_deref() };
+    let asked = Named { base, candidate, control: args.control.as_deref() };
     let Some(report) = verdict(paths, args, &asked)? else { return Ok(INTERRUPTED) };
-    console::say(report.text().trim_end())?;
+    console::say(report.text(output::width()).trim_end())?;
     if let Some(folder) = &args.output {
         keep(&report, folder)?;
     }
@@ -34,30 +41,40 @@ pub(crate) fn run(paths: &Paths, args: &Gate) -> Result<u8> {
 }
 
 /// One comparison, builds and all; `None` when it was interrupted.
-fn verdict(paths: &Paths, args: &Gate, asked: &Asked<'_>) -> Result<Option<Report>> {
-    let config = args.config.as_deref().map(Config::read).transpose()?;
-    let sides = sides::resolve(paths, config.as_ref(), asked)?;
-    match compare(paths, args, config.as_ref(), sides) {
+fn verdict(paths: &Paths, args: &Gate, named: &Named<'_>) -> Result<Option<Report>> {
+    let asked = Asked::read(args)?;
+    let sides = sides::resolve(paths, &asked.build(paths), named)?;
+    match compare(paths, args, &asked, sides) {
         Ok(report) => Ok(Some(report)),
-        Err(Error::Interrupted) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => match error.downcast_ref() {
+            Some(Error::Interrupted) => Ok(None),
+            _ => Err(error),
+        },
     }
 }
 
 /// Everything after the builds.
-fn compare(
-    paths: &Paths,
-    args: &Gate,
-    config: Option<&Config>,
-    sides: Resolved,
-) -> Result<Report, Error> {
+fn compare(paths: &Paths, args: &Gate, asked: &Asked, mut sides: Resolved) -> Result<Report> {
     let (started, start) = (tool::now(), Instant::now());
     let mut settings = Settings::new(Duration::from_secs_f64(60.0 * args.budget));
     settings.only.clone_from(&args.only);
-    settings.cancel = interrupt::flag().map_err(|error| Error::Request(error.to_string()))?;
+    settings.cancel = interrupt::flag()?;
     let data = paths.cache.join("gate/data");
-    let ran = source::run(config, &sides, &mut settings, args.all, &data, tool::seed(), &mut told)?;
-    let (tests, mut notes) = ran;
+    let (mut tests, mut notes) = match asked.suite() {
+        Some(suite) => suite::run(paths, args, suite, &sides, &mut settings, &mut told)?,
+        None => {
+            let (config, seed) = (asked.config(), tool::seed());
+            source::run(config, &sides, &mut settings, args.all, &data, seed, &mut told)?
+        }
+    };
+    if let Asked::Kernels = asked {
+        // What is built next is built in the same place.
+        drop(sides.held.take());
+        let (rows, more) = gpu::run(paths, args, &sides)?;
+        tests.extend(rows);
+        tests.sort_by_key(|test| test.outcome);
+        notes.extend(more);
+    }
     if !sides.separate {
         notes.push("the control is the base's own program: layout noise is not seen".to_owned());
     }
@@ -87,6 +104,10 @@ fn again(args: &Gate, minutes: f64) -> String {
     {
         value.iter().for_each(|value| flag(name, value));
     }
+    if let Some(suite) = &args.suite {
+        flag("--suite", suite);
+    }
+    args.meter.iter().for_each(|meter| flag("--meter", meter));
     if let Some(config) = &args.config {
         flag("--config", &config.display().to_string());
     }
@@ -122,7 +143,7 @@ fn keep(report: &Report, folder: &Path) -> Result<()> {
     for (name, text) in [
         ("gate.json", json),
         ("gate.md", report.markdown()),
-        ("gate.txt", report.text()),
+        ("gate.txt", report.text(FILE)),
         ("gate.html", report.page()),
     ] {
         let file = folder.join(name);

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use yardstick_gate::{Arm, Config, Error, Program, Recipe, Revisions, SideReport, Sides};
+use yardstick_gate::{Arm, Error, Program, Recipe, Revisions, SideReport, Sides};
 
+use super::asked::Build;
 use crate::paths::Paths;
 use crate::{console, words};
 
@@ -16,11 +17,11 @@ pub(super) struct Resolved {
     /// Whether the control is a copy of its own.
     pub(super) separate: bool,
     /// Where programs were built: nobody else changes that until it is measured.
-    pub(super) _revisions: Option<Revisions>,
+    pub(super) held: Option<Revisions>,
 }
 
-/// What was asked for.
-pub(super) struct Asked<'a> {
+/// The sides as they were named.
+pub(super) struct Named<'a> {
     pub(super) base: &'a str,
     pub(super) candidate: &'a str,
     pub(super) control: Option<&'a str>,
@@ -29,47 +30,41 @@ pub(super) struct Asked<'a> {
 /// Builds revisions and finds programs.
 pub(super) fn resolve(
     paths: &Paths,
-    config: Option<&Config>,
-    &Asked { base, candidate, control }: &Asked<'_>,
+    build: &Build,
+    &Named { base, candidate, control }: &Named<'_>,
 ) -> Result<Resolved> {
-    let recipe = config.map_or_else(Recipe::kernel_slices, Config::recipe);
-    let separately = recipe.control.is_some();
-    let arguments = config.map_or(&[][..], Config::arguments);
-    let mut builds = Builds { paths, recipe, arguments, revisions: None };
+    let separately = build.recipe.control.is_some();
+    let mut builds = Builds { paths, build, revisions: None };
     let (base_program, base_report) = builds.side(Arm::Base, base)?;
     let control_program = match control {
-        Some(control) => Some(given(Arm::Control, control)?),
-        None if base_report.commit.is_some() && separately => {
-            Some(builds.side(Arm::Control, base)?.0)
-        }
+        Some(control) => Some(builds.given(Arm::Control, control)?),
+        None if base_report.commit.is_some() && separately => builds.control(base)?,
         None => None,
     };
     let (candidate_program, candidate_report) = builds.side(Arm::Candidate, candidate)?;
     let separate = control_program.is_some();
     let control = control_program.unwrap_or_else(|| base_program.clone());
     let programs = Sides { base: base_program, control, candidate: candidate_program };
-    let (base, candidate, _revisions) = (base_report, candidate_report, builds.revisions);
-    Ok(Resolved { programs, base, candidate, separate, _revisions })
+    let (base, candidate, held) = (base_report, candidate_report, builds.revisions);
+    Ok(Resolved { programs, base, candidate, separate, held })
 }
 
 struct Builds<'a> {
     paths: &'a Paths,
-    recipe: Recipe,
-    /// What a built program is given.
-    arguments: &'a [String],
+    build: &'a Build,
     revisions: Option<Revisions>,
 }
 
 impl Builds<'_> {
     fn side(&mut self, arm: Arm, asked: &str) -> Result<(Program, SideReport)> {
         if is_program(asked) {
-            let program = given(arm, asked)?;
+            let program = self.given(arm, asked)?;
             let told = program.to_string();
             let report =
                 SideReport { asked: asked.to_owned(), commit: None, program: told, note: None };
             return Ok((program, report));
         }
-        let arguments = self.arguments.to_vec();
+        let arguments = self.build.arguments.clone();
         let revisions = self.revisions()?;
         console::tell(format!("{arm}: {asked}, built unless it was before"));
         let built = revisions.build(arm, asked)?;
@@ -83,11 +78,32 @@ impl Builds<'_> {
         Ok((Program { file: built.program, arguments, folder }, report))
     }
 
+    /// The base built once more; none where its source knows no control and that may be.
+    fn control(&mut self, base: &str) -> Result<Option<Program>> {
+        match self.side(Arm::Control, base) {
+            Ok((program, _)) => Ok(Some(program)),
+            Err(error) if self.build.lenient => {
+                console::tell(format!("no control: {}", console::words(&error)));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A program as it was named, with the usual arguments where none were.
+    fn given(&self, arm: Arm, text: &str) -> Result<Program> {
+        let mut program = given(arm, text)?;
+        if program.arguments.is_empty() {
+            program.arguments.clone_from(&self.build.usual);
+        }
+        Ok(program)
+    }
+
     fn revisions(&mut self) -> Result<&Revisions> {
         if self.revisions.is_none() {
             let here = std::env::current_dir().context("the current folder")?;
             let cache = self.paths.cache.join("gate");
-            self.revisions = Some(open(&here, &cache, self.recipe.clone())?);
+            self.revisions = Some(open(&here, &cache, self.build.recipe.clone())?);
         }
         self.revisions.as_ref().context("no revisions")
     }

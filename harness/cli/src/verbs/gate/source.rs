@@ -47,6 +47,8 @@ pub(super) fn run(
             };
             Ok((yardstick_gate::run(settings, &mut source, told)?, notes))
         }
+        // Their cells are a suite's.
+        Some(Bench::Protocol(_)) => Ok((Vec::new(), Vec::new())),
         Some(Bench::Command { unit, runs, .. }) => {
             let mut source = Commands::new(programs, *unit, *runs, seed, cancel);
             Ok((yardstick_gate::run(settings, &mut source, told)?, Vec::new()))

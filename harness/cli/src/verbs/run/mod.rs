@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use yardstick_api::Options;
 use yardstick_measure::plan::Plan;
-use yardstick_measure::runner::{self, Stage, Summary};
+use yardstick_measure::runner::{self, Ceilings, Stage, Summary};
 use yardstick_model::source::{Name, Tell};
 use yardstick_probes::Meters;
 use yardstick_record::{Environment, RunInfo, Test};
@@ -23,6 +23,8 @@ use crate::paths::Paths;
 use crate::registry::Wanted;
 use crate::verbs::{DONE, FAILED, INTERRUPTED};
 use crate::{cap, console, interrupt, metering, models, registry, tool};
+
+pub(crate) use request::suite_named;
 
 use request::Request;
 use screen::Screen;
@@ -148,7 +150,10 @@ fn measure(
             },
             done: &done,
             cancel: &cancel,
-            fresh_ceilings: request.flags.ceilings,
+            ceilings: match request.flags.ceilings {
+                true => Ceilings::EveryTest,
+                false => Ceilings::Once,
+            },
             strict: request.flags.strict,
             stage: if args.verify_only { Stage::Verify } else { Stage::Measure },
         },
@@ -173,7 +178,7 @@ fn retain(plan: &mut Plan, keep: Keep<'_>) {
 }
 
 /// The machine, and the cap this run put on it.
-fn environment(cap: Option<&str>) -> Environment {
+pub(crate) fn environment(cap: Option<&str>) -> Environment {
     let options = yardstick_probes::EnvironmentOptions::default();
     let mut environment = yardstick_probes::environment(&options);
     if let Some(cap) = cap {

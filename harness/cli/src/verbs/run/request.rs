@@ -153,7 +153,11 @@ impl Request {
 
 fn suite_text(args: &Run) -> Result<(String, String)> {
     let unnamed = if args.noise { "noise" } else { "quick" };
-    let name = args.suite.as_deref().unwrap_or(unnamed);
+    suite_named(args.suite.as_deref().unwrap_or(unnamed))
+}
+
+/// A suite's file and text, built in or read.
+pub(crate) fn suite_named(name: &str) -> Result<(String, String)> {
     if let Some(text) = builtin::find(name) {
         return Ok((format!("{name} (built in)"), text.to_owned()));
     }

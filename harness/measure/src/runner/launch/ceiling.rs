@@ -7,6 +7,7 @@ use yardstick_api::{Device, DeviceClass, DeviceStatus, Facts, Known, Limit, Nume
 use yardstick_model::Model;
 use yardstick_record::{Ceiling, Peak, Phase, Test};
 
+use super::super::config;
 use super::super::output::Measured;
 use super::Measuring;
 use crate::child::{CallError, Child};
@@ -24,6 +25,10 @@ impl Measuring<'_, '_, '_> {
         test: Test,
         measured: &mut Measured,
     ) -> Result<(), CallError> {
+        if self.run.ceilings == config::Ceilings::Never {
+            measured.ceiling = Known::unavailable("no limits were measured in this run");
+            return Ok(());
+        }
         measured.ceiling = Known::unavailable("read bandwidth is measured beside tg tests only");
         let Some(facts) = self.context.facts.value().cloned() else { return Ok(()) };
         let lost = "the worker was lost measuring it";
@@ -103,7 +108,8 @@ impl Measuring<'_, '_, '_> {
         limit: Limit,
         threads: Option<usize>,
     ) -> Result<Known<Reached>, CallError> {
-        let known = self.ceilings.get(&(limit, threads)).filter(|_| !self.run.fresh_ceilings);
+        let fresh = self.run.ceilings == config::Ceilings::EveryTest;
+        let known = self.ceilings.get(&(limit, threads)).filter(|_| !fresh);
         if let Some(measured) = known {
             return Ok(measured.clone());
         }
