@@ -40,20 +40,22 @@ fn main() {
     let mut probes = yardstick_probes::all_with(&yardstick_probes::Meters::open(&[]).unwrap());
     let mut rounds = Vec::with_capacity(pairs);
     for round in 0..pairs {
-        // The order rotates: what drifts hurts all arms alike. A pair adds up several turns of each arm, because the
-        // speed of a shared machine moves by more in half a second than what is to be seen.
-        let mut taken = [(0, 0); ARMS];
+        // The order rotates: what drifts hurts all arms alike. A pair is the median of several turns of each arm, because the
+        // speed of a shared machine moves by more in half a second than what is to be seen, and a burst hits one turn. The
+        // watch looks several times in every turn, so that none is without it.
+        let mut turns: [Vec<(u64, u64)>; ARMS] = Default::default();
         for turn in 0..ARMS * TURNS {
             let arm = (round + turn + turn / ARMS) % ARMS;
-            let (wall, cpu) = match arm {
+            turns[arm].push(match arm {
                 2 => through_harness(&mut *session, &work),
                 3 => watched(&mut *session, vocab, &mut probes),
                 _ => bare(&mut *session, vocab),
-            };
-            taken[arm].0 += wall;
-            taken[arm].1 += cpu;
+            });
         }
-        rounds.push(taken);
+        rounds.push(turns.map(|turns| {
+            let of = |pick: fn(&(u64, u64)) -> u64| middle(turns.iter().map(pick).collect());
+            (of(|turn| turn.0), of(|turn| turn.1))
+        }));
     }
     for (arm, name) in [(1, "bare loop again (control)"), (2, "harness"), (3, "bare loop, watched")]
     {
@@ -64,8 +66,14 @@ fn main() {
     }
 }
 
-fn percent(bare: u64, harness: u64) -> f64 {
-    (harness as f64 / bare as f64 - 1.0) * 100.0
+fn percent(bare: f64, harness: f64) -> f64 {
+    (harness / bare - 1.0) * 100.0
+}
+
+/// The median.
+fn middle(mut times: Vec<u64>) -> f64 {
+    times.sort_unstable();
+    (times[(times.len() - 1) / 2] + times[times.len() / 2]) as f64 / 2.0
 }
 
 fn load(path: &Path, wanted: Option<&str>, threads: Option<usize>) -> (Box<dyn Session>, usize) {

@@ -6,6 +6,7 @@ mod killed;
 mod lines;
 mod opening;
 mod paging;
+mod torn;
 
 use std::path::PathBuf;
 
