@@ -33,13 +33,13 @@ git tag base
 echo 'Words.' > README.md
 commit "other words"
 gate "0" "^note: nothing in the compiled code changed"
-# Another way to the same sums.
-sed -i 's|sum.wrapping_add(value.wrapping_mul(\*value))|value.wrapping_mul(*value).wrapping_add(sum)|' src/lib.rs
-grep -q 'wrapping_add(sum)' src/lib.rs
+# A sum that begins elsewhere: other bytes, the same cost.
+sed -i 's|fold(0,|fold(1,|' src/lib.rs
+grep -q 'fold(1,' src/lib.rs
 commit "the same cost"
-gate "0 3" "^[A-Z]*: "
-# A third more work in one of two benches.
-sed -i 's|    values.iter().fold(0,|    values.iter().chain(\&values[..values.len() / 3]).fold(0,|' src/lib.rs
+gate "0 3" "^[a-z]* .*squares .* launches"
+# One of two benches does its work twice: criterion measures wall time, by which less is seen on a busy machine.
+sed -i 's|values.iter().fold(1,|values.iter().chain(values).fold(0,|' src/lib.rs
 grep -q 'chain' src/lib.rs
 commit "slower squares"
 gate "1" "^slower .*squares"
