@@ -1,5 +1,5 @@
 //! Two builds of a criterion binary. Criterion measures one side for a while and then the next, so a launch is one run of each in random
-//! order, in a fresh process and a fresh CRITERION_HOME, and its statistic the ratio of lower quartiles: what lies above them on a shared
+//! order, in a fresh process and a fresh CRITERION_HOME, and its statistic the ratio of lower deciles: what lies above them on a shared
 //! machine is mostly others' doing.
 
 use std::collections::BTreeMap;
@@ -18,10 +18,12 @@ use crate::{Arm, Drift, Error, Program, Sides};
 
 /// Share of a launch's time that criterion warms up.
 const WARM_UP: f64 = 0.25;
-/// Fewest samples criterion takes.
-const SAMPLES: &str = "10";
+/// Samples criterion takes. The first are a hundredth of the last, so that on a busy machine some lie within one slice of the scheduler.
+const SAMPLES: &str = "100";
+/// Criterion's own statistics, which nobody reads here; the fewest it takes.
+const RESAMPLES: &str = "1000";
 /// Which samples are compared.
-const QUANTILE: f64 = 0.25;
+const QUANTILE: f64 = 0.1;
 
 /// Criterion binaries of all sides.
 pub struct Criterion {
@@ -88,6 +90,7 @@ impl Criterion {
         let all: Vec<String> = tests.iter().map(|test| escaped(test)).collect();
         let mut command = program.command();
         command.arg("--bench").args(["--noplot", "--sample-size", SAMPLES]);
+        command.args(["--nresamples", RESAMPLES]);
         command.args(["--warm-up-time", &format!("{:.2}", (WARM_UP * seconds).max(0.05))]);
         command
             .args(["--measurement-time", &format!("{:.2}", ((1.0 - WARM_UP) * seconds).max(0.1))]);
