@@ -68,17 +68,34 @@ fn class(line: &str) -> Option<&'static str> {
 }
 
 /// Instructions of machine code: an ELF file whose sections `.text.NAME` hold the kernels. `None` for anything else.
-/// Sections alone are read: NVIDIA's symbols and relocations are its own.
+/// Read by hand: NVIDIA's compiler puts the table of sections at addresses that are not aligned, which libraries refuse.
 pub(super) fn of_machine(code: &[u8]) -> Option<u64> {
-    use object::read::elf::{FileHeader, SectionHeader};
-    let header = object::elf::FileHeader64::<object::Endianness>::parse(code).ok()?;
-    let endian = header.endian().ok()?;
-    let sections = header.sections(endian, code).ok()?;
-    let is_kernel = |section: &&object::elf::SectionHeader64<object::Endianness>| {
-        sections.section_name(endian, section).is_ok_and(|name| name.starts_with(b".text."))
-    };
-    let bytes: u64 = sections.iter().filter(is_kernel).map(|section| section.sh_size(endian)).sum();
-    (bytes > 0).then_some(bytes / WIDTH)
+    if !code.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let half = |at: usize| Some(usize::from(u16::from_le_bytes(bytes(code, at)?)));
+    let (width, count, names) = (half(0x3A)?, half(0x3C)?, half(0x3E)?);
+    let table = usize::try_from(word(code, 0x28)?).ok()?;
+    let header = |index: usize| index.checked_mul(width)?.checked_add(table);
+    let names = usize::try_from(word(code, header(names)?.checked_add(0x18)?)?).ok()?;
+    let mut bytes_of_text = 0_u64;
+    for index in 0..count {
+        let at = header(index)?;
+        let name = u32::from_le_bytes(bytes(code, at)?);
+        let name = names.checked_add(usize::try_from(name).ok()?)?;
+        if code.get(name..)?.starts_with(b".text.") {
+            bytes_of_text = bytes_of_text.checked_add(word(code, at.checked_add(0x20)?)?)?;
+        }
+    }
+    (bytes_of_text > 0).then_some(bytes_of_text / WIDTH)
+}
+
+fn bytes<const N: usize>(code: &[u8], at: usize) -> Option<[u8; N]> {
+    code.get(at..at.checked_add(N)?)?.try_into().ok()
+}
+
+fn word(code: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes(code, at)?))
 }
 
 #[cfg(test)]
@@ -102,6 +119,44 @@ mod tests {
             ("store shared", 1),
         ];
         assert_eq!(found, expected);
+    }
+
+    /// An ELF file of a table of sections at an odd address: names, and two kernels of 32 and 16 bytes.
+    fn file() -> Vec<u8> {
+        let names = b"\0.shstrtab\0.text.f\0.text.g\0";
+        let mut file = vec![0; 0x40];
+        file[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        let table = 0x40 + names.len();
+        assert!(!table.is_multiple_of(8));
+        file[0x28..0x30].copy_from_slice(&(table as u64).to_le_bytes());
+        for (at, value) in [(0x3A, 64_u16), (0x3C, 3), (0x3E, 0)] {
+            file[at..at + 2].copy_from_slice(&value.to_le_bytes());
+        }
+        file.extend_from_slice(names);
+        for (name, offset, size) in
+            [(1_u32, 0x40_u64, names.len() as u64), (11, 0, 32), (19, 0, 16)]
+        {
+            let mut header = [0; 64];
+            header[..4].copy_from_slice(&name.to_le_bytes());
+            header[0x18..0x20].copy_from_slice(&offset.to_le_bytes());
+            header[0x20..0x28].copy_from_slice(&size.to_le_bytes());
+            file.extend_from_slice(&header);
+        }
+        file
+    }
+
+    #[test]
+    fn machine_instructions_are_those_of_all_kernels_and_a_damaged_file_has_none() {
+        let whole = file();
+        assert_eq!(of_machine(&whole), Some(3));
         assert_eq!(of_machine(b"not an ELF file"), None);
+        for end in 0..whole.len() - 64 {
+            assert_eq!(of_machine(&whole[..end]), None, "{end}");
+        }
+        for at in 0..0x40 {
+            let mut damaged = whole.clone();
+            damaged[at] = 0xFF;
+            let _ = of_machine(&damaged);
+        }
     }
 }

@@ -5,15 +5,12 @@ use std::time::Duration;
 use yardstick_api::Known;
 use yardstick_probes::Probe;
 
-/// Long enough for a meter that answers at once.
-const LOOK: Duration = Duration::from_millis(300);
-
-/// The first meter that answers, by the name of its reading; else why none does.
-pub(super) fn meter(probes: &dyn Fn() -> Vec<Box<dyn Probe>>) -> Known<String> {
+/// The first meter that tells something of so long a time, by the name of its reading; else why none does.
+pub(super) fn meter(probes: &dyn Fn() -> Vec<Box<dyn Probe>>, time: Duration) -> Known<String> {
     let mut probes = probes();
     let started: Vec<bool> =
         probes.iter_mut().map(|probe| probe.start(std::process::id()).is_ok()).collect();
-    std::thread::sleep(LOOK);
+    std::thread::sleep(time);
     let mut why = None;
     let mut found = None;
     for (probe, _) in probes.iter_mut().zip(started).filter(|(_, started)| *started) {

@@ -159,7 +159,11 @@ impl<'a> Suites<'a> {
                 tried.push((records, start.elapsed().as_secs_f64()));
             }
         }
-        let metered = meter(self.lent.probes);
+        let metered = meter(self.lent.probes, METERED);
+        let demanded = self.suite.budgets.iter().any(|budget| is_energy(budget.metric));
+        if let (Some(why), false) = (metered.reason(), demanded) {
+            self.notes.push(format!("energy is not judged: {why}"));
+        }
         let mut seconds = 0.0;
         for (index, (records, taken)) in tried.iter().enumerate() {
             let before = self.rows.len();
