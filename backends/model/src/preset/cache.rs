@@ -92,7 +92,8 @@ pub fn make(
         Found::Nothing => None,
         Found::Bad(reason) => Some(reason),
     };
-    let sha256 = write(preset, planned, &path, threads, expected, tell)?;
+    let first = replaced.is_none();
+    let sha256 = write(preset, planned, (&path, first), threads, expected, tell)?;
     Ok(Made { path, bytes, sha256, manifest, written: true, replaced })
 }
 
@@ -146,10 +147,11 @@ fn look(path: &Path, bytes: u64, expected: Option<&str>, check: Check) -> Found 
     }
 }
 
+/// `first`: nothing was there, and what is there by then has been written by another process just now.
 fn write(
     preset: &PresetRef,
     (header, plan): (Header, Plan),
-    path: &Path,
+    (path, first): (&Path, bool),
     threads: usize,
     expected: Option<String>,
     tell: &mut Tell<'_>,
@@ -162,7 +164,10 @@ fn write(
             Err(Error::Mismatch { preset: preset.to_string(), found, expected })
         }
         _ => {
-            output.commit()?;
+            match first {
+                true => output.commit_first()?,
+                false => output.commit()?,
+            }
             write_note(path, &found);
             Ok(found)
         }

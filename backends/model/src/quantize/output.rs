@@ -80,11 +80,32 @@ impl Output {
             let _ = fs::remove_file(&self.part);
             return Err(Error::io(&self.path, error));
         }
-        // The new name is on the disk too; where folders cannot be synced it will be soon.
+        self.sync_folder();
+        Ok(())
+    }
+
+    /// The new name is on the disk too; where folders cannot be synced it will be soon.
+    fn sync_folder(&self) {
         if let Ok(folder) = File::open(folder(&self.path)) {
             let _ = folder.sync_all();
         }
-        Ok(())
+    }
+}
+
+impl Output {
+    /// Gives the file its name if nothing has it yet. What another writer of the same file put there meanwhile stays: who has
+    /// opened it must not find another file there.
+    pub(crate) fn commit_first(self) -> Result<(), Error> {
+        match fs::hard_link(&self.part, &self.path) {
+            // The unfinished name goes when this is dropped.
+            Ok(()) => {
+                self.sync_folder();
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            // Not every file system has links.
+            Err(_) => self.commit(),
+        }
     }
 }
 
@@ -167,6 +188,28 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn of_two_writers_of_one_file_the_first_stays_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        let written = |bytes: &[u8]| {
+            let mut output = Output::create(&path, 3).unwrap();
+            output.write_all(bytes).unwrap();
+            output.sync().unwrap();
+            output
+        };
+        let (first, second) = (written(b"abc"), written(b"xyz"));
+        first.commit_first().unwrap();
+        let opened = File::open(&path).unwrap().metadata().unwrap();
+        second.commit_first().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"abc");
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), opened.modified().unwrap());
+        assert_eq!(files(folder.path()), ["model.gguf"]);
+        // One that was bad is replaced.
+        written(b"new").commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]
