@@ -7,19 +7,10 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use support::{Place, SHORT, ended};
+use support::{Place, SHORT, ended, has_python};
 use yardstick_record::{FailureKind, Outcome, Record, VerificationStatus};
 
 const EXTERNAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../backends/external");
-
-fn has_python() -> bool {
-    let found = Command::new("python3").arg("--version").output();
-    let found = found.is_ok_and(|out| out.status.success());
-    if !found {
-        println!("skipped: no python3");
-    }
-    found
-}
 
 /// Runs cpu and a llama.cpp that misbehaves in this way.
 fn beside_cpu(place: &Place, mode: &str) -> Vec<Record> {

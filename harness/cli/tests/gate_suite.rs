@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::Place;
+use support::{Place, has_python};
 
 const PROXY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/proxy.py");
 const YARDSTICK: &str = env!("CARGO_BIN_EXE_yardstick");
@@ -37,15 +37,6 @@ fn behind(mode: &str) -> String {
     let python = Command::new("sh").args(["-c", "command -v python3"]).output().unwrap();
     let python = String::from_utf8(python.stdout).unwrap();
     format!("{} {PROXY} {mode} {YARDSTICK} worker", python.trim())
-}
-
-fn has_python() -> bool {
-    let found = Command::new("python3").arg("--version").output();
-    let found = found.is_ok_and(|out| out.status.success());
-    if !found {
-        println!("skipped: no python3");
-    }
-    found
 }
 
 /// Exit code, text, words on stderr, `gate.json`.

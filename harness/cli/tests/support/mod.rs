@@ -61,3 +61,13 @@ pub(crate) fn cache() -> PathBuf {
 
 /// Flags that make a run of `tiny` short.
 pub(crate) const SHORT: [&str; 4] = ["--repetitions", "2", "--seed", "7"];
+
+/// Whether there is a Python; says so where a test is skipped without one.
+pub(crate) fn has_python() -> bool {
+    let found = std::process::Command::new("python3").arg("--version").output();
+    let found = found.is_ok_and(|out| out.status.success());
+    if !found {
+        println!("skipped: no python3");
+    }
+    found
+}
