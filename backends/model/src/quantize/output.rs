@@ -90,9 +90,7 @@ impl Output {
             let _ = folder.sync_all();
         }
     }
-}
 
-impl Output {
     /// Gives the file its name if nothing has it yet. What another writer of the same file put there meanwhile stays: who has
     /// opened it must not find another file there.
     pub(crate) fn commit_first(self) -> Result<(), Error> {
