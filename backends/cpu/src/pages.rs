@@ -19,17 +19,17 @@ const LARGE: usize = 2 << 20;
 const FEWEST: usize = 4;
 /// This share of them is as good as all: the ends of a file never are.
 const ENOUGH: f64 = 0.9;
-/// Below this the file system has none.
+/// Below this reading anew was in vain: the file system has none, or another process has the file mapped.
 const NONE: f64 = 0.01;
-/// A file system that has none is asked again after this time.
+/// After this time it is tried again.
 const AGAIN: Duration = Duration::from_secs(3600);
-/// The file in a cache folder whose time says when that was found.
+/// The file in a cache folder whose time says when it was in vain.
 const MARK: &str = "no-large-pages";
 
 /// Has a file's memory on large pages if the system can, and says which share of it is.
 ///
 /// Reads all of the file into the system's cache. Pages that another process has mapped stay as they are. `folder` remembers for an
-/// hour that the file system has no large pages; without one nothing is read anew.
+/// hour that it was in vain; without one nothing is read anew.
 pub(crate) fn settle(file: &File, folder: Option<&Path>) -> Known<String> {
     let words = |share: f64| format!("{:.0} % on large pages", 100.0 * share);
     match look(file) {
@@ -37,9 +37,10 @@ pub(crate) fn settle(file: &File, folder: Option<&Path>) -> Known<String> {
         Ok(share) if share >= ENOUGH => Known::Value(words(share)),
         Ok(share) => match folder {
             None => Known::Value(words(share)),
-            Some(folder) if asked_lately(folder) => {
-                Known::Value(format!("{}, which this file system does not have", words(share)))
-            }
+            Some(folder) if asked_lately(folder) => Known::Value(format!(
+                "{}, read anew for more in vain within the hour",
+                words(share)
+            )),
             Some(folder) => match read_anew(file, folder) {
                 Err(reason) => Known::unavailable(reason),
                 Ok(now) => Known::Value(format!(
@@ -56,7 +57,7 @@ fn read_anew(file: &File, folder: &Path) -> Result<f64, String> {
     forget(file);
     let share = look(file)?;
     if share < NONE {
-        // Where it cannot be remembered it is asked again.
+        // Where it cannot be remembered it is tried again.
         let _ = std::fs::write(folder.join(MARK), b"");
     }
     Ok(share)
@@ -192,7 +193,7 @@ FilePmdMapped:      8192 kB
         let second = settle(&file, Some(folder.path()));
         let second = second.value().unwrap();
         match refused {
-            true => assert!(second.contains("does not have"), "{first}; {second}"),
+            true => assert!(second.contains("in vain"), "{first}; {second}"),
             // Found so from then on, where memory was not too scattered for some of them.
             false if whole(first) => assert!(!second.contains("anew"), "{first}; {second}"),
             false => assert!(second.contains("on large pages"), "{first}; {second}"),
