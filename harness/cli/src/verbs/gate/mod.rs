@@ -111,6 +111,9 @@ fn again(args: &Gate, minutes: f64) -> String {
     if let Some(config) = &args.config {
         flag("--config", &config.display().to_string());
     }
+    if let Some(nvrtc) = &args.nvrtc {
+        flag("--nvrtc", &nvrtc.display().to_string());
+    }
     if !args.only.is_empty() {
         flag("--only", &args.only.join(","));
     }

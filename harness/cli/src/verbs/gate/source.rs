@@ -47,8 +47,10 @@ pub(super) fn run(
             };
             Ok((yardstick_gate::run(settings, &mut source, told)?, notes))
         }
-        // Their cells are a suite's.
-        Some(Bench::Protocol(_)) => Ok((Vec::new(), Vec::new())),
+        // Their cells are a suite's, measured elsewhere; nothing measured must not pass.
+        Some(Bench::Protocol(_)) => {
+            Err(Error::Request("kind = \"protocol\" without its suite".to_owned()))
+        }
         Some(Bench::Command { unit, runs, .. }) => {
             let mut source = Commands::new(programs, *unit, *runs, seed, cancel);
             Ok((yardstick_gate::run(settings, &mut source, told)?, Vec::new()))
