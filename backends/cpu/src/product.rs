@@ -128,7 +128,8 @@ impl<'a> Pass<'a> {
         let total: usize = jobs.iter().map(|jobs| bytes(jobs)).sum();
         let each = |jobs: &[Job<'_>]| {
             let row = jobs.iter().map(|job| job.matrix.row_bytes()).sum();
-            task_rows(row, few, total / self.member.threads())
+            let stack = jobs.iter().map(|job| job.matrix.stack_rows()).max().unwrap_or(1);
+            task_rows(row, few.then_some((jobs.len(), stack)), (total, self.member.threads()))
         };
         let tasks = |jobs: &[Job<'_>]| jobs[0].rows.div_ceil(each(jobs));
         self.member.share(jobs.iter().map(|jobs| tasks(jobs)).sum(), |mut task| {
@@ -140,11 +141,14 @@ impl<'a> Pass<'a> {
                 }
                 let first = task * each(jobs);
                 let rows = first..(first + each(jobs)).min(jobs[0].rows);
-                for (j, job) in jobs.iter().enumerate() {
-                    if few && let [_, ..] = jobs[1..] {
-                        self.fetch(jobs, j, &rows);
+                // Forth and back, so that of two matrices the one read last goes on where it was left.
+                let forth = task % 2 == 0;
+                for j in 0..jobs.len() {
+                    let own = |j: usize| if forth { j } else { jobs.len() - 1 - j };
+                    if few && j + 1 < jobs.len() {
+                        self.fetch(&jobs[own(j + 1)], &rows);
                     }
-                    self.product(job, rows.clone(), input, panel);
+                    self.product(&jobs[own(j)], rows.clone(), input, panel);
                 }
                 done(i, rows);
                 break;
@@ -152,14 +156,10 @@ impl<'a> Pass<'a> {
         });
     }
 
-    /// Asks for what comes after some rows of job `j` of several done together: those of the next, or the first's next task.
-    fn fetch(&self, jobs: &[Job<'_>], j: usize, rows: &Range<usize>) {
-        let next = &jobs[(j + 1) % jobs.len()];
-        let first = if j + 1 < jobs.len() { rows.start } else { rows.end };
-        if first < next.rows {
-            let weights = self.engine.network.weights(next.matrix, next.first_row, next.rows);
-            weights.fetch(first..next.rows);
-        }
+    /// Asks for the first of some rows of the job that is done next.
+    fn fetch(&self, next: &Job<'_>, rows: &Range<usize>) {
+        let weights = self.engine.network.weights(next.matrix, next.first_row, next.rows);
+        weights.fetch(rows.clone());
     }
 
     /// Some rows of one product, biases added.

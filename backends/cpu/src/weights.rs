@@ -13,8 +13,9 @@ use yardstick_model::{Architecture, Format, Model};
 
 use crate::kernels::activations::Forms;
 use crate::kernels::integer::ROWS;
+use crate::kernels::packed::Order;
 use crate::kernels::{Isa, Kernel, Weights};
-use crate::packed::{Store, Wanted};
+use crate::packed::{Place, Store, Wanted};
 use crate::pages;
 use crate::pool::Pool;
 
@@ -85,7 +86,7 @@ pub(crate) struct Matrix {
     pub(crate) cols: usize,
     pub(crate) kernel: Kernel,
     /// Where the whole tensor's panels are, once packed.
-    packed: Option<Range<usize>>,
+    packed: Option<Place>,
     /// Rows from which on products are asked for are multiples of this: those of an expert, or all.
     unit: usize,
     /// (rows), or empty; added to every product.
@@ -103,6 +104,11 @@ impl Matrix {
         self.kernel.forms()
     }
 
+    /// Rows that lie together: a task of few columns takes a multiple of them.
+    pub(crate) fn stack_rows(&self) -> usize {
+        self.packed.as_ref().map_or(ROWS, |place| place.order.rows())
+    }
+
     /// Some of its rows as a matrix of their own.
     fn part(&self, rows: Range<usize>) -> Matrix {
         let bias = self.bias.get(rows.clone()).unwrap_or_default().to_vec();
@@ -112,11 +118,16 @@ impl Matrix {
         Matrix { tensor, first, rows: unit, cols, kernel, packed, unit, bias }
     }
 
-    /// Every row that products start from begins a panel.
-    fn fits_panels(&self) -> bool {
-        let starts = |rows: usize| rows.is_multiple_of(ROWS);
-        starts(self.first) && (starts(self.unit) || self.unit == self.rows)
+    /// Every row that products start from is a multiple of this; 0: they start from the tensor's first.
+    fn starts(&self) -> usize {
+        let unit = if self.unit == self.rows { 0 } else { self.unit };
+        greatest_common_divisor(self.first, unit)
     }
+}
+
+/// Of 0 and n it is n.
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 impl FfnWeights {
@@ -179,13 +190,13 @@ impl Network {
         let (stride, first) = (matrix.row_bytes(), matrix.first + first);
         let (kernel, format, cols) = (matrix.kernel, matrix.tensor.format, matrix.cols);
         if let Some(place) = &matrix.packed {
-            // Whole panels; `fits_panels` says that the first row begins one.
+            // Whole panels, and stacks: `wanted` looked at what products start from.
             let end = (first + rows).next_multiple_of(ROWS) * stride;
             let bytes = &self.store.bytes(place)[first * stride..end];
-            return Weights { kernel, format, cols, packed: true, bytes };
+            return Weights { kernel, format, cols, packed: Some(place.order), bytes };
         }
         let bytes = &self.model.gguf().bytes(&matrix.tensor)[first * stride..][..rows * stride];
-        Weights { kernel, format, cols, packed: false, bytes }
+        Weights { kernel, format, cols, packed: None, bytes }
     }
 
     /// One row of a table, as it is in the file.
@@ -229,20 +240,20 @@ impl Network {
 
     /// Every tensor all of whose parts fit panels, once, in the order decode reads them.
     fn wanted(&self) -> Vec<Wanted> {
-        let unfit: BTreeSet<&str> = self
-            .matrices()
-            .filter(|matrix| !matrix.fits_panels())
-            .map(|matrix| matrix.tensor.name.as_str())
-            .collect();
-        let mut seen = unfit;
+        let mut starts = BTreeMap::<&str, usize>::new();
+        for matrix in self.matrices() {
+            let all = starts.entry(&matrix.tensor.name).or_default();
+            *all = greatest_common_divisor(*all, matrix.starts());
+        }
         let wanted = self.matrices().filter_map(|matrix| {
-            let pack = matrix.kernel.packer()?;
+            let pack = matrix.kernel.packer(matrix.cols)?;
             let tensor = &matrix.tensor;
-            let rows = tensor.shape[1..].iter().product();
-            seen.insert(tensor.name.as_str()).then(|| Wanted {
+            let starts = starts.remove(tensor.name.as_str())?;
+            starts.is_multiple_of(ROWS).then(|| Wanted {
                 tensor: tensor.clone(),
-                rows,
+                rows: tensor.shape[1..].iter().product(),
                 cols: matrix.cols,
+                order: Order::of(tensor.format, matrix.cols, starts),
                 pack,
             })
         });
@@ -274,10 +285,15 @@ impl Network {
 
     /// Kernel of each format, for the facts.
     pub(crate) fn kernels(&self, isa: Isa) -> BTreeMap<String, String> {
-        let name = |matrix: &Matrix| matrix.tensor.format.name().to_owned();
-        self.matrices()
-            .map(|matrix| (name(matrix), matrix.kernel.describe(isa, matrix.packed.is_some())))
-            .collect()
+        let mut all = BTreeMap::<String, BTreeSet<String>>::new();
+        for matrix in self.matrices() {
+            let name = matrix.tensor.format.name().to_owned();
+            all.entry(name)
+                .or_default()
+                .insert(matrix.kernel.describe(isa, matrix.packed.is_some()));
+        }
+        let joined = |ways: BTreeSet<String>| ways.into_iter().collect::<Vec<_>>().join("; ");
+        all.into_iter().map(|(name, ways)| (name, joined(ways))).collect()
     }
 
     /// Bytes of the norms and biases, which are decoded copies, and of weights packed into memory of our own.

@@ -60,7 +60,7 @@ fn errors(
         unsafe { amx.activations.put(row, x) };
     }
     let kernel = Kernel::choose(format, isa, numerics);
-    let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
+    let weights = Weights { kernel, format, cols, packed: None, bytes: &bytes };
     let mut out = Buffer::zeroed(count * rows).unwrap();
     let mut panel = Panel::new(cols, true, true).unwrap();
     // SAFETY: nobody else has the buffer.

@@ -11,7 +11,7 @@ use super::{Slices, find, ramp};
 use crate::buffer::Buffer;
 use crate::kernels::activations::{Rows, Tiles};
 use crate::kernels::integer::Panel;
-use crate::kernels::packed::{pack_panels, packed_bytes};
+use crate::kernels::packed::{Order, pack_panels, packed_bytes};
 use crate::kernels::{FEW, Input, Isa, Kernel, Out, TILE, Weights, multiply};
 
 /// Weights as a session reads them: packed where the kernel has a packed layout.
@@ -58,8 +58,11 @@ pub fn packed(
         return Err(Error::Invalid(format!("{} bytes for {rows} x {cols}", bytes.len())));
     }
     let mut weights = Buffer::<u8>::zeroed(packed_bytes(rows, row_bytes))?;
-    match Kernel::choose(format, find(isa)?, numerics).packer() {
-        Some(pack) => pack_panels(pack, bytes, cols, row_bytes, weights.all_mut()),
+    match Kernel::choose(format, find(isa)?, numerics).packer(cols) {
+        Some(pack) => {
+            let order = Order::of(format, cols, 0);
+            pack_panels(pack, bytes, (format, cols), order, weights.all_mut());
+        }
         None => weights.all_mut()[..bytes.len()].copy_from_slice(bytes),
     }
     Ok(Matrix::Own(Own(weights)))
@@ -133,7 +136,8 @@ impl Slices for Product {
         let [rows, cols, columns] = self.shape;
         let bytes = &self.matrices.bytes()[slice * self.each..][..self.each];
         let (kernel, format) = (self.kernel, self.format);
-        let weights = Weights { kernel, format, cols, packed: kernel.packer().is_some(), bytes };
+        let packed = kernel.packer(cols).map(|_| Order::of(format, cols, 0));
+        let weights = Weights { kernel, format, cols, packed, bytes };
         let input = match columns <= FEW {
             true => Input::Rows(&self.few, columns),
             false => Input::Tiles(&self.tiles, columns),

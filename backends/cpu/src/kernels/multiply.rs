@@ -5,18 +5,19 @@ use std::ops::Range;
 use yardstick_model::Format;
 
 use super::Isa;
-use super::activations::{Rows, Tiles};
+use super::activations::{Row, Rows, Tiles};
 use super::float::{dot, widen};
 use super::integer::{Panel, ROWS};
-use super::table::{Float, Integer, Kernel};
+use super::packed::{Order, STACK};
+use super::table::{Float, Kernel, RowsFn};
 use super::{packed, panels};
 use crate::buffer::Buffer;
 
 /// Columns up to which rows are multiplied one column at a time.
 pub(crate) const FEW: usize = packed::COLUMNS;
 
-/// Bytes of weights a decode task streams: each time another matrix comes in between (gate and up are done in turn) the
-/// processor's prefetchers start anew, so long; short enough to balance.
+/// Bytes of weights of one matrix that a decode task streams: each time another comes in between (gate and up are done in turn) the
+/// processor's prefetchers start anew, which takes 1.3 us on Zen 4, so long; short enough to balance.
 const TASK_BYTES: usize = 256 << 10;
 
 /// The columns.
@@ -55,27 +56,43 @@ impl<'a> Out<'a> {
     }
 }
 
-/// The weights of a product: `bytes` holds all rows of `cols`, block after block as in the file, or `packed` in panels.
+/// The weights of a product: `bytes` holds all rows of `cols`, block after block as in the file, or packed in panels.
 #[derive(Clone, Copy)]
 pub(crate) struct Weights<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) format: Format,
     pub(crate) cols: usize,
-    pub(crate) packed: bool,
+    /// Of the panels; `None`: rows.
+    pub(crate) packed: Option<Order>,
     pub(crate) bytes: &'a [u8],
 }
 
-/// Rows a task should take, a multiple of 16, when a thread's share of the whole product is `share` bytes.
-pub(crate) fn task_rows(row_bytes: usize, few: bool, share: usize) -> usize {
-    if few {
-        let bytes = (share / 4).min(TASK_BYTES);
-        (bytes / row_bytes.max(1)).next_multiple_of(ROWS).max(ROWS)
+/// Rows a task should take, a multiple of 16, when so many threads share a product of `total` bytes. A row of all matrices that
+/// are multiplied together has `row_bytes`. With few columns `few` says how many matrices that are, and of what the rows
+/// must be a multiple.
+pub(crate) fn task_rows(
+    row_bytes: usize,
+    few: Option<(usize, usize)>,
+    (total, threads): (usize, usize),
+) -> usize {
+    let share = total / threads;
+    if let Some((matrices, unit)) = few {
+        // Alone, a thread has nobody to wait for.
+        let most = if threads == 1 { share } else { TASK_BYTES * matrices };
+        let bytes = (share / 4).min(most);
+        (bytes / row_bytes.max(1)).next_multiple_of(unit).max(unit)
     } else {
         panels::task_rows(share / row_bytes.max(1))
     }
 }
 
 impl Weights<'_> {
+    /// Columns `deep`, within a band, of a packed panel.
+    pub(super) fn chunks(&self, order: Order, panel: usize, deep: Range<usize>) -> &[u8] {
+        let panels = self.bytes.len() / (self.format.row_bytes(self.cols) * ROWS).max(1);
+        &self.bytes[order.place(self.format, self.cols, panels, panel, deep)]
+    }
+
     /// Asks for the first bytes of some rows, which are read next: where a stream begins the processor waits for memory, and
     /// its prefetchers have nothing to follow yet.
     pub(crate) fn fetch(&self, rows: Range<usize>) {
@@ -111,10 +128,10 @@ pub(crate) fn multiply(
             return panels::multiply(isa, weights, rows, x, count, out, panel);
         }
     };
+    if let (Some(order), Some(kernel)) = (weights.packed, weights.kernel.packed_rows()) {
+        return by_packed_rows(kernel, order, weights, rows, x, columns, out);
+    }
     match weights.kernel {
-        Kernel::Integer(kernel) if weights.packed => {
-            by_packed_rows(kernel, weights, rows, x, columns, out);
-        }
         Kernel::Integer(kernel) => by_rows(kernel.dot, weights, rows, x, columns, out),
         Kernel::Float(Float { dot: Some(dot), .. }) => by_rows(dot, weights, rows, x, columns, out),
         Kernel::Float(_) => by_decoded_rows(isa, weights, rows, x, columns, out, panel),
@@ -144,9 +161,10 @@ fn by_rows(
     }
 }
 
-/// Starts at a panel.
+/// Starts at a panel. Stack by stack; of each its bands, one after the other, as they lie in memory.
 fn by_packed_rows(
-    kernel: Integer,
+    kernel: RowsFn,
+    order: Order,
     weights: &Weights<'_>,
     rows: Range<usize>,
     x: &Rows,
@@ -154,22 +172,59 @@ fn by_packed_rows(
     out: &Out<'_>,
 ) {
     assert!(rows.start.is_multiple_of(ROWS));
-    let panel_bytes = weights.format.row_bytes(weights.cols) * ROWS;
-    let mut products = [[0.0; ROWS]; packed::COLUMNS];
+    let mut sums = [[[0.0; ROWS]; packed::COLUMNS]; STACK];
     for (pass, some) in columns.clone().step_by(packed::COLUMNS).enumerate() {
         let some = some..(some + packed::COLUMNS).min(columns.end);
         let mut each = [x.row(some.start); packed::COLUMNS];
         for (c, each) in each.iter_mut().enumerate().take(some.len()).skip(1) {
             *each = x.row(some.start + c);
         }
-        for first in rows.clone().step_by(ROWS) {
-            let n = (rows.end - first).min(ROWS);
-            let panel = &weights.bytes[first / ROWS * panel_bytes..][..panel_bytes];
+        let mut first = rows.start;
+        while first < rows.end {
+            let end = (first / order.rows() + 1) * order.rows();
+            let stack = first..end.min(rows.end);
+            stack_sums(kernel, order, weights, &stack, &each[..some.len()], &mut sums);
+            for (first, sums) in stack.clone().step_by(ROWS).zip(&sums) {
+                let n = (stack.end - first).min(ROWS);
+                for (c, sum) in sums.iter().enumerate().take(some.len()) {
+                    let to = pass * packed::COLUMNS + c;
+                    out.rows(to, first..first + n).copy_from_slice(&sum[..n]);
+                }
+            }
+            first = end;
+        }
+    }
+}
+
+/// Products of up to a stack of panels, each (columns, rows).
+#[inline]
+fn stack_sums(
+    kernel: RowsFn,
+    order: Order,
+    weights: &Weights<'_>,
+    rows: &Range<usize>,
+    x: &[Row<'_>],
+    sums: &mut [[[f32; ROWS]; packed::COLUMNS]; STACK],
+) {
+    let panels = rows.start / ROWS..rows.end.div_ceil(ROWS);
+    for band in order.bands(weights.cols) {
+        if band.start == 0 {
+            for (panel, sums) in panels.clone().zip(&mut *sums) {
+                let chunks = weights.chunks(order, panel, band.clone());
+                // SAFETY: a kernel is only made with the proof of its instruction set.
+                unsafe { kernel(chunks, band.len(), x, sums) };
+            }
+            continue;
+        }
+        let mut part = [x[0]; packed::COLUMNS];
+        part.iter_mut().zip(x).for_each(|(part, x)| *part = x.from(band.start));
+        for (panel, sums) in panels.clone().zip(&mut *sums) {
+            let chunks = weights.chunks(order, panel, band.clone());
+            let mut products = [[0.0; ROWS]; packed::COLUMNS];
             // SAFETY: a kernel is only made with the proof of its instruction set.
-            unsafe { (kernel.rows)(panel, weights.cols, &each[..some.len()], &mut products) };
-            for (c, product) in products.iter().enumerate().take(some.len()) {
-                let to = pass * packed::COLUMNS + c;
-                out.rows(to, first..first + n).copy_from_slice(&product[..n]);
+            unsafe { kernel(chunks, band.len(), &part[..x.len()], &mut products) };
+            for (sum, product) in sums.iter_mut().zip(&products).take(x.len()) {
+                sum.iter_mut().zip(product).for_each(|(sum, product)| *sum += product);
             }
         }
     }

@@ -149,23 +149,22 @@ pub(crate) fn unpack(
     if rows.is_empty() {
         return;
     }
-    let stride = weights.format.row_bytes(weights.cols);
-    let (len, bytes) = (weights.format.block_len(), weights.format.block_bytes());
-    let (first, count) = (deep.start / len, deep.len() / len);
-    let n = rows.len().min(ROWS);
     // SAFETY: a kernel is only made with the proof of its instruction set.
     unsafe {
-        if weights.packed {
-            let panel = &weights.bytes[rows.start / ROWS * ROWS * stride..][..ROWS * stride];
-            (kernel.open)(&panel[first * bytes * ROWS..][..count * bytes * ROWS], to);
+        if let Some(order) = weights.packed {
+            (kernel.open)(weights.chunks(order, rows.start / ROWS, deep), to);
         } else {
+            let (stride, len) =
+                (weights.format.row_bytes(weights.cols), weights.format.block_len());
+            let (first, count) = (deep.start / len, deep.len() / len);
+            let n = rows.len().min(ROWS);
             let rows = &weights.bytes[rows.start * stride..(rows.start + n) * stride];
             (kernel.unpack)(Blocks { rows, row_bytes: stride, first, count }, to);
         }
     }
 }
 
-/// Weights `deep` of up to 16 rows as lines of f32; rows that are not there are zero.
+/// Weights `deep` of up to 16 rows as lines of f32; rows that are not there are zero, or left if there are none at all.
 fn lines(
     isa: Isa,
     weights: &Weights<'_>,
@@ -174,6 +173,13 @@ fn lines(
     decoded: &mut [f32],
     to: &mut Unpacked,
 ) {
+    if let Some(order) = weights.packed {
+        if !rows.is_empty() {
+            let values = &mut to.float.all_mut()[..deep.len() * ROWS];
+            decode(isa, weights.format, weights.chunks(order, rows.start / ROWS, deep), values);
+        }
+        return;
+    }
     let of = |k: usize| weights.format.row_bytes(k);
     let stride = of(weights.cols);
     for (r, decoded) in decoded.chunks_exact_mut(deep.len()).take(ROWS).enumerate() {

@@ -4,9 +4,10 @@ use yardstick_api::Numerics;
 use yardstick_model::Format;
 
 use super::activations::{Forms, Row, Tile};
+use super::float::packed::{FloatPanels, panels};
 use super::integer::{Blocks, PAIR, Product, ROWS, Unpacked};
 use super::isa::Avx512Bf16;
-use super::packed::{self, Packed};
+use super::packed::{self, LONG, Packed};
 use super::quant::Quant;
 use super::wide::{self, Wide};
 use super::{
@@ -75,6 +76,8 @@ pub(crate) struct Float {
     pub(super) dot: Option<DotFn>,
     /// Many columns in bf16.
     pub(super) brain: Option<Avx512Bf16>,
+    /// Of rows so long that they are packed.
+    pub(super) panels: Option<FloatPanels>,
 }
 
 impl Kernel {
@@ -82,22 +85,33 @@ impl Kernel {
     pub(crate) fn choose(format: Format, isa: Isa, numerics: Numerics) -> Kernel {
         match (format, numerics) {
             (_, Numerics::Bf16) if isa.bf16().is_some() => {
-                Kernel::Float(Float { dot: float_dot(format, isa), brain: isa.bf16() })
+                Kernel::Float(float(format, isa, isa.bf16()))
             }
             (Format::F32 | Format::BF16 | Format::F16, _) => {
-                Kernel::Float(Float { dot: float_dot(format, isa), brain: None })
+                Kernel::Float(float(format, isa, None))
             }
             (_, Numerics::A8) => integer(format, isa, false),
             (_, Numerics::Requantised) => integer(format, isa, true),
-            _ => Kernel::Float(Float { dot: None, brain: None }),
+            _ => Kernel::Float(Float { dot: None, brain: None, panels: None }),
         }
     }
 
-    /// How rows are made panels, where the kernel reads such.
-    pub(crate) fn packer(self) -> Option<PackFn> {
+    /// How rows of `cols` weights are made panels, where they are better read so: of floats only long rows are, which costs
+    /// memory beside the model's file and gains nothing where a row's input stays in the L1.
+    pub(crate) fn packer(self, cols: usize) -> Option<PackFn> {
         match self {
             Kernel::Integer(kernel) => Some(kernel.pack),
-            Kernel::Float(_) => None,
+            Kernel::Float(Float { panels, .. }) => {
+                panels.filter(|_| cols > LONG).map(|panels| panels.pack)
+            }
+        }
+    }
+
+    /// How packed rows are multiplied by few columns.
+    pub(super) fn packed_rows(self) -> Option<RowsFn> {
+        match self {
+            Kernel::Integer(kernel) => Some(kernel.rows),
+            Kernel::Float(Float { panels, .. }) => panels.map(|panels| panels.rows),
         }
     }
 
@@ -140,8 +154,12 @@ impl Kernel {
                 };
                 vec![kernel.open as *const () as usize, product, pack(kernel)]
             }
-            (Kernel::Float(Float { dot, .. }), true) => {
-                dot.iter().map(|dot| *dot as *const () as usize).collect()
+            (Kernel::Float(Float { dot, panels, .. }), true) => {
+                let dot = dot.iter().map(|dot| *dot as *const () as usize);
+                let both = |panels: FloatPanels| {
+                    [panels.rows as *const () as usize, panels.pack as *const () as usize]
+                };
+                dot.chain(panels.into_iter().flat_map(both)).collect()
             }
             (Kernel::Float(_), false) => Vec::new(),
         }
@@ -158,7 +176,11 @@ impl Kernel {
             Kernel::Integer(_) if packed => "packed rows x int8, packed panels x int8",
             Kernel::Integer(Integer { own: true, .. }) => "rows x int8, panels x int8",
             Kernel::Integer(_) => "rows unpacked x int8, panels x int8",
-            Kernel::Float(Float { dot: Some(_), brain: Some(_) }) => {
+            Kernel::Float(Float { brain: Some(_), .. }) if packed => {
+                "packed rows x f32, packed panels and columns rounded to bf16"
+            }
+            Kernel::Float(_) if packed => "packed rows x f32, packed panels x f32",
+            Kernel::Float(Float { dot: Some(_), brain: Some(_), .. }) => {
                 "rows x f32, panels and columns rounded to bf16"
             }
             Kernel::Float(Float { brain: Some(_), .. }) => {
@@ -175,6 +197,11 @@ impl Kernel {
         };
         format!("{} {what}{how}", isa.name())
     }
+}
+
+/// The kernels of a float format.
+fn float(format: Format, isa: Isa, brain: Option<Avx512Bf16>) -> Float {
+    Float { dot: float_dot(format, isa), brain, panels: panels(format, isa) }
 }
 
 /// The row kernel of a float format; elsewhere rows are decoded.
@@ -245,7 +272,7 @@ fn integer(format: Format, isa: Isa, requantise: bool) -> Kernel {
         Format::Q5_K => with_dot(shared::<q5_k::Q5K>(isa), own_dot!(q5_k, isa)),
         Format::IQ4_NL => shared::<iq4_nl::Iq4Nl>(isa),
         Format::F32 | Format::F16 | Format::BF16 => {
-            return Kernel::Float(Float { dot: None, brain: None });
+            return Kernel::Float(Float { dot: None, brain: None, panels: None });
         }
     };
     let wide = grouping(format)

@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use yardstick_model::Model;
 
-use super::Wanted;
+use super::{Place, Wanted};
 use crate::kernels::integer::ROWS;
 use crate::kernels::packed::pack_panels;
 use crate::pool::Pool;
@@ -31,14 +31,14 @@ unsafe impl Sync for Region {}
 pub(super) fn build(
     model: &Model,
     wanted: &[Wanted],
-    places: &BTreeMap<String, Range<usize>>,
+    places: &BTreeMap<String, Place>,
     region: &mut [u8],
     pool: &mut Pool,
 ) -> Result<(), String> {
     let mut tasks = Vec::new();
     for wanted in wanted {
         let place = places.get(&wanted.tensor.name).ok_or("a tensor without a place")?;
-        tasks.extend(cut(wanted, place));
+        tasks.extend(cut(wanted, &place.bytes));
     }
     if tasks.iter().any(|task| task.to.end > region.len()) {
         return Err("panels beyond the end of their region".into());
@@ -54,7 +54,8 @@ pub(super) fn build(
             // task is taken once.
             let to =
                 unsafe { std::slice::from_raw_parts_mut(base.0.as_ptr().add(to.start), to.len()) };
-            pack_panels(wanted.pack, from, wanted.cols, stride, to);
+            let shape = (wanted.tensor.format, wanted.cols);
+            pack_panels(wanted.pack, from, shape, wanted.order, to);
         });
     });
     for wanted in wanted {
@@ -63,10 +64,11 @@ pub(super) fn build(
     done.map_err(|_| "a thread panicked while packing".to_owned())
 }
 
-/// The tasks of a tensor: whole panels.
+/// The tasks of a tensor: whole stacks of panels.
 fn cut<'a>(wanted: &'a Wanted, place: &Range<usize>) -> Vec<Task<'a>> {
     let stride = wanted.row_bytes().max(1);
-    let each = (TASK_BYTES / stride).next_multiple_of(ROWS).max(ROWS);
+    let stack = wanted.order.rows();
+    let each = (TASK_BYTES / stride).next_multiple_of(stack).max(stack);
     let task = |first: usize| {
         let rows = first..(first + each).min(wanted.rows);
         let bytes = rows.len().next_multiple_of(ROWS) * stride;

@@ -18,7 +18,7 @@ const PIECES: usize = 8;
 const PIECE: usize = 64;
 
 /// Layout of the panels and of the file; raised whenever either changes.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The key, 32 bytes.
 pub(super) fn of(model: &Model, wanted: &[Wanted]) -> [u8; 32] {

@@ -18,7 +18,7 @@ use yardstick_api::{Known, host};
 use yardstick_model::Model;
 use yardstick_model::gguf::TensorInfo;
 
-use crate::kernels::packed::packed_bytes;
+use crate::kernels::packed::{Order, packed_bytes};
 use crate::kernels::table::PackFn;
 use crate::packed;
 use crate::pool::Pool;
@@ -32,7 +32,17 @@ pub(crate) struct Wanted {
     pub(crate) tensor: TensorInfo,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
+    pub(crate) order: Order,
     pub(crate) pack: PackFn,
+}
+
+/// A tensor that is packed.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// Where its panels are.
+    bytes: Range<usize>,
+    /// In what order.
+    pub(crate) order: Order,
 }
 
 impl Wanted {
@@ -48,8 +58,8 @@ impl Wanted {
 /// The packed tensors.
 pub(crate) struct Store {
     bytes: Bytes,
-    /// By name: where in `bytes`.
-    places: BTreeMap<String, Range<usize>>,
+    /// By name.
+    places: BTreeMap<String, Place>,
     /// How they came there, or why there are none.
     pub(crate) how: Known<String>,
 }
@@ -61,11 +71,12 @@ enum Bytes {
 }
 
 /// Where each tensor goes, and the end of the last.
-fn places(wanted: &[Wanted], mut at: usize) -> (BTreeMap<String, Range<usize>>, usize) {
+fn places(wanted: &[Wanted], mut at: usize) -> (BTreeMap<String, Place>, usize) {
     let mut places = BTreeMap::new();
     for wanted in wanted {
         at = at.next_multiple_of(ALIGN);
-        places.insert(wanted.tensor.name.clone(), at..at + wanted.bytes());
+        let place = Place { bytes: at..at + wanted.bytes(), order: wanted.order };
+        places.insert(wanted.tensor.name.clone(), place);
         at += wanted.bytes();
     }
     (places, at)
@@ -107,18 +118,18 @@ impl Store {
     }
 
     /// Where a tensor's panels are.
-    pub(crate) fn place(&self, tensor: &str) -> Option<Range<usize>> {
+    pub(crate) fn place(&self, tensor: &str) -> Option<Place> {
         self.places.get(tensor).cloned()
     }
 
     /// Panels at a place.
-    pub(crate) fn bytes(&self, place: &Range<usize>) -> &[u8] {
+    pub(crate) fn bytes(&self, place: &Place) -> &[u8] {
         let all: &[u8] = match &self.bytes {
             Bytes::None => &[],
             Bytes::Private(bytes) => bytes,
             Bytes::Shared(bytes) => bytes,
         };
-        &all[place.clone()]
+        &all[place.bytes.clone()]
     }
 }
 

@@ -5,6 +5,9 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512_vnni;
 mod brain;
+pub(crate) mod packed;
+#[cfg(target_arch = "x86_64")]
+mod packed_x86;
 mod panels;
 #[cfg(target_arch = "x86_64")]
 mod panels_x86;

@@ -11,7 +11,7 @@ use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::multiply::{Input, Out, Weights, multiply};
-use crate::kernels::packed::pack_panels;
+use crate::kernels::packed::{Order, pack_panels};
 use crate::kernels::table::Kernel;
 
 const ROWS: usize = 64;
@@ -38,15 +38,15 @@ fn kernel_speed() {
         for format in Format::ALL {
             let bytes = super::tests::random_rows(format, ROWS, COLS, 3);
             let kernel = Kernel::choose(format, isa, Numerics::A8);
-            let row_bytes = format.row_bytes(COLS);
             let mut panels = vec![0; bytes.len() + 64];
             let at = panels.as_ptr().align_offset(64);
-            if let Some(pack) = kernel.packer() {
-                pack_panels(pack, &bytes, COLS, row_bytes, &mut panels[at..]);
-            }
-            let plain = Weights { kernel, format, cols: COLS, packed: false, bytes: &bytes };
-            let packed =
-                Weights { packed: kernel.packer().is_some(), bytes: &panels[at..], ..plain };
+            let order = kernel.packer(COLS).map(|pack| {
+                let order = Order::of(format, COLS, 0);
+                pack_panels(pack, &bytes, (format, COLS), order, &mut panels[at..][..bytes.len()]);
+                order
+            });
+            let plain = Weights { kernel, format, cols: COLS, packed: None, bytes: &bytes };
+            let packed = Weights { packed: order, bytes: &panels[at..][..bytes.len()], ..plain };
             for weights in [plain, packed] {
                 let mut panel = Panel::new(COLS, true, true).unwrap();
                 let forms = Forms { int8: true, wide: true, float: true, brain: false };
@@ -77,7 +77,7 @@ fn kernel_speed() {
                 println!(
                     "{:>12} {:>6} {:>7} {:12.1} {:12.1} {:12.1}",
                     isa.name(),
-                    weights.packed,
+                    weights.packed.is_some(),
                     format.name(),
                     bytes.len() as f64 / few / 1e9,
                     macs / few,

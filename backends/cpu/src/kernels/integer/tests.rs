@@ -9,7 +9,7 @@ use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::kernels::activations::{Forms, Rows, Tiles};
 use crate::kernels::multiply::{FEW, Input, Out, Weights, multiply};
-use crate::kernels::packed::{pack_panels, packed_bytes};
+use crate::kernels::packed::{LONG, Order, pack_panels, packed_bytes};
 use crate::kernels::table::Kernel;
 
 const FORMATS: [Format; 14] = Format::ALL;
@@ -58,6 +58,20 @@ pub(crate) fn dequantised(x: &[f32], block: usize) -> Vec<f64> {
     x.chunks(block).flat_map(quantised).collect()
 }
 
+/// Rows in panels, where the kernel has any: of floats also short rows, which a session leaves as they are.
+pub(crate) fn packed(
+    kernel: Kernel,
+    format: Format,
+    cols: usize,
+    rows: &[u8],
+) -> Option<(Order, Vec<u8>)> {
+    let pack = kernel.packer(usize::MAX)?;
+    let (row_bytes, order) = (format.row_bytes(cols), Order::of(format, cols, 0));
+    let mut panels = vec![0; packed_bytes(rows.len() / row_bytes, row_bytes)];
+    pack_panels(pack, rows, (format, cols), order, &mut panels);
+    Some((order, panels))
+}
+
 /// Products by the definition, (columns, rows), and the sums of their terms' magnitudes.
 fn exact(
     format: Format,
@@ -96,16 +110,13 @@ fn check(
     let xs: Vec<Vec<f32>> =
         (0..columns).map(|c| (0..cols).map(|k| value(c * cols + k)).collect()).collect();
     let kernel = Kernel::choose(format, isa, numerics);
-    let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
+    let weights = Weights { kernel, format, cols, packed: None, bytes: &bytes };
     let forms = kernel.forms();
     let block = if forms.wide && columns > FEW { 256 } else { 32 };
     let expected = exact(format, &bytes, cols, &xs, forms.bytes().then_some(block));
     compare(isa, &weights, rows, &xs, &expected);
-    if let Some(pack) = kernel.packer() {
-        let row_bytes = format.row_bytes(cols);
-        let mut panels = vec![0; packed_bytes(rows, row_bytes)];
-        pack_panels(pack, &bytes, cols, row_bytes, &mut panels);
-        let weights = Weights { packed: true, bytes: &panels, ..weights };
+    if let Some((packed, panels)) = packed(kernel, format, cols, &bytes) {
+        let weights = Weights { packed: Some(packed), bytes: &panels, ..weights };
         compare(isa, &weights, rows, &xs, &expected);
     }
 }
@@ -144,8 +155,24 @@ fn compare(isa: Isa, weights: &Weights<'_>, rows: usize, xs: &[Vec<f32>], expect
         let (format, packed) = (weights.format, weights.packed);
         assert!(
             error <= 2e-6 * size + 1e-6,
-            "{format:?} on {isa:?}, packed {packed}, {rows} x {cols} x {columns}, product {i}: {found}, expected {exact}"
+            "{format:?} on {isa:?}, packed {packed:?}, {rows} x {cols} x {columns}, product {i}: {found}, expected {exact}"
         );
+    }
+}
+
+#[test]
+fn rows_so_long_that_they_are_cut_match_the_definition() {
+    for isa in Isa::usable() {
+        for format in FORMATS {
+            let unit = format.block_len().max(32);
+            let cols = (LONG + 800).next_multiple_of(unit);
+            for (rows, columns) in [(35, 1), (90, 1), (150, 2), (130, 8), (70, 9)] {
+                check(format, isa, Numerics::A8, rows, cols, columns, 13);
+            }
+            if format.block_len() == 1 {
+                check(format, isa, Numerics::A8, 40, cols + 7, 1, 13);
+            }
+        }
     }
 }
 
@@ -201,7 +228,7 @@ fn check_brain(format: Format, isa: Isa, rows: usize, cols: usize, columns: usiz
     let kernel = Kernel::choose(format, isa, Numerics::Bf16);
     let forms = kernel.forms();
     assert!(forms.brain);
-    let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
+    let weights = Weights { kernel, format, cols, packed: None, bytes: &bytes };
     let mut panel = Panel::new(cols, false, true).unwrap();
     let mut out = Buffer::zeroed(columns * rows).unwrap();
     let tiles = Tiles::new(columns, cols, forms).unwrap();
@@ -230,7 +257,7 @@ fn check_float(format: Format, isa: Isa, cols: usize, columns: usize) {
         .map(|c| (0..cols).map(|k| (k * 31 + c) as f32 % 7.0 - 3.0).collect())
         .collect();
     let kernel = Kernel::choose(format, isa, Numerics::A8);
-    let weights = Weights { kernel, format, cols, packed: false, bytes: &bytes };
+    let weights = Weights { kernel, format, cols, packed: None, bytes: &bytes };
     let mut panel = Panel::new(cols, false, true).unwrap();
     let mut out = Buffer::zeroed(columns * 3).unwrap();
     out.all_mut().fill(f32::NAN);
@@ -267,17 +294,14 @@ fn scale_at(format: Format) -> usize {
 }
 
 /// Products of two rows of which the first has one block with scale `bits`, on an instruction set, packed or not.
-fn with_scale(format: Format, isa: Isa, packed: bool, columns: usize, bits: u16) -> Vec<f32> {
+fn with_scale(format: Format, isa: Isa, in_panels: bool, columns: usize, bits: u16) -> Vec<f32> {
     let (rows, cols) = (2, 2 * format.block_len());
     let mut bytes = random_rows(format, rows, cols, 4711);
     let at = format.block_bytes() + scale_at(format);
     bytes[at..at + 2].copy_from_slice(&bits.to_le_bytes());
     let kernel = Kernel::choose(format, isa, Numerics::A8);
-    let row_bytes = format.row_bytes(cols);
-    let mut panels = vec![0; packed_bytes(rows, row_bytes)];
-    let pack = kernel.packer().expect("an integer format");
-    pack_panels(pack, &bytes, cols, row_bytes, &mut panels);
-    let bytes = if packed { &panels } else { &bytes };
+    let (order, panels) = packed(kernel, format, cols, &bytes).expect("an integer format");
+    let (packed, bytes) = if in_panels { (Some(order), &panels) } else { (None, &bytes) };
     let weights = Weights { kernel, format, cols, packed, bytes };
     let mut panel = Panel::new(cols, true, true).unwrap();
     let mut out = Buffer::zeroed(columns * rows).unwrap();
@@ -305,7 +329,7 @@ fn with_scale(format: Format, isa: Isa, packed: bool, columns: usize, bits: u16)
 fn extreme_scales_mean_the_same_everywhere_and_stay_in_their_row() {
     let formats = FORMATS
         .into_iter()
-        .filter(|&format| Kernel::choose(format, Isa::Scalar, Numerics::A8).packer().is_some());
+        .filter(|&format| Kernel::choose(format, Isa::Scalar, Numerics::A8).packer(0).is_some());
     // Infinities, NaN, denormals, the largest and zeros of either sign.
     let scales = [0x7C00, 0xFC00, 0x7E01, 0x0001, 0x83FF, 0x7BFF, 0x0000, 0x8000];
     for (format, bits) in formats.flat_map(|format| scales.map(|bits| (format, bits))) {

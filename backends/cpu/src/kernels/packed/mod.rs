@@ -12,16 +12,20 @@
 //! A chunk has exactly the bytes of its 16 blocks, and a panel, chunk after chunk, those of its 16 rows: packing makes
 //! nothing larger, and decode reads one stream from start to end, every line once and in the order of addresses (with all high
 //! bits before all low ones Q6_K streamed at two thirds of the rate: the processor's prefetchers follow one place in a page). The last panel of a matrix is filled up with rows of zeros.
+//!
+//! Panels follow each other, those of long rows in stacks cut into bands: [`Order`].
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512_vnni;
+mod order;
 mod pack;
 pub(crate) mod plain;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use order::{LONG, Order, STACK};
 pub(crate) use pack::{pack_panels, pack_rows};
 
 use super::integer::ROWS;

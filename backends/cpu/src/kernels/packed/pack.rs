@@ -1,9 +1,12 @@
 //! Rows of blocks into panels.
 
-use super::{GROUPS, LINE, Packed, Scales, chunk_bytes, high_line, low_line};
+use yardstick_model::Format;
+
+use super::{GROUPS, LINE, Order, Packed, Scales, chunk_bytes, high_line, low_line};
 use crate::kernels::integer::ROWS;
 use crate::kernels::q3_k::six_bit_signed;
 use crate::kernels::quant::six_bit_scales;
+use crate::kernels::table::PackFn;
 
 /// Lines of the largest chunk.
 const LINES: usize = 64;
@@ -52,17 +55,31 @@ fn plane(
     }
 }
 
-/// Packs rows of `cols` weights, `row_bytes` apart, into whole panels.
+/// Packs rows of `cols` weights into whole panels, which are zero, and whole stacks unless they are the matrix's last.
 pub(crate) fn pack_panels(
-    pack: crate::kernels::table::PackFn,
+    pack: PackFn,
     rows: &[u8],
-    cols: usize,
-    row_bytes: usize,
+    (format, cols): (Format, usize),
+    order: Order,
     panels: &mut [u8],
 ) {
-    let bytes = row_bytes * ROWS;
-    for (rows, panel) in rows.chunks(bytes).zip(panels.chunks_exact_mut(bytes)) {
-        pack(rows, cols, panel);
+    let bytes = |columns: usize| format.row_bytes(columns) * ROWS;
+    let rows = rows.chunks(bytes(cols).max(1));
+    if order == Order::plain(cols) {
+        for (rows, panel) in rows.zip(panels.chunks_exact_mut(bytes(cols).max(1))) {
+            pack(rows, cols, panel);
+        }
+        return;
+    }
+    let mut whole = vec![0; bytes(cols)];
+    let count = panels.len() / bytes(cols).max(1);
+    for (panel, rows) in rows.enumerate() {
+        whole.fill(0);
+        pack(rows, cols, &mut whole);
+        for band in order.bands(cols) {
+            let from = bytes(band.start)..bytes(band.end);
+            panels[order.place(format, cols, count, panel, band)].copy_from_slice(&whole[from]);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use yardstick_api::Numerics;
 use yardstick_model::Format;
 
-use super::{LINE, Packed, chunk_bytes, pack_panels, packed_bytes, plain};
+use super::{LINE, Order, Packed, chunk_bytes, pack_panels, packed_bytes, plain};
 use crate::kernels::Isa;
 use crate::kernels::integer::ROWS;
 use crate::kernels::integer::tests::random_rows;
@@ -17,8 +17,8 @@ fn survives<F: Packed>(format: Format) {
         let bytes = random_rows(format, rows, cols, 99 + rows as u64);
         let row_bytes = format.row_bytes(cols);
         let mut panels = vec![0; packed_bytes(rows, row_bytes)];
-        let pack = Kernel::choose(format, Isa::Scalar, Numerics::A8).packer().unwrap();
-        pack_panels(pack, &bytes, cols, row_bytes, &mut panels);
+        let pack = Kernel::choose(format, Isa::Scalar, Numerics::A8).packer(cols).unwrap();
+        pack_panels(pack, &bytes, (format, cols), Order::plain(cols), &mut panels);
         let mut lines = [[0; LINE]; 64];
         let (mut scales, mut mins) = ([[0.0; ROWS]; 16], [[0.0; ROWS]; 16]);
         for (i, chunk) in panels.chunks_exact(chunk_bytes::<F>()).enumerate() {

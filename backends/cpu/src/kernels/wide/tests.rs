@@ -7,9 +7,8 @@ use yardstick_model::Format;
 use super::*;
 use crate::buffer::Buffer;
 use crate::kernels::activations::{Forms, Tiles};
-use crate::kernels::integer::tests::{dequantised, random_rows};
+use crate::kernels::integer::tests::{dequantised, packed, random_rows};
 use crate::kernels::integer::{PAIR, Panel};
-use crate::kernels::packed::{pack_panels, packed_bytes};
 use crate::kernels::table::{WideFn, wide_fn};
 use crate::kernels::{Grouping, Input, Isa, Kernel, Out, Weights, grouping, multiply};
 
@@ -197,13 +196,11 @@ fn a_row_of_nothing_is_nothing() {
 }
 
 /// Normalised mean squared error of requantised products of random weights.
-fn error_of(format: Format, isa: Isa, packed: bool, [rows, cols, columns]: [usize; 3]) -> f64 {
+fn error_of(format: Format, isa: Isa, in_panels: bool, [rows, cols, columns]: [usize; 3]) -> f64 {
     let bytes = random_rows(format, rows, cols, 11);
     let kernel = Kernel::choose(format, isa, Numerics::Requantised);
-    let row_bytes = format.row_bytes(cols);
-    let mut panels = vec![0; packed_bytes(rows, row_bytes)];
-    pack_panels(kernel.packer().unwrap(), &bytes, cols, row_bytes, &mut panels);
-    let own = if packed { &panels } else { &bytes };
+    let (order, panels) = packed(kernel, format, cols, &bytes).unwrap();
+    let (packed, own) = if in_panels { (Some(order), &panels) } else { (None, &bytes) };
     let weights = Weights { kernel, format, cols, packed, bytes: own };
     let mut next = noise(7);
     let x: Vec<f32> = (0..columns * cols).map(|_| (next() % 2001) as f32 / 1e3 - 1.0).collect();

@@ -1,0 +1,161 @@
+//! Packed panels of float weights with AVX-512 and AVX2: a line of 16 rows times a broadcast value of the input.
+
+use std::arch::x86_64::*;
+
+use super::packed::{Brain, Half, Single, Value};
+use crate::kernels::activations::Row;
+use crate::kernels::integer::ROWS;
+use crate::kernels::packed::COLUMNS;
+
+/// Chains of sums of a single column, so that none waits for itself: additions take 4 cycles, and one or two begin in each.
+const CHAINS: usize = 8;
+
+/// A float format's loads.
+pub(crate) trait Wide: Value {
+    /// # Safety
+    /// AVX-512 F; 16 values can be read there.
+    unsafe fn sixteen(at: *const u8) -> __m512;
+
+    /// # Safety
+    /// AVX2 and F16C; 8 values can be read there.
+    unsafe fn eight(at: *const u8) -> __m256;
+}
+
+impl Wide for Half {
+    #[inline(always)]
+    unsafe fn sixteen(at: *const u8) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn eight(at: *const u8) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.cast())) }
+    }
+}
+
+impl Wide for Brain {
+    #[inline(always)]
+    unsafe fn sixteen(at: *const u8) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn eight(at: *const u8) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
+        }
+    }
+}
+
+impl Wide for Single {
+    #[inline(always)]
+    unsafe fn sixteen(at: *const u8) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_loadu_ps(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn eight(at: *const u8) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_loadu_ps(at.cast()) }
+    }
+}
+
+/// Defines a row kernel: one panel times up to [`COLUMNS`] columns, `out[column][row]`. A line of 16 rows is `$vectors` vectors.
+macro_rules! rows {
+    ($name:ident, $columns:ident, $feature:literal, $vectors:literal, $load:ident, $vector:ty, $zero:ident, $set:ident, $fma:ident,
+     $add:ident, $store:ident) => {
+        #[target_feature(enable = $feature)]
+        pub(crate) fn $name<V: Wide>(
+            panel: &[u8],
+            cols: usize,
+            x: &[Row<'_>],
+            out: &mut [[f32; ROWS]],
+        ) {
+            assert!(x.len() <= COLUMNS && x.len() <= out.len() && !x.is_empty());
+            assert!(panel.len() >= cols * ROWS * V::BYTES);
+            assert!(x.iter().all(|x| x.float.len() >= cols));
+            // SAFETY: the lengths are checked above.
+            unsafe {
+                match x.len() {
+                    1 => $columns::<V, 1, { CHAINS / $vectors }>(panel, cols, x, out),
+                    2..=4 => $columns::<V, 4, 1>(panel, cols, x, out),
+                    _ => $columns::<V, 8, 1>(panel, cols, x, out),
+                }
+            }
+        }
+
+        /// # Safety
+        /// The panel and every row of x hold `cols` values; at most `C` rows. Short of `C`, the last row is computed again.
+        #[target_feature(enable = $feature)]
+        unsafe fn $columns<V: Wide, const C: usize, const N: usize>(
+            panel: &[u8],
+            cols: usize,
+            x: &[Row<'_>],
+            out: &mut [[f32; ROWS]],
+        ) {
+            const LANES: usize = ROWS / $vectors;
+            let x: [*const f32; C] = std::array::from_fn(|c| x[c.min(x.len() - 1)].float.as_ptr());
+            let mut sums = [[[$zero(); $vectors]; N]; C];
+            let mut add = |k: usize, n: usize| {
+                // SAFETY: line k of the panel and value k of every row are there (the caller).
+                unsafe {
+                    for i in 0..$vectors {
+                        let w = V::$load(panel.as_ptr().add((k * ROWS + i * LANES) * V::BYTES));
+                        for c in 0..C {
+                            sums[c][n][i] = $fma(w, $set(*x[c].add(k)), sums[c][n][i]);
+                        }
+                    }
+                }
+            };
+            let whole = cols / N * N;
+            for k in (0..whole).step_by(N) {
+                (0..N).for_each(|n| add(k + n, n));
+            }
+            (whole..cols).for_each(|k| add(k, k - whole));
+            for (out, sums) in out.iter_mut().zip(sums) {
+                for i in 0..$vectors {
+                    let mut sum = sums[0][i];
+                    sums[1..].iter().for_each(|more| sum = $add(sum, more[i]));
+                    // SAFETY: a row of products is 16 values.
+                    unsafe { $store(out.as_mut_ptr().add(i * LANES), sum) };
+                }
+            }
+        }
+    };
+}
+
+rows!(
+    avx512,
+    columns512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c",
+    1,
+    sixteen,
+    __m512,
+    _mm512_setzero_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    _mm512_add_ps,
+    _mm512_storeu_ps
+);
+rows!(
+    avx2,
+    columns256,
+    "avx2,fma,f16c",
+    2,
+    eight,
+    __m256,
+    _mm256_setzero_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    _mm256_add_ps,
+    _mm256_storeu_ps
+);
