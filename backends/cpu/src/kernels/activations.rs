@@ -6,7 +6,7 @@ use yardstick_api::Error;
 
 use super::Isa;
 use super::float::brain_column;
-use super::quantise::{BLOCK, TILE, TileMut, quantise_column, quantise_row};
+use super::quantise::{BLOCK, RowMut, TILE, TileMut, quantise_column, quantise_row};
 use super::wide::{self, Wide, WideMut};
 use crate::buffer::Buffer;
 
@@ -130,27 +130,24 @@ impl Rows {
             self.float.all_mut()[row * k..][..cols].copy_from_slice(x);
         }
         if forms.bytes() {
-            let q = &mut self.q.all_mut()[row * k..][..k];
-            let lanes = &mut self.lanes.all_mut()[row * k / 4..][..k / 4];
-            let fours = &mut self.fours.all_mut()[row * k / 4..][..k / 4];
-            let sums = &mut self.sums.all_mut()[row * k / 16..][..k / 16];
-            quantise_row(isa, x, q, lanes, fours, sums);
-            q[cols..].fill(0);
-            lanes[cols / 4..].fill(0.0);
-            fours[cols / 4..].fill(0);
-            sums[cols / 16..].fill(0.0);
-            let scale = &mut self.scale.all_mut()[row * k / 32..][..k / 32];
-            let less = &mut self.less.all_mut()[row * k / 32 * 3..][..k / 32 * 3];
-            let more = &mut self.more.all_mut()[row * k / 32 * 3..][..k / 32 * 3];
-            for b in 0..k / 32 {
-                let halves = [0, 4].map(|h| fours[8 * b + h..][..4].iter().sum::<i32>());
-                let own = [halves[0], halves[1], halves[0] + halves[1]];
-                scale[b] = lanes[8 * b];
-                less[3 * b..3 * b + 3].copy_from_slice(&own);
-                let two = [sums[2 * b], sums[2 * b + 1]];
-                let own = [two[0], two[1], two[0] + two[1]];
-                more[3 * b..3 * b + 3].copy_from_slice(&own);
-            }
+            let mut to = RowMut {
+                q: &mut self.q.all_mut()[row * k..][..k],
+                lanes: &mut self.lanes.all_mut()[row * k / 4..][..k / 4],
+                fours: &mut self.fours.all_mut()[row * k / 4..][..k / 4],
+                sums: &mut self.sums.all_mut()[row * k / 16..][..k / 16],
+                scale: &mut self.scale.all_mut()[row * k / 32..][..k / 32],
+                less: &mut self.less.all_mut()[row * k / 32 * 3..][..k / 32 * 3],
+                more: &mut self.more.all_mut()[row * k / 32 * 3..][..k / 32 * 3],
+            };
+            let blocks = cols / BLOCK;
+            quantise_row(isa, &x[..blocks * BLOCK], &mut to);
+            to.q[blocks * BLOCK..].fill(0);
+            to.lanes[blocks * 8..].fill(0.0);
+            to.fours[blocks * 8..].fill(0);
+            to.sums[blocks * 2..].fill(0.0);
+            to.scale[blocks..].fill(0.0);
+            to.less[blocks * 3..].fill(0);
+            to.more[blocks * 3..].fill(0.0);
         }
     }
 

@@ -23,6 +23,8 @@ mod q6_k;
 mod q8_0;
 mod quant;
 mod quantise;
+#[cfg(target_arch = "x86_64")]
+mod quantise_x86;
 pub(crate) mod table;
 pub(crate) mod wide;
 

@@ -1,6 +1,9 @@
 //! Activations in 8 bits: `x = scale * q` with one scale per 32, and the sums that offsets and minima need.
 
+use super::Isa;
 use super::isa::per_isa;
+#[cfg(target_arch = "x86_64")]
+use super::quantise_x86;
 
 /// Values per scale.
 pub(crate) const BLOCK: usize = 32;
@@ -49,34 +52,66 @@ pub(crate) fn quantise(x: &[f32]) -> Block {
     Block { q, scale, fours }
 }
 
+/// A row of n values, a multiple of 32, as the row kernels read it.
+pub(crate) struct RowMut<'a> {
+    /// (n)
+    pub(crate) q: &'a mut [i8],
+    /// The scale of each 4, (n / 4)
+    pub(crate) lanes: &'a mut [f32],
+    /// Minus the sum of each 4, (n / 4)
+    pub(crate) fours: &'a mut [i32],
+    /// Scale times sum of each 16, (n / 16)
+    pub(crate) sums: &'a mut [f32],
+    /// Scale of each 32, (n / 32)
+    pub(crate) scale: &'a mut [f32],
+    /// Minus the sums of each 16, and of each 32: (n / 32, 3)
+    pub(crate) less: &'a mut [i32],
+    /// Scale times sum of each 16, and of each 32: (n / 32, 3)
+    pub(crate) more: &'a mut [f32],
+}
+
+/// Quantises a row.
+pub(crate) fn quantise_row(isa: Isa, x: &[f32], to: &mut RowMut<'_>) {
+    assert!(x.len().is_multiple_of(BLOCK));
+    let (fours, blocks) = (x.len() / 4, x.len() / BLOCK);
+    assert!(to.q.len() >= x.len() && to.lanes.len() >= fours && to.fours.len() >= fours);
+    assert!(to.sums.len() >= 2 * blocks && to.scale.len() >= blocks);
+    assert!(to.less.len() >= 3 * blocks && to.more.len() >= 3 * blocks);
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        // SAFETY: the value proves the features; the lengths are checked above.
+        return unsafe { quantise_x86::row(x, to) };
+    }
+    plain_row(isa, x, to);
+}
+
 per_isa! {
-    /// Quantises a row for the row kernels: `q` (n), `lanes` the scale of each 4 weights (n / 4), `fours` minus the sum of
-    /// each 4 (n / 4), `sums` scale times sum of each 16 (n / 16).
-    fn quantise_row(x: &[f32], q: &mut [i8], lanes: &mut [f32], fours: &mut [i32], sums: &mut [f32])
-        = quantise_row_body;
+    /// As [`quantise_row`], in plain Rust.
+    fn plain_row(x: &[f32], to: &mut RowMut<'_>) = plain_row_body;
 }
 
 #[inline(always)]
-fn quantise_row_body(
-    x: &[f32],
-    q: &mut [i8],
-    lanes: &mut [f32],
-    fours: &mut [i32],
-    sums: &mut [f32],
-) {
-    let blocks = x.chunks_exact(BLOCK).zip(q.chunks_exact_mut(BLOCK)).zip(
-        lanes.chunks_exact_mut(8).zip(fours.chunks_exact_mut(8).zip(sums.chunks_exact_mut(2))),
-    );
-    for ((x, q), (lanes, (fours, sums))) in blocks {
+fn plain_row_body(x: &[f32], to: &mut RowMut<'_>) {
+    for (b, x) in x.chunks_exact(BLOCK).enumerate() {
         let block = quantise(x);
-        q.copy_from_slice(&block.q);
-        lanes.fill(block.scale);
-        for i in 0..8 {
-            fours[i] = -block.fours[i];
+        to.q[b * BLOCK..][..BLOCK].copy_from_slice(&block.q);
+        to.lanes[8 * b..][..8].fill(block.scale);
+        for (to, four) in to.fours[8 * b..][..8].iter_mut().zip(block.fours) {
+            *to = -four;
         }
-        sums[0] = block.scale * block.fours[..4].iter().sum::<i32>() as f32;
-        sums[1] = block.scale * block.fours[4..].iter().sum::<i32>() as f32;
+        let halves = [&block.fours[..4], &block.fours[4..]].map(|half| half.iter().sum::<i32>());
+        store_sums(b, block.scale, halves, to);
     }
+}
+
+/// What is kept of the sums of a block's halves.
+#[inline(always)]
+pub(super) fn store_sums(b: usize, scale: f32, [low, high]: [i32; 2], to: &mut RowMut<'_>) {
+    let times = [low, high].map(|sum| scale * sum as f32);
+    to.sums[2 * b..][..2].copy_from_slice(&times);
+    to.scale[b] = scale;
+    to.less[3 * b..][..3].copy_from_slice(&[-low, -high, -low - high]);
+    to.more[3 * b..][..3].copy_from_slice(&[times[0], times[1], times[0] + times[1]]);
 }
 
 /// The parts of a tile of 8 columns, K = 32 b weights long.
@@ -119,7 +154,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernels::Isa;
 
     proptest! {
         #[test]
@@ -135,15 +169,52 @@ mod tests {
         }
 
         #[test]
-        fn every_isa_quantises_alike(x in prop::collection::vec(-9_f32..9.0, 96)) {
-            let run = |isa| {
-                let (mut q, mut lanes) = (vec![0; 96], vec![0.0; 24]);
-                let (mut fours, mut sums) = (vec![0; 24], vec![0.0; 6]);
-                quantise_row(isa, &x, &mut q, &mut lanes, &mut fours, &mut sums);
-                (q, lanes, fours, sums)
-            };
+        fn every_isa_quantises_alike(x in prop::collection::vec(-9_f32..9.0, 96), power in -140_i32..120) {
+            let x: Vec<f32> = x.iter().map(|x| x * 2_f32.powi(power)).collect();
             for isa in Isa::usable() {
-                prop_assert_eq!(run(isa), run(Isa::Scalar));
+                prop_assert_eq!(row(isa, &x), row(Isa::Scalar, &x));
+            }
+        }
+    }
+
+    /// All that is stored of a row, bits.
+    fn row(isa: Isa, x: &[f32]) -> (Vec<i8>, Vec<i32>, Vec<u32>) {
+        let n = x.len();
+        let (mut q, mut lanes, mut fours) = (vec![0; n], vec![0.0; n / 4], vec![0; n / 4]);
+        let (mut sums, mut scale) = (vec![0.0; n / 16], vec![0.0; n / 32]);
+        let (mut less, mut more) = (vec![0; n / 32 * 3], vec![0.0; n / 32 * 3]);
+        quantise_row(
+            isa,
+            x,
+            &mut RowMut {
+                q: &mut q,
+                lanes: &mut lanes,
+                fours: &mut fours,
+                sums: &mut sums,
+                scale: &mut scale,
+                less: &mut less,
+                more: &mut more,
+            },
+        );
+        let floats = [lanes, sums, scale, more].concat();
+        (q, [fours, less].concat(), floats.into_iter().map(f32::to_bits).collect())
+    }
+
+    #[test]
+    fn no_number_stays_in_its_block_on_every_isa() {
+        for (value, at) in [(f32::NAN, 5), (f32::INFINITY, 40), (f32::NEG_INFINITY, 31)] {
+            let mut x = vec![1.5_f32; 96];
+            x[at] = value;
+            for isa in Isa::usable() {
+                let (q, _, floats) = row(isa, &x);
+                let scales =
+                    floats[96 / 4 + 96 / 16..][..3].iter().map(|&bits| f32::from_bits(bits));
+                for (b, scale) in scales.enumerate() {
+                    assert_eq!(scale.is_finite(), b != at / 32, "{isa:?} {value} block {b}");
+                }
+                let own = at / 32 * 32..at / 32 * 32 + 32;
+                let others = q.iter().enumerate().filter(|(k, _)| !own.contains(k));
+                assert!(others.into_iter().all(|(_, &q)| q == 127), "{isa:?} {value}");
             }
         }
     }
