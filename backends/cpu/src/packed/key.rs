@@ -1,9 +1,9 @@
 //! What a packed file belongs to: the model's file as far as a load can look at it.
 //!
 //! Hashing all of a model takes longer than loading it. The key is a hash of the file's length and time of last
-//! change, of every tensor's name, format, shape and place, and of pieces of every tensor's bytes; what differs from all
-//! of those is another model. A file changed in place without a change of time would go unnoticed only if the pieces
-//! stayed the same.
+//! change, of every tensor's name, format, shape and place, and of pieces of every tensor's bytes, and of the order of its
+//! panels; what differs from all of those is another model. A file changed in place without a change of time would go
+//! unnoticed only if the pieces stayed the same.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -30,7 +30,8 @@ pub(super) fn of(model: &Model, wanted: &[Wanted]) -> [u8; 32] {
         hash.update((tensor.name.len() as u64).to_le_bytes());
         hash.update(tensor.name.as_bytes());
         hash.update(tensor.format.name().as_bytes());
-        for number in [wanted.rows, wanted.cols, tensor.offset, bytes.len()] {
+        let numbers = [wanted.rows, wanted.cols, tensor.offset, bytes.len()];
+        for number in numbers.into_iter().chain(wanted.order.numbers()) {
             hash.update((number as u64).to_le_bytes());
         }
         let step = (bytes.len() / PIECES).max(1);

@@ -46,6 +46,11 @@ impl Order {
         self.stack * ROWS
     }
 
+    /// What tells it from other orders.
+    pub(crate) fn numbers(self) -> [usize; 2] {
+        [self.stack, self.band]
+    }
+
     /// The bands of rows of `cols` weights.
     pub(crate) fn bands(self, cols: usize) -> impl Iterator<Item = Range<usize>> {
         (0..cols).step_by(self.band).map(move |from| from..(from + self.band).min(cols))
