@@ -38,9 +38,22 @@ fuzz_all() {
     done
 }
 
+# The cpu backend's unit tests on an aarch64 processor with dot and matrix products.
+aarch64() {
+    local triple=aarch64-unknown-linux-musl
+    command -v qemu-aarch64-static >/dev/null || { skip aarch64 "there is no qemu-aarch64-static; ci/setup.sh optional"; return; }
+    rustc --print target-libdir --target $triple 2>/dev/null | xargs -r test -d \
+        || { skip aarch64 "there is no target $triple; ci/setup.sh optional"; return; }
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER="qemu-aarch64-static -cpu max"
+    # Attention and quantising are plain Rust there too; what differs are the products.
+    step "kernels, aarch64" cargo test --locked --release -p yardstick-cpu --lib --target $triple kernels::
+}
+
 # The same conformance test, the very same file, on lesser processors: instruction sets are found at run time.
 processors() {
     local binary cpu
+    aarch64
     command -v qemu-x86_64-static >/dev/null || { skip processors "there is no qemu-x86_64-static; ci/setup.sh optional"; return; }
     [ "$(uname -m)" = x86_64 ] || { skip processors "this is no x86-64 machine"; return; }
     step "conformance, build" cargo test --locked --release -p yardstick-cpu --test conformance --no-run

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs system packages, where they are missing and this user may.
 # usage: ci/setup.sh needed    what ci/check.sh uses: C and C++ compilers, rustfmt and clippy, Chromium, NVRTC (no GPU needed), a software Vulkan driver
-#        ci/setup.sh optional  also what ci/nightly.sh uses: qemu-user
+#        ci/setup.sh optional  also what ci/nightly.sh uses: qemu-user, Rust's aarch64 target
 #        ci/setup.sh runtimes  ONNX Runtime and two of its providers, into target/tools/onnxruntime (or $YARDSTICK_ORT_PACKAGES)
 # exit: 0 all there, 1 something essential is missing or a file is not the one that was pinned, 3 something optional is missing
 set -euo pipefail
@@ -82,5 +82,6 @@ if [ "$(uname -s)" = Linux ]; then
 fi
 if [ "$1" = optional ]; then
     have qemu-x86_64-static || install qemu-user-static || status=3
+    rustup target add aarch64-unknown-linux-musl || status=3
 fi
 exit $status

@@ -106,7 +106,7 @@ impl<T: Plain> Buffer<T> {
     }
 
     /// The first element, for strided access.
-    #[cfg(any(test, target_arch = "x86_64"))]
+    #[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn pointer(&self) -> *mut T {
         self.start.as_ptr()
     }

@@ -8,7 +8,8 @@ use crate::{Choice, Comparison, Noise, Ranking, Row, Versus};
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// The baseline every row is held against: a device (`cpu:avx2`), a backend (`cpu`), or a device with its build
-    /// (`cpu:avx2 base`); or a model, and every row is held against the same device and test of that model. Without it: the first that was named of those that took turns, or the fastest.
+    /// (`cpu:avx2 base`); or a model, and every row is held against the same device and test of that model. Without it: the first that was named of those that took turns, or the fastest. Where
+    /// several rows are that, each row is held against the one with its own options, and against the fastest of them if none has.
     pub baseline: Option<String>,
     /// Records of A/A runs, of this machine or others; those among the records compared count as well.
     pub noise: Vec<Record>,
@@ -48,7 +49,8 @@ impl View {
             let noise = noise.iter().find(|noise| noise.machine == ranking.machine);
             let common = self.baseline_of(rows, ranking);
             for &index in &ranking.order {
-                let Some((baseline, choice)) = common else { continue };
+                let Some((common, choice)) = common else { continue };
+                let baseline = self.alike(rows, ranking, index, choice).unwrap_or(common);
                 if baseline != index {
                     rows[index].ratio =
                         Versus::between(&rows[index], (&rows[baseline], baseline), choice, noise);
@@ -78,18 +80,42 @@ impl View {
         }
     }
 
+    /// Of several baselines, one for each number of threads say, that with a row's own options.
+    fn alike(
+        &self,
+        rows: &[Row],
+        ranking: &Ranking,
+        index: usize,
+        choice: Choice,
+    ) -> Option<usize> {
+        let stands = |row: &Row| match choice {
+            Choice::Asked => self.asks_for_device(row),
+            Choice::FirstNamed => is_first_named(row),
+            Choice::Fastest => false,
+        };
+        let options = &rows[index].cell.options;
+        let mut others = ranking.order.iter().copied().filter(|&other| stands(&rows[other]));
+        if stands(&rows[index]) {
+            return None;
+        }
+        others.find(|&other| rows[other].cell.options == *options)
+    }
+
     fn baseline_of(&self, rows: &[Row], ranking: &Ranking) -> Option<(usize, Choice)> {
         if self.baseline.is_some() {
             let asked = ranking.order.iter().find(|&&row| self.asks_for_device(&rows[row]));
             return asked.map(|&row| (row, Choice::Asked));
         }
-        let first_named = ranking.order.iter().find(|&&row| {
-            rows[row].members.len() > 1 && rows[row].members.first() == Some(&rows[row].member())
-        });
+        let first_named = ranking.order.iter().find(|&&row| is_first_named(&rows[row]));
         match (first_named, ranking.order.first()) {
             (Some(&row), _) => Some((row, Choice::FirstNamed)),
             (None, Some(&row)) => Some((row, Choice::Fastest)),
             (None, None) => None,
         }
     }
+}
+
+/// It took turns with others and was named before them.
+fn is_first_named(row: &Row) -> bool {
+    row.members.len() > 1 && row.members.first() == Some(&row.member())
 }

@@ -77,6 +77,44 @@ fn launches_of_other_runs_and_groups_are_no_pairs() {
 }
 
 #[test]
+fn of_several_baselines_the_one_with_the_same_options_counts() {
+    let members = ["cpu:a", "cpu:b"];
+    let with = |threads: usize, records: Vec<Record>| {
+        records.into_iter().map(move |mut record| {
+            record.cell.options.threads = Some(threads);
+            record.seal()
+        })
+    };
+    let mut records: Vec<Record> = Vec::new();
+    for threads in [1, 2] {
+        let speed = 50.0 * threads as f64;
+        records.extend(with(threads, paired("cpu:a", &members, 5, |_| speed)));
+        records.extend(with(threads, paired("cpu:b", &members, 5, |_| 1.5 * speed)));
+    }
+    // One that no baseline has the options of.
+    records.extend(with(4, device("cpu:b", 5, |_| 120.0)));
+    let view = View { baseline: Some("cpu:a".into()), ..View::default() };
+    for (view, choice) in [(view, Choice::Asked), (View::default(), Choice::FirstNamed)] {
+        let comparison = view.compare(&records);
+        let mut found: Vec<(Option<usize>, f64, bool)> = comparison
+            .ratios()
+            .filter(|(_, row, _)| row.cell.device == "cpu:b")
+            .map(|(_, row, versus)| {
+                assert_eq!(versus.choice, choice);
+                (row.cell.options.threads, versus.ratio.median, versus.ratio.paired)
+            })
+            .collect();
+        found.sort_by_key(|row| row.0);
+        let [one, two, four] = found[..] else { panic!("{found:?}") };
+        for (row, threads) in [(one, 1), (two, 2)] {
+            assert_eq!((row.0, row.2), (Some(threads), true), "{choice:?}: {row:?}");
+            assert!((row.1 - 1.5).abs() < 1e-3, "{choice:?}: {row:?}");
+        }
+        assert!(four.0 == Some(4) && !four.2 && (four.1 - 1.2).abs() < 1e-2, "{four:?}");
+    }
+}
+
+#[test]
 fn the_baseline_is_the_one_asked_for_the_first_named_or_the_fastest() {
     let members = ["cpu:b", "cpu:a"];
     let mut records = paired("cpu:a", &members, 3, |_| 80.0);

@@ -123,7 +123,7 @@ pub(crate) fn summary(one: &HeldOut) -> String {
     )
 }
 
-/// `smollm-135m:Q4_0 tg16: measured 299.5, predicted 281.2 t/s, -6.1 %`
+/// `smollm-135m:Q4_0 tg16: limit 342.0, predicted 281.2, measured 299.5 t/s, -6.1 %`
 pub(crate) fn words(cell: &HeldOutCell) -> String {
     format!("{}: {}", name(cell), figures(cell))
 }
@@ -137,10 +137,11 @@ pub(crate) fn name(cell: &HeldOutCell) -> String {
 }
 
 pub(crate) fn figures(cell: &HeldOutCell) -> String {
+    let limit = cell.limit.map(|limit| format!("limit {}, ", digits(limit))).unwrap_or_default();
     format!(
-        "measured {}, predicted {} t/s, {:+.1} %",
-        digits(cell.measured),
+        "{limit}predicted {}, measured {} t/s, {:+.1} %",
         digits(cell.predicted),
+        digits(cell.measured),
         100.0 * cell.error()
     )
 }
@@ -169,6 +170,23 @@ mod tests {
             models: vec!["tiny:Q4_0".into()],
             records: vec!["a".into(), "b".into()],
         }))
+    }
+
+    #[test]
+    fn a_cell_stands_between_its_limit_and_its_prediction() {
+        let test = Test::Generate { tokens: 64, depth: 0 };
+        let cell = HeldOutCell {
+            model: "smollm-135m:Q4_0".into(),
+            test,
+            sequences: 1,
+            measured: 299.5,
+            predicted: 281.2,
+            limit: Some(342.0),
+        };
+        let after = "predicted 281.2, measured 299.5 t/s, -6.1 %";
+        assert_eq!(words(&cell), format!("smollm-135m:Q4_0 tg64: limit 342.0, {after}"));
+        let without = HeldOutCell { limit: None, ..cell };
+        assert_eq!(words(&without), format!("smollm-135m:Q4_0 tg64: {after}"));
     }
 
     #[test]

@@ -15,6 +15,14 @@ pub(crate) struct Avx512Vnni(());
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Avx512Bf16(());
 
+/// aarch64's dot products of bytes are usable.
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dotprod {
+    /// So are its matrix products of bytes, and they are meant to be used.
+    i8mm: bool,
+}
+
 /// One way to run every kernel; chosen once, at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isa {
@@ -24,6 +32,9 @@ pub(crate) enum Isa {
     Avx2(Avx2),
     /// 64-byte vectors and 8-bit dot products.
     Avx512Vnni(Avx512Vnni),
+    /// 16-byte vectors and 8-bit dot products, with or without 8-bit matrix products.
+    #[cfg(target_arch = "aarch64")]
+    Dotprod(Dotprod),
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -102,6 +113,31 @@ impl Avx512Bf16 {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+impl Dotprod {
+    /// The proof, or the features that are missing.
+    pub(crate) fn detect() -> Result<Dotprod, Vec<&'static str>> {
+        match std::arch::is_aarch64_feature_detected!("dotprod") {
+            true => Ok(Dotprod { i8mm: false }),
+            false => Err(vec!["dotprod"]),
+        }
+    }
+
+    /// The proof that matrix products are usable too, or the features that are missing.
+    pub(crate) fn detect_i8mm() -> Result<Dotprod, Vec<&'static str>> {
+        Dotprod::detect()?;
+        match std::arch::is_aarch64_feature_detected!("i8mm") {
+            true => Ok(Dotprod { i8mm: true }),
+            false => Err(vec!["i8mm"]),
+        }
+    }
+
+    /// Matrix products are usable.
+    pub(crate) fn i8mm(self) -> bool {
+        self.i8mm
+    }
+}
+
 impl Isa {
     /// The proof of bf16 products, where this instruction set has them.
     pub(crate) fn bf16(self) -> Option<Avx512Bf16> {
@@ -112,12 +148,16 @@ impl Isa {
     }
 
     /// Every instruction set, best last, usable or not.
-    pub(crate) fn all() -> [(&'static str, Result<Isa, Vec<&'static str>>); 4] {
-        [
+    pub(crate) fn all() -> Vec<(&'static str, Result<Isa, Vec<&'static str>>)> {
+        vec![
             ("scalar", Ok(Isa::Scalar)),
             ("avx2", Avx2::detect().map(Isa::Avx2)),
             ("avx-vnni", Avx2::detect_vnni().map(Isa::Avx2)),
             ("avx512-vnni", Avx512Vnni::detect().map(Isa::Avx512Vnni)),
+            #[cfg(target_arch = "aarch64")]
+            ("dotprod", Dotprod::detect().map(Isa::Dotprod)),
+            #[cfg(target_arch = "aarch64")]
+            ("i8mm", Dotprod::detect_i8mm().map(Isa::Dotprod)),
         ]
     }
 
@@ -134,6 +174,10 @@ impl Isa {
             Isa::Avx2(avx2) if avx2.vnni() => "avx-vnni",
             Isa::Avx2(_) => "avx2",
             Isa::Avx512Vnni(_) => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Isa::Dotprod(dotprod) if dotprod.i8mm() => "i8mm",
+            #[cfg(target_arch = "aarch64")]
+            Isa::Dotprod(_) => "dotprod",
         }
     }
 }

@@ -25,6 +25,8 @@ mod quant;
 mod quantise;
 #[cfg(target_arch = "x86_64")]
 mod quantise_x86;
+#[cfg(target_arch = "aarch64")]
+mod sdot;
 pub(crate) mod table;
 pub(crate) mod wide;
 

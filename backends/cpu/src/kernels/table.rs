@@ -14,6 +14,9 @@ use super::{
     Isa, f16, integer, iq4_nl, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0,
 };
 
+/// Float rows of fewer weights are packed.
+const SHORT: usize = 2048;
+
 /// Four rows (of `usize` weights) times one column.
 pub(crate) type DotFn = unsafe fn([&[u8]; 4], usize, &Row<'_>) -> [f32; 4];
 /// Blocks of up to 16 rows, unpacked.
@@ -76,7 +79,7 @@ pub(crate) struct Float {
     pub(super) dot: Option<DotFn>,
     /// Many columns in bf16.
     pub(super) brain: Option<Avx512Bf16>,
-    /// Of rows so long that they are packed.
+    /// Of rows that are packed.
     pub(super) panels: Option<FloatPanels>,
 }
 
@@ -96,13 +99,15 @@ impl Kernel {
         }
     }
 
-    /// How rows of `cols` weights are made panels, where they are better read so: of floats only long rows are, which costs
-    /// memory beside the model's file and gains nothing where a row's input stays in the L1.
+    /// How rows of `cols` weights are made panels, where they are better read so. Floats between short and [`LONG`] are not: packed
+    /// they cost room beside the model's file, and as they are they stream as fast as a plain read. The input of longer rows
+    /// leaves the L1, and the sum of a shorter row costs a tenth of its time.
     pub(crate) fn packer(self, cols: usize) -> Option<PackFn> {
         match self {
             Kernel::Integer(kernel) => Some(kernel.pack),
             Kernel::Float(Float { panels, .. }) => {
-                panels.filter(|_| cols > LONG).map(|panels| panels.pack)
+                let well = SHORT..=LONG;
+                panels.filter(|_| !well.contains(&cols)).map(|panels| panels.pack)
             }
         }
     }
@@ -350,6 +355,12 @@ fn shared<F: Packed>(isa: Isa) -> Integer {
         Isa::Avx512Vnni(_) => of!(avx512_vnni, avx512_vnni),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2(_) => of!(avx2, avx2),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Dotprod(proof) => {
+            let matrix = integer::dotprod::matrix_product::<F> as ProductFn;
+            let kernels = of!(dotprod, dotprod);
+            Integer { product: if proof.i8mm() { matrix } else { kernels.product }, ..kernels }
+        }
         _ => of!(scalar, plain),
     }
 }

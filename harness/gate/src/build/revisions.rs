@@ -2,6 +2,7 @@
 //! all; one program for the same inputs and recipe, kept.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,8 @@ pub struct Revisions {
     folder: PathBuf,
     kept: Kept,
     key: String,
+    /// What names meant when [`Revisions::fix`] was called.
+    fixed: RefCell<BTreeMap<String, Revision>>,
     /// Programs that were asked for.
     used: RefCell<Vec<PathBuf>>,
     _lock: File,
@@ -91,13 +94,27 @@ impl Revisions {
         let kept = Kept::open(folder.join("builds"))?;
         let lock = locked(&folder.join("lock"), waiting)?;
         let key = recipe.key(&git.below);
-        Ok(Revisions { git, recipe, folder, kept, key, used: RefCell::default(), _lock: lock })
+        let (fixed, used) = (RefCell::default(), RefCell::default());
+        Ok(Revisions { git, recipe, folder, kept, key, fixed, used, _lock: lock })
+    }
+
+    /// From now on a revision's name (`.`: the working tree) means what it means now, however long other builds take.
+    pub fn fix(&self, arm: Arm, revision: &str) -> Result<(), Error> {
+        let found = self.find(arm, revision)?;
+        self.fixed.borrow_mut().insert(revision.to_owned(), found);
+        Ok(())
+    }
+
+    fn find(&self, arm: Arm, revision: &str) -> Result<Revision, Error> {
+        if let Some(found) = self.fixed.borrow().get(revision) {
+            return Ok(found.clone());
+        }
+        self.git.revision(revision, &self.folder).map_err(|words| Error::of(arm, words))
     }
 
     /// The program of a revision (`.`: of the working tree) for a side.
     pub fn build(&self, arm: Arm, revision: &str) -> Result<Built, Error> {
-        let found = self.git.revision(revision, &self.folder);
-        let Revision { commit, mut note } = found.map_err(|words| Error::of(arm, words))?;
+        let Revision { commit, mut note } = self.find(arm, revision)?;
         let kind = Kind { recipe: &self.key, control: arm == Arm::Control };
         // A listing that git does not give only costs a build.
         let tree = Tree::of(&self.git, &commit).ok();
@@ -255,5 +272,9 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert_eq!(revisions.between("HEAD~1", "HEAD").unwrap().len(), 1);
+        // The branch moves on while the base is built.
+        revisions.fix(Arm::Candidate, "HEAD~1").unwrap();
+        git(folder.path(), "commit --quiet --allow-empty -m later");
+        assert_eq!(revisions.build(Arm::Candidate, "HEAD~1").unwrap(), built);
     }
 }

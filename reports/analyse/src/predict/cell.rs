@@ -20,6 +20,8 @@ pub(crate) struct Cell {
     pub(crate) test: Test,
     pub(crate) work: Work,
     pub(crate) tokens_per_second: f64,
+    /// At its limit, where that was measured.
+    pub(crate) limit: Option<f64>,
     pub(crate) records: Vec<String>,
 }
 
@@ -122,12 +124,15 @@ fn learnt(
         chunk: record.facts.value()?.chunk,
         ..options.clone()
     };
+    let tokens_per_second = row.estimate(Metric::TokensPerSecond)?.median;
+    let percent = row.estimate(Metric::PercentOfLimit).map(|percent| percent.median);
     let cell = Cell {
         family: model.name.split(':').next().unwrap_or(&model.name).to_owned(),
         model: model.name.clone(),
         test: row.cell.test,
         work: Work::of(info, row.cell.test, &options)?,
-        tokens_per_second: row.estimate(Metric::TokensPerSecond)?.median,
+        tokens_per_second,
+        limit: percent.filter(|p| *p > 0.0).map(|percent| tokens_per_second * 100.0 / percent),
         records: row.records.clone(),
     };
     (cell.seconds().is_finite() && cell.seconds() > 0.0).then_some((setup, cell))

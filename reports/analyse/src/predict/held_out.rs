@@ -38,6 +38,8 @@ pub struct HeldOutCell {
     pub measured: f64,
     /// As predicted from cells of other models.
     pub predicted: f64,
+    /// What the ceiling measured beside it allows, where there was one.
+    pub limit: Option<f64>,
 }
 
 impl HeldOutCell {
@@ -73,6 +75,7 @@ impl HeldOut {
                 sequences: cell.work.sequences as usize,
                 measured: cell.tokens_per_second,
                 predicted: cell.work.tokens / costs.seconds(&ceilings.shares(&cell.work)),
+                limit: cell.limit,
             }));
         }
         let cells = found;

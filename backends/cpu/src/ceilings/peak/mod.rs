@@ -95,7 +95,7 @@ fn ways(isa: Isa, limit: Limit) -> Result<Vec<Way>, String> {
         Isa::Avx2(_) => x86::avx2(limit),
         // NEON belongs to every aarch64 processor, so plain Rust uses it.
         #[cfg(target_arch = "aarch64")]
-        Isa::Scalar => arm::ways(limit),
+        Isa::Scalar | Isa::Dotprod(_) => arm::ways(limit),
         _ => Err("plain Rust has no instructions of its own whose peak could be measured".into()),
     }?;
     match found.is_empty() {

@@ -1,5 +1,5 @@
 //! Packed panels of float weights: column after column, each the values of 16 rows. For rows so long that their input leaves
-//! the L1.
+//! the L1, or so short that adding up their lanes costs a tenth of their time.
 //!
 //! A row kernel reads as many bytes of input as of weights, or twice as many; here one value of the input meets 16 weights, and
 //! the weights are still one stream.

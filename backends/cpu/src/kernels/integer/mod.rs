@@ -5,6 +5,8 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512_vnni;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod dotprod;
 pub(crate) mod scalar;
 
 use super::panels::{SUMS_BYTES, Sums, sums};

@@ -19,6 +19,8 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512_vnni;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod dotprod;
 mod order;
 mod pack;
 pub(crate) mod plain;

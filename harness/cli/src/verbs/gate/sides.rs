@@ -35,6 +35,9 @@ pub(super) fn resolve(
 ) -> Result<Resolved> {
     let separately = build.recipe.control.is_some();
     let mut builds = Builds { paths, build, revisions: None };
+    // The first build may take minutes, in which a branch moves and files change.
+    builds.fix(Arm::Base, base)?;
+    builds.fix(Arm::Candidate, candidate)?;
     let (base_program, base_report) = builds.side(Arm::Base, base)?;
     let control_program = match control {
         Some(control) => Some(builds.given(Arm::Control, control)?),
@@ -56,6 +59,14 @@ struct Builds<'a> {
 }
 
 impl Builds<'_> {
+    /// A revision's name means what it means now.
+    fn fix(&mut self, arm: Arm, asked: &str) -> Result<()> {
+        if !is_program(asked) {
+            self.revisions()?.fix(arm, asked)?;
+        }
+        Ok(())
+    }
+
     fn side(&mut self, arm: Arm, asked: &str) -> Result<(Program, SideReport)> {
         if is_program(asked) {
             let program = self.given(arm, asked)?;
