@@ -15,8 +15,8 @@ compile='rm -rf "$1/debug"; cargo build --quiet --locked --package yardstick-mod
 setsid bash -c "while :; do $compile; done" beside "$PWD/$folder/load" >/dev/null 2>&1 &
 beside=$!
 trap 'kill -- -$beside 2>/dev/null || true; rm -rf "$folder/load"' EXIT
-against_peer "$folder/compiler" --model qwen2-0.5b:Q4_0,smollm-135m:Q4_K_M --test pp128,tg32 --threads 2
+against_peer "$folder/compiler" --model qwen2-0.5b:Q4_0 --model smollm-135m:Q4_K_M --test pp128,tg32 --threads 2
 kill -- -$beside
 wait $beside 2>/dev/null || true
-against_peer "$folder/crowded" --model qwen2-0.5b:Q4_0,smollm-135m:Q4_K_M --test pp128,tg32 --threads 4
+against_peer "$folder/crowded" --model qwen2-0.5b:Q4_0 --model smollm-135m:Q4_K_M --test pp128,tg32 --threads 4
 judge_peer 1 "$folder"/*.json
