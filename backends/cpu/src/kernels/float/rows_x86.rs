@@ -2,6 +2,8 @@
 
 use std::arch::x86_64::*;
 
+use super::packed::{Brain, Half, Single, Value};
+use super::packed_x86::Wide;
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::total;
 
@@ -74,72 +76,6 @@ macro_rules! float_rows {
     };
 }
 
-/// # Safety
-/// 16 values of 2 bytes can be read there.
-#[inline(always)]
-unsafe fn wide_half(at: *const u8) -> __m512 {
-    // SAFETY: the caller's promise.
-    unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())) }
-}
-
-/// # Safety
-/// 16 values of 2 bytes can be read there.
-#[inline(always)]
-unsafe fn wide_brain(at: *const u8) -> __m512 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.cast()));
-        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
-    }
-}
-
-/// # Safety
-/// 16 values of 4 bytes can be read there.
-#[inline(always)]
-unsafe fn wide_single(at: *const u8) -> __m512 {
-    // SAFETY: the caller's promise.
-    unsafe { _mm512_loadu_ps(at.cast()) }
-}
-
-/// # Safety
-/// 8 values of 2 bytes can be read there.
-#[inline(always)]
-unsafe fn half(at: *const u8) -> __m256 {
-    // SAFETY: the caller's promise.
-    unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.cast())) }
-}
-
-/// # Safety
-/// 8 values of 2 bytes can be read there.
-#[inline(always)]
-unsafe fn brain(at: *const u8) -> __m256 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
-        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
-    }
-}
-
-/// # Safety
-/// 8 values of 4 bytes can be read there.
-#[inline(always)]
-unsafe fn single(at: *const u8) -> __m256 {
-    // SAFETY: the caller's promise.
-    unsafe { _mm256_loadu_ps(at.cast()) }
-}
-
-fn half_value(bytes: &[u8]) -> f32 {
-    crate::kernels::quant::half_at(bytes)
-}
-
-fn brain_value(bytes: &[u8]) -> f32 {
-    f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
-}
-
-fn single_value(bytes: &[u8]) -> f32 {
-    f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
-
 macro_rules! avx512 {
     ($name:ident, $one:ident, $bytes:literal, $load:expr, $value:expr) => {
         float_rows!(
@@ -180,9 +116,9 @@ macro_rules! avx2 {
     };
 }
 
-avx512!(f16_avx512, f16_avx512_row, 2, wide_half, half_value);
-avx512!(bf16_avx512, bf16_avx512_row, 2, wide_brain, brain_value);
-avx512!(f32_avx512, f32_avx512_row, 4, wide_single, single_value);
-avx2!(f16_avx2, f16_avx2_row, 2, half, half_value);
-avx2!(bf16_avx2, bf16_avx2_row, 2, brain, brain_value);
-avx2!(f32_avx2, f32_avx2_row, 4, single, single_value);
+avx512!(f16_avx512, f16_avx512_row, 2, Half::sixteen, Half::value);
+avx512!(bf16_avx512, bf16_avx512_row, 2, Brain::sixteen, Brain::value);
+avx512!(f32_avx512, f32_avx512_row, 4, Single::sixteen, Single::value);
+avx2!(f16_avx2, f16_avx2_row, 2, Half::eight, Half::value);
+avx2!(bf16_avx2, bf16_avx2_row, 2, Brain::eight, Brain::value);
+avx2!(f32_avx2, f32_avx2_row, 4, Single::eight, Single::value);

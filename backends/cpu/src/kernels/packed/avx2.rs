@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{COLUMNS, GROUPS, LINE, Packed, chunk_bytes, high_line, low_line, plain};
+use super::{GROUPS, LINE, Packed, assert_long_enough, chunk_bytes, high_line, low_line, plain};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::fours;
 use crate::kernels::integer::{ROWS, Unpacked};
@@ -102,15 +102,10 @@ fn halves(bytes: &[u8]) -> [f32; ROWS] {
     out
 }
 
-/// One panel times up to [`COLUMNS`] columns: `out[column][row]`.
+/// One panel times up to [`super::COLUMNS`] columns: `out[column][row]`.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
-    assert!(x.len() <= COLUMNS && x.len() <= out.len() && !x.is_empty());
-    assert!(panel.len() >= cols / F::BLOCK * chunk_bytes::<F>());
-    for x in x {
-        assert!(x.q.len() >= cols && x.scale.len() >= cols / 32);
-        assert!(x.less.len() >= cols / 32 * 3 && x.more.len() >= cols / 32 * 3);
-    }
+    assert_long_enough::<F>(panel, cols, x, out);
     // SAFETY: the lengths are checked above.
     unsafe {
         match x.len() {

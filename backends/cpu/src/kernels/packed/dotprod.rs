@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{COLUMNS, GROUPS, LINE, Packed, chunk_bytes, high_line, low_line, plain};
+use super::{GROUPS, LINE, Packed, assert_long_enough, chunk_bytes, high_line, low_line, plain};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::sdot::{by_lane, halves, signed};
@@ -81,7 +81,7 @@ fn sixteen(bytes: &[u8]) -> [f32; ROWS] {
     out
 }
 
-/// One panel times up to [`COLUMNS`] columns: `out[column][row]`.
+/// One panel times up to [`super::COLUMNS`] columns: `out[column][row]`.
 ///
 /// # Safety
 /// The processor has `dotprod`.
@@ -91,12 +91,7 @@ pub(crate) unsafe fn rows<F: Packed>(
     x: &[Row<'_>],
     out: &mut [[f32; ROWS]],
 ) {
-    assert!(x.len() <= COLUMNS && x.len() <= out.len() && !x.is_empty());
-    assert!(panel.len() >= cols / F::BLOCK * chunk_bytes::<F>());
-    for x in x {
-        assert!(x.q.len() >= cols && x.scale.len() >= cols / 32);
-        assert!(x.less.len() >= cols / 32 * 3 && x.more.len() >= cols / 32 * 3);
-    }
+    assert_long_enough::<F>(panel, cols, x, out);
     // SAFETY: the lengths are checked above.
     unsafe {
         match x.len() {

@@ -30,6 +30,8 @@ mod tests;
 pub(crate) use order::{LONG, Order, STACK};
 pub(crate) use pack::{pack_panels, pack_rows};
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::activations::Row;
 use super::integer::ROWS;
 use super::quant::Quant;
 
@@ -118,6 +120,18 @@ pub(crate) const fn low_line<F: Packed>(n: usize) -> usize {
 /// Bytes of a matrix when packed: whole panels.
 pub(crate) fn packed_bytes(rows: usize, row_bytes: usize) -> usize {
     rows.next_multiple_of(ROWS) * row_bytes
+}
+
+/// Whether a row kernel, which follows pointers, may multiply a panel of rows of `cols` weights by `x`; panics if not.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+fn assert_long_enough<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &[[f32; ROWS]]) {
+    assert!(x.len() <= COLUMNS && x.len() <= out.len() && !x.is_empty());
+    assert!(panel.len() >= cols / F::BLOCK * chunk_bytes::<F>());
+    for x in x {
+        assert!(x.q.len() >= cols && x.scale.len() >= cols / 32);
+        assert!(x.less.len() >= cols / 32 * 3 && x.more.len() >= cols / 32 * 3);
+    }
 }
 
 macro_rules! packed {
