@@ -1,6 +1,7 @@
 //! The KV cache. Keys lie in blocks of 16 positions, (key_dim, 16), so that 16 scores are one vector sum;
 //! values lie as rows, (position, value_dim).
 
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use yardstick_api::{Error, KvType};
 use yardstick_model::Format;
 use yardstick_model::arch::Layer;
@@ -274,9 +275,16 @@ impl Store {
                 Store::F32(buffer) => {
                     head.iter().enumerate().for_each(|(d, &x)| buffer.set(at + d * step, x));
                 }
-                Store::F16(buffer) => head.iter().enumerate().for_each(|(d, &x)| {
-                    buffer.set(at + d * step, half::f16::from_f32(x).to_bits());
-                }),
+                Store::F16(buffer) => {
+                    let mut half = [0; BLOCK];
+                    for (b, head) in head.chunks(BLOCK).enumerate() {
+                        let half = &mut half[..head.len()];
+                        half.reinterpret_cast_mut::<half::f16>().convert_from_f32_slice(head);
+                        for (i, &half) in half.iter().enumerate() {
+                            buffer.set(at + (b * BLOCK + i) * step, half);
+                        }
+                    }
+                }
                 Store::Q8_0 { values, scales } => {
                     for (b, block) in head.chunks_exact(BLOCK).enumerate() {
                         let (scale, q) = encode(block);

@@ -2,7 +2,8 @@
 //! (lines of 16 positions), results are weights times values (lines of 16 of a head).
 #![allow(clippy::needless_range_loop, reason = "rows and lines are indexed as in the formula")]
 
-use super::vector::{Element, Vector, prefetch};
+use super::vector::{Element, Vector};
+use crate::kernels::prefetch::prefetch;
 
 /// `lines` lines for each of `n` steps: line j of step k at `k * step + j * line`.
 pub(super) struct Lines<E> {

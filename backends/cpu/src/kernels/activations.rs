@@ -6,7 +6,7 @@ use yardstick_api::Error;
 
 use super::Isa;
 use super::float::brain_column;
-use super::quantise::{BLOCK, RowMut, TILE, TileMut, quantise_column, quantise_row};
+use super::quantise::{BLOCK, RowMut, TILE, TileMut, quantise_row, quantise_tile};
 use super::wide::{self, Wide, WideMut};
 use crate::buffer::Buffer;
 
@@ -294,15 +294,7 @@ impl Tiles {
                     sums: self.sums.write(part(tile, blocks * 3 * TILE)),
                 }
             };
-            if rows.len() < cols * TILE {
-                parts.q.fill(0);
-                parts.scale.fill(0.0);
-                parts.less.fill(0);
-                parts.sums.fill(0.0);
-            }
-            for (column, row) in rows.chunks_exact(cols).enumerate() {
-                quantise_column(isa, row, &mut parts, column);
-            }
+            quantise_tile(isa, rows, cols, &mut parts);
         }
         if forms.brain {
             // SAFETY: the tile is the caller's.

@@ -11,6 +11,7 @@ mod isa;
 mod multiply;
 pub(crate) mod packed;
 mod panels;
+pub(crate) mod prefetch;
 mod q2_k;
 mod q3_k;
 mod q4_0;

@@ -9,6 +9,7 @@ use super::activations::{Row, Rows, Tiles};
 use super::float::{dot, widen};
 use super::integer::{Panel, ROWS};
 use super::packed::{Order, STACK};
+use super::prefetch::prefetch;
 use super::table::{Float, Kernel, RowsFn};
 use super::{packed, panels};
 use crate::buffer::Buffer;
@@ -99,16 +100,8 @@ impl Weights<'_> {
         const BYTES: usize = 2048;
         let start = rows.start * self.format.row_bytes(self.cols);
         let first = self.bytes.get(start..).unwrap_or_default();
-        for line in first[..first.len().min(BYTES)].chunks(64) {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: a hint; SSE is part of every x86-64.
-            unsafe {
-                use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-                _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            let _ = line;
-        }
+        let lines = first[..first.len().min(BYTES)].chunks(64);
+        lines.for_each(|line| prefetch(line.as_ptr()));
     }
 }
 

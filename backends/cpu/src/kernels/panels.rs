@@ -10,7 +10,9 @@ use super::Isa;
 use super::activations::{Forms, Tiles};
 use super::float::{brain_lines, brain_product, product, turn};
 use super::integer::{Blocks, DEPTH, FLOAT_DEPTH, PAIR, Panel, Product, ROWS, TILE, Unpacked};
+use super::isa::per_isa;
 use super::multiply::{Out, Weights, decode};
+use super::prefetch::prefetch;
 use super::table::{Float, Integer, Kernel, WideProduct};
 use super::wide::requantise;
 
@@ -53,23 +55,57 @@ pub(super) fn multiply(
         let rows = first_row..(first_row + TASK).min(rows.end);
         for first in (0..tiles).step_by(AT_ONCE) {
             let some = first..(first + AT_ONCE).min(tiles);
-            for from in (0..weights.cols).step_by(depth) {
-                let deep = from..(from + depth).min(weights.cols);
-                for (pair, own) in rows.clone().step_by(ROWS_OF_PAIR).enumerate() {
-                    let own = own..(own + ROWS_OF_PAIR).min(rows.end);
-                    open(isa, weights, own, &deep, panel);
-                    let Panel { pair: panels, sums, .. } = panel;
-                    let sums = &mut sums[pair * AT_ONCE..][..some.len()];
-                    if from == 0 {
-                        sums.fill([[[0.0; ROWS]; TILE]; PAIR]);
-                    }
-                    for (tile, sums) in some.clone().zip(sums) {
-                        add(isa, weights, panels, &deep, x, tile, sums);
-                    }
+            let mut steps = steps(rows.clone(), weights.cols, depth).peekable();
+            while let Some(Step { pair, rows, deep }) = steps.next() {
+                open(isa, weights, rows, &deep, panel);
+                let Panel { pair: panels, sums, .. } = panel;
+                let sums = &mut sums[pair * AT_ONCE..][..some.len()];
+                if deep.start == 0 {
+                    sums.fill([[[0.0; ROWS]; TILE]; PAIR]);
+                }
+                let mut ahead = steps.peek().map(|next| next.lines(weights));
+                let each = (weights.format.row_bytes(depth) * ROWS_OF_PAIR / 64).div_ceil(some.len());
+                for (tile, sums) in some.clone().zip(sums) {
+                    ahead.iter_mut().flatten().take(each).for_each(prefetch);
+                    add(isa, weights, panels, &deep, x, tile, sums);
                 }
             }
-            store(&panel.sums, rows.clone(), some, count, out);
+            store(isa, &panel.sums, rows.clone(), some, count, out);
         }
+    }
+}
+
+/// Some weights of a pair of panels, the pair'th of a task, that meet all columns before the next do.
+struct Step {
+    pair: usize,
+    rows: Range<usize>,
+    deep: Range<usize>,
+}
+
+/// The steps of a task.
+fn steps(rows: Range<usize>, cols: usize, depth: usize) -> impl Iterator<Item = Step> {
+    (0..cols).step_by(depth).flat_map(move |from| {
+        let deep = from..(from + depth).min(cols);
+        rows.clone().step_by(ROWS_OF_PAIR).enumerate().map(move |(pair, first)| {
+            let rows = first..(first + ROWS_OF_PAIR).min(rows.end);
+            Step { pair, rows, deep: deep.clone() }
+        })
+    })
+}
+
+impl Step {
+    /// Where its weights lie, cache line after cache line. They are asked for while the step before is multiplied: a step takes
+    /// so little of each stream that the processor's own prefetchers come too late.
+    fn lines<'a>(&self, weights: &'a Weights<'_>) -> impl Iterator<Item = *const u8> + use<'a> {
+        let (deep, each) = (self.deep.clone(), if weights.packed.is_some() { ROWS } else { 1 });
+        let pieces = self.rows.clone().step_by(each).map(move |row| match weights.packed {
+            Some(order) => weights.chunks(order, row / ROWS, deep.clone()),
+            None => {
+                let of = |k: usize| weights.format.row_bytes(k);
+                &weights.bytes[row * of(weights.cols)..][of(deep.start)..of(deep.end)]
+            }
+        });
+        pieces.flat_map(|piece| piece.chunks(64)).map(|line| line.as_ptr())
     }
 }
 
@@ -195,6 +231,7 @@ fn lines(
 
 /// The sums of `rows` and some tiles of `count` columns, to their place.
 fn store(
+    isa: Isa,
     sums: &[[Product; PAIR]],
     rows: Range<usize>,
     tiles: Range<usize>,
@@ -203,13 +240,22 @@ fn store(
 ) {
     for (t, tile) in tiles.enumerate() {
         for c in 0..TILE.min(count - tile * TILE) {
-            let to = out.rows(tile * TILE + c, rows.clone());
-            let (whole, rest) = to.as_chunks_mut::<ROWS>();
-            let of = |panel: usize| &sums[panel / PAIR * AT_ONCE + t][panel % PAIR][c];
-            whole.iter_mut().enumerate().for_each(|(panel, to)| *to = *of(panel));
-            if !rest.is_empty() {
-                rest.copy_from_slice(&of(whole.len())[..rest.len()]);
-            }
+            store_column(isa, &sums[t..], c, out.rows(tile * TILE + c, rows.clone()));
         }
+    }
+}
+
+per_isa! {
+    /// One column of a task, its first tile's sums first.
+    fn store_column(sums: &[[Product; PAIR]], column: usize, to: &mut [f32]) = store_column_body;
+}
+
+#[inline(always)]
+fn store_column_body(sums: &[[Product; PAIR]], column: usize, to: &mut [f32]) {
+    let (whole, rest) = to.as_chunks_mut::<ROWS>();
+    let of = |panel: usize| &sums[panel / PAIR * AT_ONCE][panel % PAIR][column];
+    whole.iter_mut().enumerate().for_each(|(panel, to)| *to = *of(panel));
+    if !rest.is_empty() {
+        rest.copy_from_slice(&of(whole.len())[..rest.len()]);
     }
 }

@@ -126,6 +126,28 @@ pub(crate) struct TileMut<'a> {
     pub(crate) sums: &'a mut [f32],
 }
 
+/// Quantises up to eight rows of `cols` into a tile, the rest of it zero. A row's values beyond the last whole block are not stored.
+pub(crate) fn quantise_tile(isa: Isa, rows: &[f32], cols: usize, to: &mut TileMut<'_>) {
+    let (blocks, count) = (cols / BLOCK, rows.len() / cols.max(1));
+    assert!(count <= TILE && rows.len() == count * cols && to.q.len() >= blocks * BLOCK * TILE);
+    assert!(to.scale.len() >= blocks * TILE && to.less.len() >= blocks * 3 * TILE);
+    assert!(to.sums.len() >= blocks * 3 * TILE);
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        // SAFETY: the value proves the features; the lengths are checked above.
+        return unsafe { quantise_x86::tile(rows, cols, to) };
+    }
+    if count < TILE {
+        to.q.fill(0);
+        to.scale.fill(0.0);
+        to.less.fill(0);
+        to.sums.fill(0.0);
+    }
+    for (column, row) in rows.chunks_exact(cols.max(1)).enumerate() {
+        quantise_column(isa, row, to, column);
+    }
+}
+
 per_isa! {
     /// Quantises a row into one column of a tile.
     fn quantise_column(x: &[f32], tile: &mut TileMut<'_>, column: usize) = quantise_column_body;
@@ -198,6 +220,43 @@ mod tests {
         );
         let floats = [lanes, sums, scale, more].concat();
         (q, [fours, less].concat(), floats.into_iter().map(f32::to_bits).collect())
+    }
+
+    /// All that is stored of a tile, bits; what was there before must go.
+    fn tile(isa: Isa, rows: &[f32], cols: usize) -> (Vec<i8>, Vec<i32>, Vec<u32>) {
+        let blocks = cols / BLOCK;
+        let (mut q, mut scale) = (vec![9; blocks * BLOCK * TILE], vec![9.0; blocks * TILE]);
+        let (mut less, mut sums) = (vec![9; blocks * 3 * TILE], vec![9.0; blocks * 3 * TILE]);
+        let mut to =
+            TileMut { q: &mut q, scale: &mut scale, less: &mut less, sums: &mut sums };
+        quantise_tile(isa, rows, cols, &mut to);
+        (q, less, [scale, sums].concat().into_iter().map(f32::to_bits).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn every_isa_makes_the_same_tile_and_its_columns_are_the_rows(
+            x in prop::collection::vec(-9_f32..9.0, 8 * 96),
+            count in 0..=TILE,
+            power in -140_i32..120,
+            bad in prop::option::of(0..8 * 96_usize),
+        ) {
+            let mut x: Vec<f32> = x.iter().map(|x| x * 2_f32.powi(power)).collect();
+            if let Some(bad) = bad {
+                x[bad] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][bad % 3];
+            }
+            let rows = &x[..count * 96];
+            let (q, less, floats) = tile(Isa::Scalar, rows, 96);
+            for isa in Isa::usable() {
+                prop_assert_eq!(&tile(isa, rows, 96), &(q.clone(), less.clone(), floats.clone()));
+            }
+            for c in 0..TILE {
+                let values = |k: usize| q[k / 4 * 4 * TILE + 4 * c + k % 4];
+                let column: Vec<i8> = (0..96).map(values).collect();
+                let own = rows.chunks_exact(96).nth(c).map(|x| row(Isa::Scalar, x).0);
+                prop_assert_eq!(column, own.unwrap_or(vec![0; 96]));
+            }
+        }
     }
 
     #[test]
