@@ -56,6 +56,7 @@ pub(super) fn multiply(
         for first in (0..tiles).step_by(AT_ONCE) {
             let some = first..(first + AT_ONCE).min(tiles);
             let mut steps = steps(rows.clone(), weights.cols, depth).peekable();
+            steps.peek().iter().flat_map(|first| first.lines(weights)).for_each(prefetch);
             while let Some(Step { pair, rows, deep }) = steps.next() {
                 open(isa, weights, rows, &deep, panel);
                 let Panel { pair: panels, sums, .. } = panel;
