@@ -148,6 +148,7 @@ impl Pass<'_> {
             key_dim,
             value_dim,
             softcap: shape.softcap,
+            pairs: self.engine.pairs,
         };
         let rows = cut.tokens.len() * cut.heads.len();
         self.queries(place, piece, cut, scratch);

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use yardstick_api::mutants::Mutation;
-use yardstick_api::{Error, KvType};
+use yardstick_api::{Error, KvType, Numerics};
 use yardstick_model::Architecture;
 use yardstick_model::arch::Layer;
 
@@ -99,6 +99,8 @@ impl Sizes {
 /// Everything a forward pass touches; buffers are (rows, width).
 pub(crate) struct Engine {
     pub(crate) isa: Isa,
+    /// Attention of many rows multiplies in bf16: weights are not exact either, and the processor has such products.
+    pub(crate) pairs: bool,
     pub(crate) network: Network,
     pub(crate) kv: Kv,
     /// One a rotary embedding of the model.
@@ -172,8 +174,10 @@ impl Engine {
                 lines: vec![0.0; TILE * sizes.cols],
             }))
         });
+        let pairs = network.numerics() != Numerics::F32 && isa.bf16().is_some();
         Ok(Engine {
             isa,
+            pairs,
             mutation,
             kv: Kv::new(&architecture.layers, sequences, context, kv)?,
             rotations: Rotation::all(architecture, rotary_context),

@@ -130,6 +130,11 @@ impl Kv {
 }
 
 impl LayerKv {
+    /// Whether its elements are widened before they are multiplied.
+    pub(crate) fn widened(&self) -> bool {
+        !matches!(self.keys, Store::F32(_))
+    }
+
     /// Stores one head's key of a position.
     ///
     /// # Safety

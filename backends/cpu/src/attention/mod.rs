@@ -5,6 +5,7 @@
 //! and value is read once for all of them. The kernels are written once over [`vector::Vector`].
 
 mod merge;
+mod pairs;
 mod softmax;
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,10 @@ use std::ops::Range;
 pub(crate) use merge::{Partial, merge, partial_len};
 use softmax::{Running, fade_of, weigh};
 use tile::{Lines, Rows, product};
-use vector::{Element, Scalar, Vector};
+use vector::{Element, Scalar, Two, Vector};
 
-use crate::kernels::Isa;
 use crate::kernels::elementwise::{scale, soft_cap};
+use crate::kernels::{Avx512Bf16, Isa};
 use crate::kv::{Elements, LINE, LayerKv, value_width};
 
 /// Rows of a task at most: query heads of a group, of consecutive tokens. Eight tiles of six.
@@ -31,9 +32,17 @@ pub(crate) const KEYS: usize = 64;
 /// Rows up to which f16 is widened as it is read: with more it is widened once into scratch.
 const DIRECT: usize = 8;
 
+/// Room behind the queries, for their last vector.
+const BEHIND: usize = 32;
+
+/// Whether keys of this width can be rounded to bf16 in pairs.
+fn fit_pairs(key_dim: usize) -> bool {
+    key_dim >= LINE && key_dim.is_multiple_of(2)
+}
+
 /// One thread's work space.
 pub(crate) struct Scratch {
-    /// Rotated and scaled queries: (ROWS, key_dim)
+    /// Rotated and scaled queries: (ROWS, key_dim); [`attend`] may round them in place
     pub(crate) queries: Vec<f32>,
     scores: Box<[[f32; KEYS]; ROWS]>,
     /// Not yet divided by the totals: (ROWS, value_width)
@@ -52,7 +61,7 @@ impl Scratch {
     pub(crate) fn new(key_dim: usize, value_dim: usize) -> Scratch {
         let value_width = value_width(value_dim);
         Scratch {
-            queries: vec![0.0; ROWS * key_dim],
+            queries: vec![0.0; ROWS * key_dim + BEHIND],
             scores: Box::new([[0.0; KEYS]; ROWS]),
             sums: vec![0.0; ROWS * value_width],
             keys: vec![0.0; key_dim * KEYS],
@@ -65,7 +74,8 @@ impl Scratch {
     /// Bytes of that.
     pub(crate) fn bytes(key_dim: usize, value_dim: usize) -> u64 {
         let widths = (key_dim + value_width(value_dim)) as u64;
-        4 * (widths * (ROWS + KEYS) as u64 + (ROWS * (KEYS + 17)) as u64) + 16 * ROWS as u64
+        let rows = (ROWS * (KEYS + 17) + BEHIND) as u64;
+        4 * (widths * (ROWS + KEYS) as u64 + rows) + 16 * ROWS as u64
     }
 
     /// The result of a row, of values `value_dim` wide.
@@ -87,6 +97,8 @@ pub(crate) struct Head<'a> {
     pub(crate) value_dim: usize,
     /// Scores become `cap * tanh(score / cap)`.
     pub(crate) softcap: Option<f32>,
+    /// Many rows are multiplied in bf16, where the cache is not f32: queries, keys, weights and values are rounded, sums are f32.
+    pub(crate) pairs: bool,
 }
 
 /// Row i of `scratch.queries` (`rows` of them) attends to the positions `sees(i)`, neither end falling with i; some row sees
@@ -111,6 +123,12 @@ pub(crate) unsafe fn attend(
         scratch.running[row] = Running::NONE;
     }
     scratch.sums[..rows * width].fill(0.0);
+    let brain = isa.bf16();
+    let paired = at.pairs && rows > DIRECT && at.kv.widened() && fit_pairs(at.key_dim);
+    if paired {
+        let queries = &mut scratch.queries;
+        run(isa, brain, PairQueries { queries, rows, dim: at.key_dim });
+    }
     let (first, last) = (scratch.sees[0].0, scratch.sees[rows - 1].1);
     // What nobody sees is not read.
     for block in (first / KEYS * KEYS..last).step_by(KEYS) {
@@ -123,7 +141,7 @@ pub(crate) unsafe fn attend(
         };
         let Scratch { queries, scores, sums, keys: wide_keys, values: wide_values, .. } = scratch;
         let Scratch { running, sees, .. } = scratch;
-        let work = Block { isa, at, rows, block, count, queries, sees };
+        let work = Block { isa, brain, at, rows, block, count, queries, sees };
         let state = State { scores, sums, running };
         match (keys, values) {
             (Elements::F16(keys), Elements::F16(values)) if rows <= DIRECT => {
@@ -131,6 +149,14 @@ pub(crate) unsafe fn attend(
             }
             (Elements::F32(keys), Elements::F32(values)) => {
                 attend_block(&work, keys, values, state);
+            }
+            (keys, values) if paired => {
+                let n = [keys.widen(isa, true, wide_keys), values.widen(isa, false, wide_values)]
+                    .map(<[f32]>::len);
+                let (keys, values) = (&mut wide_keys[..n[0]], &mut wide_values[..n[1]]);
+                run(isa, brain, Pair { keys, values, width });
+                let keys = Two::of(&keys[..n[0] / 2]);
+                attend_block(&work, keys, Two::of(&values[..count.div_ceil(2) * width]), state);
             }
             (keys, values) => {
                 let keys = keys.widen(isa, true, wide_keys);
@@ -144,6 +170,7 @@ pub(crate) unsafe fn attend(
 /// A block of keys and who looks at it.
 struct Block<'a> {
     isa: Isa,
+    brain: Option<Avx512Bf16>,
     at: Head<'a>,
     rows: usize,
     /// Its first position, and how many it has.
@@ -160,32 +187,107 @@ struct State<'a> {
     running: &'a mut [Running; ROWS],
 }
 
-/// All rows against one block, with the vectors of an instruction set.
+/// All rows against one block.
 fn attend_block<E: Element>(work: &Block<'_>, keys: &[E], values: &[E], state: State<'_>) {
     let (lines, width) = (work.count.div_ceil(LINE), value_width(work.at.value_dim));
-    assert!(keys.len() >= lines * LINE * work.at.key_dim && values.len() >= work.count * width);
+    assert!(keys.len() * E::TOGETHER >= lines * LINE * work.at.key_dim);
+    assert!(values.len() * E::TOGETHER >= work.count * width);
+    run(work.isa, work.brain, Tiles { work, keys, values, state });
+}
+
+/// Keys and values of a block as f32, in scratch, to words of two bf16 each.
+struct Pair<'a> {
+    keys: &'a mut [f32],
+    values: &'a mut [f32],
+    width: usize,
+}
+
+impl Job for Pair<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        // SAFETY: the caller's.
+        unsafe {
+            pairs::rows::<V>(self.keys, LINE);
+            pairs::rows::<V>(self.values, self.width);
+        }
+    }
+}
+
+/// Queries to words, row after row.
+struct PairQueries<'a> {
+    queries: &'a mut [f32],
+    rows: usize,
+    dim: usize,
+}
+
+impl Job for PairQueries<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        assert!(self.queries.len() >= self.rows * self.dim + BEHIND);
+        let queries = self.queries.as_mut_ptr();
+        for row in 0..self.rows {
+            // SAFETY: the row is there, and enough behind it; what is written stays in it, as rows are at least 16 long.
+            unsafe { pairs::neighbours::<V>(queries.add(row * self.dim), self.dim) };
+        }
+    }
+}
+
+/// Work that is written once over vectors.
+trait Job {
+    /// # Safety
+    /// The features of `V`.
+    unsafe fn run<V: Vector>(self);
+}
+
+/// Does it with the vectors of an instruction set, and its products of bf16 where they are proved.
+fn run<J: Job>(isa: Isa, brain: Option<Avx512Bf16>, job: J) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2,fma,f16c")]
-        fn avx2<E: Element>(work: &Block<'_>, keys: &[E], values: &[E], state: State<'_>) {
-            // SAFETY: the features are enabled; the lengths were checked.
-            unsafe { tiles::<x86::Avx2, E>(work, keys, values, state) }
+        fn avx2<J: Job>(job: J) {
+            // SAFETY: the features are enabled.
+            unsafe { job.run::<x86::Avx2>() }
         }
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-        fn avx512<E: Element>(work: &Block<'_>, keys: &[E], values: &[E], state: State<'_>) {
+        fn avx512<J: Job>(job: J) {
             // SAFETY: as above.
-            unsafe { tiles::<x86::Avx512, E>(work, keys, values, state) }
+            unsafe { job.run::<x86::Avx512<false>>() }
         }
-        match work.isa {
-            Isa::Scalar => {}
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
+        fn avx512_bf16<J: Job>(job: J) {
+            // SAFETY: as above.
+            unsafe { job.run::<x86::Avx512<true>>() }
+        }
+        match (isa, brain) {
+            (Isa::Scalar, _) => {}
             // SAFETY: the value proves the features.
-            Isa::Avx2(_) => return unsafe { avx2(work, keys, values, state) },
+            (Isa::Avx2(_), _) => return unsafe { avx2(job) },
             // SAFETY: the value proves the features.
-            Isa::Avx512Vnni(_) => return unsafe { avx512(work, keys, values, state) },
+            (Isa::Avx512Vnni(_), None) => return unsafe { avx512(job) },
+            // SAFETY: the values prove the features.
+            (Isa::Avx512Vnni(_), Some(_)) => return unsafe { avx512_bf16(job) },
         }
     }
-    // SAFETY: plain Rust needs no features; the lengths were checked.
-    unsafe { tiles::<Scalar, E>(work, keys, values, state) }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (isa, brain);
+    // SAFETY: plain Rust needs no features.
+    unsafe { job.run::<Scalar>() }
+}
+
+/// Rows against a block, checked.
+struct Tiles<'a, E> {
+    work: &'a Block<'a>,
+    keys: &'a [E],
+    values: &'a [E],
+    state: State<'a>,
+}
+
+impl<E: Element> Job for Tiles<'_, E> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        // SAFETY: the caller's; the lengths were checked.
+        unsafe { tiles::<V, E>(self.work, self.keys, self.values, self.state) }
+    }
 }
 
 /// Tile after tile of rows: scores, weights, and the weighted values added to the faded sums.
@@ -213,8 +315,8 @@ unsafe fn tiles<V: Vector, E: Element>(
         // SAFETY: rows `start .. end` of every buffer are there; `scores` is (rows, KEYS).
         unsafe {
             let lines = count.div_ceil(LINE);
-            let line = at.key_dim * LINE;
-            let (data, n) = (keys.as_ptr(), at.key_dim);
+            let (data, n) = (keys.as_ptr(), at.key_dim / E::TOGETHER);
+            let line = n * LINE;
             let next = data.wrapping_add(KEYS * n);
             let w = Lines { data, n, lines, line, step: LINE, next };
             let x = Rows {
@@ -235,10 +337,14 @@ unsafe fn tiles<V: Vector, E: Element>(
                 let from = from.saturating_sub(block).min(count);
                 let to = to.saturating_sub(block).min(count).max(from);
                 fade[i] = weigh::<V>(scores, from, to, &mut state.running[row]);
+                if E::TOGETHER > 1 {
+                    pairs::neighbours::<V>(scores.as_mut_ptr(), KEYS);
+                }
             }
             let (data, lines) = (values.as_ptr(), width / LINE);
             let next = data.wrapping_add(KEYS * width);
-            let w = Lines { data, n: count, lines, line: LINE, step: width, next };
+            let n = count.div_ceil(E::TOGETHER);
+            let w = Lines { data, n, lines, line: LINE, step: width, next };
             let x = Rows {
                 x: state.scores.as_ptr().add(start).cast(),
                 x_row: KEYS,

@@ -40,9 +40,9 @@ impl Cache {
         Cache { kv, dim }
     }
 
-    fn head(&self, softcap: Option<f32>) -> Head<'_> {
+    fn head(&self, softcap: Option<f32>, pairs: bool) -> Head<'_> {
         let (kv, dim) = (self.kv.layer(0), self.dim);
-        Head { kv, sequence: 0, head: 0, key_dim: dim, value_dim: dim, softcap }
+        Head { kv, sequence: 0, head: 0, key_dim: dim, value_dim: dim, softcap, pairs }
     }
 
     /// Key and value of a position as stored, in f32.
@@ -88,10 +88,10 @@ fn worst(
     sees: impl Fn(usize) -> Range<usize>,
     softcap: Option<f32>,
     edges: &[usize],
+    pairs: bool,
 ) -> f64 {
     let (dim, rows) = (cache.dim, queries.len() / cache.dim);
     let mut scratch = Scratch::new(dim, dim);
-    scratch.queries[..queries.len()].copy_from_slice(queries);
     let len = partial_len(dim);
     let mut parts = vec![vec![0.0; rows * len]; edges.len() + 1];
     let mut found = vec![vec![0.0; dim]; rows];
@@ -99,8 +99,9 @@ fn worst(
         let from = if part == 0 { 0 } else { edges[part - 1] };
         let to = edges.get(part).copied().unwrap_or(usize::MAX);
         let sees = |i: usize| sees(i).start.max(from)..sees(i).end.min(to);
+        scratch.queries[..queries.len()].copy_from_slice(queries);
         // SAFETY: nobody writes.
-        unsafe { attend(isa, cache.head(softcap), rows, sees, &mut scratch) };
+        unsafe { attend(isa, cache.head(softcap, pairs), rows, sees, &mut scratch) };
         Partial(kept).keep(&scratch, rows, dim);
         if edges.is_empty() {
             (0..rows).for_each(|i| found[i].copy_from_slice(scratch.finish(isa, i, dim)));
@@ -146,8 +147,12 @@ proptest! {
         for kind in KINDS {
             let cache = Cache::new(seed, dim, positions, kind);
             for isa in Isa::usable() {
-                let worst = worst(isa, &cache, &queries, sees, softcap, &edges);
-                prop_assert!(worst < 2e-5, "{isa:?} {kind:?}: {worst}");
+                let exact = worst(isa, &cache, &queries, sees, softcap, &edges, false);
+                prop_assert!(exact < 2e-5, "{isa:?} {kind:?}: {exact}");
+                // Every value is rounded by up to 1 in 256, scores of up to `dim` products and the weights made of them.
+                let pairs = worst(isa, &cache, &queries, sees, softcap, &edges, true);
+                prop_assert!(pairs < 2e-2, "{isa:?} {kind:?}, pairs: {pairs}");
+                prop_assert!(kind != KvType::F32 || pairs == exact, "f32 stays f32");
             }
         }
     }
@@ -160,8 +165,10 @@ fn odd_widths_and_every_height_of_a_tile_are_whole() {
         for rows in 1..=10 {
             let queries = values(9, rows * dim);
             for isa in Isa::usable() {
-                let worst = worst(isa, &cache, &queries, |_| 3..100, None, &[]);
-                assert!(worst < 2e-5, "{isa:?} {dim} {rows}: {worst}");
+                for (pairs, limit) in [(false, 2e-5), (true, 2e-2)] {
+                    let worst = worst(isa, &cache, &queries, |_| 3..100, None, &[], pairs);
+                    assert!(worst < limit, "{isa:?} {dim} {rows}: {worst}");
+                }
             }
         }
     }
@@ -173,7 +180,7 @@ fn scores_far_apart_and_equal_ones_are_calm() {
     for by in [0.0, 1e-30, 50.0, 1e4] {
         let queries: Vec<f32> = values(4, 3 * 64).iter().map(|q| q * by).collect();
         for isa in Isa::usable() {
-            let worst = worst(isa, &cache, &queries, |_| 0..200, None, &[128]);
+            let worst = worst(isa, &cache, &queries, |_| 0..200, None, &[128], false);
             // Scores of hundreds and more carry an error of their own in f32.
             let limit = if by > 100.0 { 0.1 } else { 1e-4 };
             assert!(worst < limit, "{isa:?} {by}: {worst}");
@@ -189,7 +196,7 @@ fn what_is_not_a_number_stays_so_and_touches_no_other_row() {
         scratch.queries[..128].copy_from_slice(&values(6, 128));
         scratch.queries[3] = f32::NAN;
         // SAFETY: nobody writes.
-        unsafe { attend(isa, cache.head(None), 2, |_| 0..90, &mut scratch) };
+        unsafe { attend(isa, cache.head(None, false), 2, |_| 0..90, &mut scratch) };
         assert!(scratch.finish(isa, 0, 64).iter().all(|x| x.is_nan()), "{isa:?}");
         assert!(scratch.finish(isa, 1, 64).iter().all(|x| x.is_finite()), "{isa:?}");
     }

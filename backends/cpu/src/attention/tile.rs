@@ -108,7 +108,7 @@ unsafe fn strip<V: Vector, E: Element, const R: usize, const L: usize>(
             for r in 0..R {
                 let scalar = V::splat(*x.add(r * rows.x_row));
                 for j in 0..L {
-                    sums[r][j] = sums[r][j].fma(lines[j], scalar);
+                    sums[r][j] = E::fma(sums[r][j], lines[j], scalar);
                 }
             }
             line = line.wrapping_add(w.step);

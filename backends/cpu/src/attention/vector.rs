@@ -2,6 +2,8 @@
 //!
 //! An implementation is only used inside a function that enables its features, after the proof that the processor has them.
 
+use crate::kernels::float::word;
+
 /// Sixteen lanes of f32.
 ///
 /// # Safety
@@ -28,6 +30,83 @@ pub(super) trait Vector: Copy {
     /// 2^n of `n + ROUND`, n a whole number between -126 and 127.
     unsafe fn power_of_two(self) -> Self;
     unsafe fn largest(self) -> f32;
+
+    /// `self + a * b` of lanes that are two bf16 each.
+    #[inline(always)]
+    unsafe fn pairs(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller's.
+        unsafe { plain_pairs(self, a, b) }
+    }
+
+    /// Rounded to bf16, lanes of both together, `self` in the lower halves.
+    #[inline(always)]
+    unsafe fn zip(self, second: Self) -> Self {
+        let mut out = [0.0; 16];
+        // SAFETY: the caller's.
+        unsafe {
+            let (a, b) = (lanes(self), lanes(second));
+            (0..16).for_each(|i| out[i] = f32::from_bits(word(a[i], b[i])));
+            Self::load(out.as_ptr())
+        }
+    }
+
+    /// Rounded to bf16, neighbours together, those of `second` behind.
+    #[inline(always)]
+    unsafe fn neighbours(self, second: Self) -> Self {
+        // SAFETY: the caller's.
+        unsafe { plain_neighbours(self, second) }
+    }
+}
+
+/// [`Vector::pairs`] of any vectors.
+///
+/// # Safety
+/// The features of `V`.
+#[inline(always)]
+pub(super) unsafe fn plain_pairs<V: Vector>(sum: V, a: V, b: V) -> V {
+    let mut out = [0.0; 16];
+    // SAFETY: the caller's.
+    unsafe {
+        let [sum, a, b] = [lanes(sum), lanes(a), lanes(b)];
+        for i in 0..16 {
+            let [a, b] = [a[i], b[i]].map(halves);
+            out[i] = sum[i] + a[0] * b[0] + a[1] * b[1];
+        }
+        V::load(out.as_ptr())
+    }
+}
+
+/// [`Vector::neighbours`] of any vectors.
+///
+/// # Safety
+/// The features of `V`.
+#[inline(always)]
+pub(super) unsafe fn plain_neighbours<V: Vector>(first: V, second: V) -> V {
+    let mut out = [0.0; 16];
+    // SAFETY: the caller's.
+    unsafe {
+        let all = [lanes(first), lanes(second)];
+        for (i, two) in all.as_flattened().as_chunks::<2>().0.iter().enumerate() {
+            out[i] = f32::from_bits(word(two[0], two[1]));
+        }
+        V::load(out.as_ptr())
+    }
+}
+
+/// # Safety
+/// The features of `V`.
+#[inline(always)]
+unsafe fn lanes<V: Vector>(v: V) -> [f32; 16] {
+    let mut out = [0.0; 16];
+    // SAFETY: room for 16.
+    unsafe { v.store(out.as_mut_ptr()) };
+    out
+}
+
+/// The two bf16 of a word.
+#[inline(always)]
+fn halves(word: f32) -> [f32; 2] {
+    [word.to_bits() << 16, word.to_bits() & 0xFFFF_0000].map(f32::from_bits)
 }
 
 /// Adding it to a number below 2^22 rounds to a whole number, which then stands in the low bits.
@@ -65,9 +144,52 @@ pub(super) trait Element: Copy {
     /// Read straight from the cache, so what comes next is worth fetching ahead; f32 mostly comes from scratch.
     const STREAMED: bool;
 
+    /// Keys' values, or positions, in each: so many are multiplied at once.
+    const TOGETHER: usize = 1;
+
     /// # Safety
     /// As [`Vector`]'s.
     unsafe fn load<V: Vector>(from: *const Self) -> V;
+
+    /// `sum + a * b`
+    ///
+    /// # Safety
+    /// As [`Vector`]'s.
+    #[inline(always)]
+    unsafe fn fma<V: Vector>(sum: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { sum.fma(a, b) }
+    }
+}
+
+/// Two bf16, the first in the lower half; f32 in name only.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Two(f32);
+
+impl Element for Two {
+    const STREAMED: bool = false;
+    const TOGETHER: usize = 2;
+
+    #[inline(always)]
+    unsafe fn load<V: Vector>(from: *const Two) -> V {
+        // SAFETY: the caller's.
+        unsafe { V::load(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn fma<V: Vector>(sum: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { sum.pairs(a, b) }
+    }
+}
+
+impl Two {
+    /// What [`super::pairs`] made of f32.
+    pub(super) fn of(words: &[f32]) -> &[Two] {
+        // SAFETY: the same representation.
+        unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
+    }
 }
 
 impl Element for f32 {

@@ -2,14 +2,24 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::{ROUND, Vector};
+use super::vector::{ROUND, Vector, plain_neighbours, plain_pairs};
 
-/// One 64-byte register: AVX-512 F.
+/// One 64-byte register: AVX-512 F, and BF16 where `BRAIN` says so.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512(__m512);
+pub(super) struct Avx512<const BRAIN: bool>(__m512);
+
+/// Words 2 i and 2 i + 1: those at i of both halves.
+const ZIP: [u16; 32] = {
+    let (mut order, mut i) = ([0; 32], 0);
+    while i < 32 {
+        order[i] = (i as u16) / 2 + 16 * (i as u16 % 2);
+        i += 1;
+    }
+    order
+};
 
 // Every block below is sound as the trait says: the features are enabled where it is inlined, the pointers are good.
-impl Vector for Avx512 {
+impl<const BRAIN: bool> Vector for Avx512<BRAIN> {
     /// Six rows of four lines are 24 sums, with the lines 28 of 32 registers.
     const ROWS: (usize, usize) = (8, 6);
 
@@ -19,21 +29,21 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn splat(x: f32) -> Avx512 {
+    unsafe fn splat(x: f32) -> Self {
         // SAFETY: see above.
-        Avx512(unsafe { _mm512_set1_ps(x) })
+        Self(unsafe { _mm512_set1_ps(x) })
     }
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Avx512 {
+    unsafe fn load(from: *const f32) -> Self {
         // SAFETY: see above.
-        Avx512(unsafe { _mm512_loadu_ps(from) })
+        Self(unsafe { _mm512_loadu_ps(from) })
     }
 
     #[inline(always)]
-    unsafe fn load_half(from: *const u16) -> Avx512 {
+    unsafe fn load_half(from: *const u16) -> Self {
         // SAFETY: see above.
-        Avx512(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
+        Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
     }
 
     #[inline(always)]
@@ -43,45 +53,45 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn fma(self, a: Avx512, b: Avx512) -> Avx512 {
+    unsafe fn fma(self, a: Self, b: Self) -> Self {
         // SAFETY: see above.
-        Avx512(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+        Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
     }
 
     #[inline(always)]
-    unsafe fn add(self, other: Avx512) -> Avx512 {
+    unsafe fn add(self, other: Self) -> Self {
         // SAFETY: see above.
-        Avx512(unsafe { _mm512_add_ps(self.0, other.0) })
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }
 
     #[inline(always)]
-    unsafe fn mul(self, other: Avx512) -> Avx512 {
+    unsafe fn mul(self, other: Self) -> Self {
         // SAFETY: see above.
-        Avx512(unsafe { _mm512_mul_ps(self.0, other.0) })
+        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
     }
 
     #[inline(always)]
-    unsafe fn max(self, other: Avx512) -> Avx512 {
+    unsafe fn max(self, other: Self) -> Self {
         // SAFETY: see above.
-        Avx512(unsafe { _mm512_max_ps(self.0, other.0) })
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
 
     #[inline(always)]
-    unsafe fn zero_below(self, x: Avx512, limit: Avx512) -> Avx512 {
+    unsafe fn zero_below(self, x: Self, limit: Self) -> Self {
         // SAFETY: see above.
         unsafe {
             let keep = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x.0, limit.0);
-            Avx512(_mm512_maskz_mov_ps(keep, self.0))
+            Self(_mm512_maskz_mov_ps(keep, self.0))
         }
     }
 
     #[inline(always)]
-    unsafe fn power_of_two(self) -> Avx512 {
+    unsafe fn power_of_two(self) -> Self {
         // SAFETY: see above.
         unsafe {
             let less = _mm512_set1_epi32(127_i32.wrapping_sub(ROUND.to_bits() as i32));
             let bits = _mm512_add_epi32(_mm512_castps_si512(self.0), less);
-            Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(bits)))
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(bits)))
         }
     }
 
@@ -89,6 +99,40 @@ impl Vector for Avx512 {
     unsafe fn largest(self) -> f32 {
         // SAFETY: see above.
         unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn pairs(self, a: Self, b: Self) -> Self {
+        // SAFETY: see above; every bit pattern is a vector of either kind.
+        unsafe {
+            if !BRAIN {
+                return plain_pairs(self, a, b);
+            }
+            let [a, b] = [a, b].map(|v| std::mem::transmute::<__m512, __m512bh>(v.0));
+            Self(_mm512_dpbf16_ps(self.0, a, b))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn zip(self, second: Self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let order = _mm512_loadu_si512(ZIP.as_ptr().cast());
+            let both = _mm512_castps_si512(self.neighbours(second).0);
+            Self(_mm512_castsi512_ps(_mm512_permutexvar_epi16(order, both)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn neighbours(self, second: Self) -> Self {
+        // SAFETY: see above; every bit pattern is a vector of either kind.
+        unsafe {
+            if !BRAIN {
+                return plain_neighbours(self, second);
+            }
+            let both = _mm512_cvtne2ps_pbh(second.0, self.0);
+            Self(std::mem::transmute::<__m512bh, __m512>(both))
+        }
     }
 }
 

@@ -51,7 +51,9 @@ impl Slices for Attention {
         let [rows, dim, positions] = self.shape;
         self.scratch.queries[..rows * dim].copy_from_slice(&self.queries);
         let (kv, softcap) = (self.cache.layer(0), None);
-        let at = Head { kv, sequence, head: 0, key_dim: dim, value_dim: dim, softcap };
+        // As a session of quantised weights.
+        let pairs = self.isa.bf16().is_some();
+        let at = Head { kv, sequence, head: 0, key_dim: dim, value_dim: dim, softcap, pairs };
         // SAFETY: the cache is this one's own.
         unsafe { attend(self.isa, at, rows, |_| 0..positions, &mut self.scratch) };
     }

@@ -31,7 +31,7 @@ mod sdot;
 pub(crate) mod table;
 pub(crate) mod wide;
 
-pub(crate) use isa::{Avx512Vnni, Isa};
+pub(crate) use isa::{Avx512Bf16, Avx512Vnni, Isa};
 pub(crate) use multiply::{FEW, Input, Out, Weights, decode, multiply, task_rows};
 pub(crate) use panels::unpack;
 pub(crate) use quant::f16_to_f32;

@@ -65,7 +65,8 @@ pub(super) fn multiply(
                     sums.fill([[[0.0; ROWS]; TILE]; PAIR]);
                 }
                 let mut ahead = steps.peek().map(|next| next.lines(weights));
-                let each = (weights.format.row_bytes(depth) * ROWS_OF_PAIR / 64).div_ceil(some.len());
+                let each =
+                    (weights.format.row_bytes(depth) * ROWS_OF_PAIR / 64).div_ceil(some.len());
                 for (tile, sums) in some.clone().zip(sums) {
                     ahead.iter_mut().flatten().take(each).for_each(prefetch);
                     add(isa, weights, panels, &deep, x, tile, sums);

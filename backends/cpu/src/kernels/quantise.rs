@@ -227,8 +227,7 @@ mod tests {
         let blocks = cols / BLOCK;
         let (mut q, mut scale) = (vec![9; blocks * BLOCK * TILE], vec![9.0; blocks * TILE]);
         let (mut less, mut sums) = (vec![9; blocks * 3 * TILE], vec![9.0; blocks * 3 * TILE]);
-        let mut to =
-            TileMut { q: &mut q, scale: &mut scale, less: &mut less, sums: &mut sums };
+        let mut to = TileMut { q: &mut q, scale: &mut scale, less: &mut less, sums: &mut sums };
         quantise_tile(isa, rows, cols, &mut to);
         (q, less, [scale, sums].concat().into_iter().map(f32::to_bits).collect())
     }

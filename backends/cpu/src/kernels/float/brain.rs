@@ -15,7 +15,7 @@ fn round(x: f32) -> u32 {
 
 /// Two values, the first in the lower half.
 #[inline(always)]
-fn word(first: f32, second: f32) -> u32 {
+pub(crate) fn word(first: f32, second: f32) -> u32 {
     (round(first) >> 16) | (round(second) & 0xFFFF_0000)
 }
 

@@ -15,7 +15,7 @@ mod panels_x86;
 pub(crate) mod rows_x86;
 mod scalar;
 
-pub(crate) use brain::{brain_column, brain_lines};
+pub(crate) use brain::{brain_column, brain_lines, word};
 pub(crate) use panels::{brain_product, product, turn};
 
 use super::Isa;
