@@ -50,6 +50,12 @@ impl Facts {
     /// The note in which a backend that hands its work to others says who took it: `placed 100 %` and more, or `partial` and the
     /// shares. What was not run on the device that was asked for is no session but an error.
     pub const PLACEMENT: &'static str = "placement";
+
+    /// The note that says in what the attention of a prefill multiplies, where that is not f32: [`Facts::BF16`].
+    pub const ATTENTION: &'static str = "attention of a prefill";
+
+    /// What [`Facts::ATTENTION`] says of bf16 products with f32 sums.
+    pub const BF16: &'static str = "bf16";
 }
 
 /// Per-operation times of the last call.

@@ -52,6 +52,9 @@ impl CpuSession {
         if let Some(pages) = &self.file_pages {
             notes.insert("pages of the model's file".to_owned(), pages.clone());
         }
+        if self.engine.pairs && self.engine.kv.kind() != KvType::F32 {
+            notes.insert(Facts::ATTENTION.to_owned(), Known::Value(Facts::BF16.to_owned()));
+        }
         notes.insert("cache_level".to_owned(), Known::Value(self.cache_level()));
         notes
     }

@@ -17,6 +17,8 @@ pub struct At<'b> {
     pub facts: &'b Facts,
     /// Bytes that a pass reads.
     pub bytes: u64,
+    /// What it is a pass of.
+    pub test: Test,
 }
 
 /// A name in the kernels of a backend that multiplies matrices in a unit of their own.
@@ -71,12 +73,21 @@ pub fn measure_roofs(at: &At<'_>, before: Option<&Roofs>) -> Roofs {
             bytes => reach(Limit::Read { bytes }),
         }),
         products: roof(products),
-        attention: roof(first(&[Limit::F32])),
+        attention: roof(first(attention(at.facts, at.test))),
         barrier_ns: reach(Limit::Barrier).map(|reached| reached.value),
     };
     match before {
         Some(before) => better(before, now),
         None => now,
+    }
+}
+
+/// In what attention multiplies.
+fn attention(facts: &Facts, test: Test) -> &'static [Limit] {
+    let note = facts.notes.get(Facts::ATTENTION).and_then(Known::value);
+    match (test, note) {
+        (Test::Prefill { .. }, Some(note)) if note == Facts::BF16 => &[Limit::Bf16],
+        _ => &[Limit::F32],
     }
 }
 

@@ -155,7 +155,8 @@ fn turns(
     let look = |roofs: &mut Vec<Option<Roofs>>, all: bool| {
         for ((one, facts), roofs) in ready.iter().zip(&facts).zip(roofs.iter_mut()) {
             let bytes = pass_bytes(facts, one.model.architecture(), one.cell.test);
-            let at = At { backend: one.backend, device: &one.device, facts, bytes };
+            let test = one.cell.test;
+            let at = At { backend: one.backend, device: &one.device, facts, bytes, test };
             *roofs = Some(match roofs.take() {
                 Some(before) if !all => measure_read(&at, before),
                 before => measure_roofs(&at, before.as_ref()),
