@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The cpu backend and llama.cpp on a machine that has other work: beside a compiler, and with more threads than cores.
-# usage: ci/nightly/cpu-loaded.sh [FOLDER]   about 20 minutes; FOLDER (target/cpu-loaded) gets the records and a report
+# The cpu backend and llama.cpp on a machine that has other work: beside a compiler, and beside a session with as many threads as cores.
+# usage: ci/nightly/cpu-loaded.sh [FOLDER]   three quarters of an hour, since llama.cpp takes so long; FOLDER (target/cpu-loaded) gets the records and a report
 # environment: YARDSTICK_PYTHON, a Python that has llama-cpp-python (python3); YARDSTICK, the program
 # exit: 0 no cell's median is slower than llama.cpp's, 1 one is, 3 skipped
 set -euo pipefail
@@ -19,5 +19,9 @@ trap 'kill -- -$beside 2>/dev/null || true; rm -rf "$folder/load"' EXIT
 against_peer "$folder/compiler" --model qwen2-0.5b:Q4_0 --model smollm-135m:Q4_K_M --test pp128,tg32 --threads 2
 kill -- -$beside
 wait $beside 2>/dev/null || true
-against_peer "$folder/crowded" --model qwen2-0.5b:Q4_0 --model smollm-135m:Q4_K_M --test pp128,tg32 --threads 4
+
+# Twice as many threads as cores: another session that decodes without a pause. One session never has more threads than cores.
+setsid "$yardstick" --store "$folder/beside.sqlite" soak --devices cpu --model smollm-135m:Q4_0 --threads 2 --minutes 120 --rest 0 >/dev/null 2>&1 &
+beside=$!
+against_peer "$folder/crowded" --model qwen2-0.5b:Q4_0 --model smollm-135m:Q4_K_M --test pp128,tg32 --threads 2
 judge_peer 1 "$folder"/*.json

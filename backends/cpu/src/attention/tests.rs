@@ -192,12 +192,16 @@ fn scores_far_apart_and_equal_ones_are_calm() {
 fn what_is_not_a_number_stays_so_and_touches_no_other_row() {
     let cache = Cache::new(5, 64, 90, KvType::F16);
     for isa in Isa::usable() {
-        let mut scratch = Scratch::new(64, 64);
-        scratch.queries[..128].copy_from_slice(&values(6, 128));
-        scratch.queries[3] = f32::NAN;
-        // SAFETY: nobody writes.
-        unsafe { attend(isa, cache.head(None, false), 2, |_| 0..90, &mut scratch) };
-        assert!(scratch.finish(isa, 0, 64).iter().all(|x| x.is_nan()), "{isa:?}");
-        assert!(scratch.finish(isa, 1, 64).iter().all(|x| x.is_finite()), "{isa:?}");
+        for (rows, pairs) in [(2, false), (DIRECT + 1, true)] {
+            let mut scratch = Scratch::new(64, 64);
+            scratch.queries[..rows * 64].copy_from_slice(&values(6, rows * 64));
+            scratch.queries[3] = f32::NAN;
+            // SAFETY: nobody writes.
+            unsafe { attend(isa, cache.head(None, pairs), rows, |_| 0..90, &mut scratch) };
+            assert!(scratch.finish(isa, 0, 64).iter().all(|x| x.is_nan()), "{isa:?}");
+            for row in 1..rows {
+                assert!(scratch.finish(isa, row, 64).iter().all(|x| x.is_finite()), "{isa:?}");
+            }
+        }
     }
 }

@@ -70,7 +70,7 @@ pub(super) unsafe fn row(x: &[f32], to: &mut RowMut<'_>) {
 /// `rows` are whole, and the parts of `to` have room for their whole blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) unsafe fn tile(rows: &[f32], cols: usize, to: &mut TileMut<'_>) {
-    let count = rows.len() / cols;
+    let count = rows.len() / cols.max(1);
     for b in 0..cols / BLOCK {
         let mut largest = [0_u32; TILE];
         let mut v = [[_mm512_setzero_ps(); 2]; TILE];
