@@ -25,7 +25,7 @@ pub(super) unsafe fn rows<V: Vector>(values: &mut [f32], width: usize) {
     }
 }
 
-/// A row of f32 into half as many words: of neighbours. Of an even length; beyond a multiple of 32, up to 30 words behind it change.
+/// A row of f32 of an even length into half as many words: of neighbours. Where 32 does not divide it, up to 15 words behind them change.
 ///
 /// # Safety
 /// The features of `V`; 32 values can be read, and 16 written, at every 32nd value.
