@@ -1,6 +1,8 @@
 //! The KV cache. Keys lie in blocks of 16 positions, (key_dim, 16), so that 16 scores are one vector sum;
 //! values lie as rows, (position, value_dim).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use yardstick_api::{Error, KvType};
 use yardstick_model::Format;
@@ -30,6 +32,8 @@ pub(crate) struct LayerKv {
     key_dim: usize,
     value_dim: usize,
     room: usize,
+    /// No infinity and nothing but numbers was ever stored.
+    finite: AtomicBool,
 }
 
 enum Store {
@@ -42,6 +46,9 @@ enum Store {
         scales: Buffer<u16>,
     },
 }
+
+/// The exponent of f16 that infinities have, and what is not a number.
+const HIGHEST: u16 = 0x7C00;
 
 /// Elements of a head that share a scale.
 const BLOCK: usize = 32;
@@ -79,6 +86,7 @@ impl Kv {
                 key_dim: layer.key_dim,
                 value_dim: layer.value_dim,
                 room,
+                finite: AtomicBool::new(true),
             })
         });
         Ok(Kv { layers: layers.collect::<Result<_, Error>>()?, context, room, kind })
@@ -135,6 +143,12 @@ impl LayerKv {
         !matches!(self.keys, Store::F32(_))
     }
 
+    /// Whether f16 of it is finite, as far as what is stored so far tells: another thread may store meanwhile what others do not
+    /// read before the next phase.
+    pub(crate) fn finite_halves(&self) -> bool {
+        matches!(self.keys, Store::F16(_)) && self.finite.load(Ordering::Relaxed)
+    }
+
     /// Stores one head's key of a position.
     ///
     /// # Safety
@@ -150,7 +164,8 @@ impl LayerKv {
         let first = (sequence * self.kv_heads + head) * self.room + position / LINE * LINE;
         let at = first * self.key_dim + position % LINE;
         // SAFETY: the elements are this key's (the caller).
-        unsafe { self.keys.put(at, LINE, key, first * self.key_dim / BLOCK + position % LINE) };
+        let scale_at = first * self.key_dim / BLOCK + position % LINE;
+        unsafe { self.keys.put(at, LINE, key, scale_at, &self.finite) };
     }
 
     /// Stores one head's value of a position.
@@ -168,7 +183,7 @@ impl LayerKv {
         let row = (sequence * self.kv_heads + head) * self.room + position;
         let at = row * value_width(self.value_dim);
         // SAFETY: the elements are this value's (the caller).
-        unsafe { self.values.put(at, 1, value, at / BLOCK) };
+        unsafe { self.values.put(at, 1, value, at / BLOCK, &self.finite) };
     }
 
     /// Keys of `lines` blocks of 16 positions, the first at `position`: (lines, key_dim, 16).
@@ -269,11 +284,19 @@ impl Store {
         }
     }
 
-    /// Stores a head's elements from `at` on, `step` apart; the scales of its blocks from `scale_at` on, `step` apart too.
+    /// Stores a head's elements from `at` on, `step` apart; the scales of its blocks from `scale_at` on, `step` apart too. Says
+    /// so where an f16 is not `finite`.
     ///
     /// # Safety
     /// Nobody else reads or writes these elements meanwhile.
-    unsafe fn put(&self, at: usize, step: usize, head: &[f32], scale_at: usize) {
+    unsafe fn put(
+        &self,
+        at: usize,
+        step: usize,
+        head: &[f32],
+        scale_at: usize,
+        finite: &AtomicBool,
+    ) {
         // SAFETY: the elements are the caller's.
         unsafe {
             match self {
@@ -285,6 +308,9 @@ impl Store {
                     for (b, head) in head.chunks(BLOCK).enumerate() {
                         let half = &mut half[..head.len()];
                         half.reinterpret_cast_mut::<half::f16>().convert_from_f32_slice(head);
+                        if half.iter().any(|half| half & HIGHEST == HIGHEST) {
+                            finite.store(false, Ordering::Relaxed);
+                        }
                         for (i, &half) in half.iter().enumerate() {
                             buffer.set(at + (b * BLOCK + i) * step, half);
                         }

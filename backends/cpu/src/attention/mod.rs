@@ -19,7 +19,7 @@ use std::ops::Range;
 pub(crate) use merge::{Partial, merge, partial_len};
 use softmax::{Running, fade_of, weigh};
 use tile::{Lines, Rows, product};
-use vector::{Element, Scalar, Two, Vector};
+use vector::{Element, Halves, Scalar, Two, Vector};
 
 use crate::kernels::elementwise::{scale, soft_cap};
 use crate::kernels::{Avx512Bf16, Isa};
@@ -31,6 +31,9 @@ pub(crate) const ROWS: usize = 48;
 pub(crate) const KEYS: usize = 64;
 /// Rows up to which f16 is widened as it is read: with more it is widened once into scratch.
 const DIRECT: usize = 8;
+
+/// Rows from which f16 that is read directly is multiplied as bf16.
+const PAIRED: usize = 2;
 
 /// Room behind the queries, for their last vector.
 const BEHIND: usize = 32;
@@ -124,10 +127,13 @@ pub(crate) unsafe fn attend(
     }
     scratch.sums[..rows * width].fill(0.0);
     let brain = isa.bf16();
-    let paired = at.pairs && rows > DIRECT && at.kv.widened() && fit_pairs(at.key_dim);
+    let direct = rows <= DIRECT;
+    let suits = if direct { rows >= PAIRED && at.kv.finite_halves() } else { at.kv.widened() };
+    let paired = at.pairs && suits && fit_pairs(at.key_dim);
     if paired {
         let queries = &mut scratch.queries;
-        run(isa, brain, PairQueries { queries, rows, dim: at.key_dim });
+        let factor = if direct { Halves::FACTOR } else { Two::FACTOR };
+        run(isa, brain, PairQueries { queries, rows, dim: at.key_dim, factor });
     }
     let (first, last) = (scratch.sees[0].0, scratch.sees[rows - 1].1);
     // What nobody sees is not read.
@@ -144,7 +150,10 @@ pub(crate) unsafe fn attend(
         let work = Block { isa, brain, at, rows, block, count, queries, sees };
         let state = State { scores, sums, running };
         match (keys, values) {
-            (Elements::F16(keys), Elements::F16(values)) if rows <= DIRECT => {
+            (Elements::F16(keys), Elements::F16(values)) if direct && paired => {
+                attend_block(&work, Halves::of(keys), Halves::of(values), state);
+            }
+            (Elements::F16(keys), Elements::F16(values)) if direct => {
                 attend_block(&work, keys, values, state);
             }
             (Elements::F32(keys), Elements::F32(values)) => {
@@ -190,8 +199,8 @@ struct State<'a> {
 /// All rows against one block.
 fn attend_block<E: Element>(work: &Block<'_>, keys: &[E], values: &[E], state: State<'_>) {
     let (lines, width) = (work.count.div_ceil(LINE), value_width(work.at.value_dim));
-    assert!(keys.len() * E::TOGETHER >= lines * LINE * work.at.key_dim);
-    assert!(values.len() * E::TOGETHER >= work.count * width);
+    assert!(keys.len() * E::EACH >= lines * LINE * work.at.key_dim);
+    assert!(values.len() * E::EACH >= work.count * width);
     run(work.isa, work.brain, Tiles { work, keys, values, state });
 }
 
@@ -213,11 +222,12 @@ impl Job for Pair<'_> {
     }
 }
 
-/// Queries to words, row after row.
+/// Queries times a factor to words, row after row.
 struct PairQueries<'a> {
     queries: &'a mut [f32],
     rows: usize,
     dim: usize,
+    factor: f32,
 }
 
 impl Job for PairQueries<'_> {
@@ -227,7 +237,7 @@ impl Job for PairQueries<'_> {
         let queries = self.queries.as_mut_ptr();
         for row in 0..self.rows {
             // SAFETY: the row is there, and enough behind it; what is written stays in it, as rows are at least 16 long.
-            unsafe { pairs::neighbours::<V>(queries.add(row * self.dim), self.dim) };
+            unsafe { pairs::neighbours::<V>(queries.add(row * self.dim), self.dim, self.factor) };
         }
     }
 }
@@ -316,9 +326,9 @@ unsafe fn tiles<V: Vector, E: Element>(
         unsafe {
             let lines = count.div_ceil(LINE);
             let (data, n) = (keys.as_ptr(), at.key_dim / E::TOGETHER);
-            let line = n * LINE;
-            let next = data.wrapping_add(KEYS * n);
-            let w = Lines { data, n, lines, line, step: LINE, next };
+            let (line, step) = (at.key_dim / E::EACH * LINE, LINE * E::TOGETHER / E::EACH);
+            let next = data.wrapping_add(KEYS * at.key_dim / E::EACH);
+            let w = Lines { data, n, lines, line, step, second: LINE, last: LINE, next };
             let x = Rows {
                 x: queries.add(start * at.key_dim),
                 x_row: at.key_dim,
@@ -336,15 +346,17 @@ unsafe fn tiles<V: Vector, E: Element>(
                 let (from, to) = work.sees[row];
                 let from = from.saturating_sub(block).min(count);
                 let to = to.saturating_sub(block).min(count).max(from);
-                fade[i] = weigh::<V>(scores, from, to, &mut state.running[row]);
+                fade[i] = weigh::<V, E>(scores, from, to, &mut state.running[row]);
                 if E::TOGETHER > 1 {
-                    pairs::neighbours::<V>(scores.as_mut_ptr(), KEYS);
+                    pairs::neighbours::<V>(scores.as_mut_ptr(), KEYS, E::FACTOR);
                 }
             }
             let (data, lines) = (values.as_ptr(), width / LINE);
-            let next = data.wrapping_add(KEYS * width);
-            let n = count.div_ceil(E::TOGETHER);
-            let w = Lines { data, n, lines, line: LINE, step: width, next };
+            let next = data.wrapping_add(KEYS * width / E::EACH);
+            let (n, step) = (count.div_ceil(E::TOGETHER), width * E::TOGETHER / E::EACH);
+            // An odd last position stands for its absent neighbour, which weighs nothing.
+            let last = if count.is_multiple_of(E::TOGETHER) { width } else { 0 };
+            let w = Lines { data, n, lines, line: LINE, step, second: width, last, next };
             let x = Rows {
                 x: state.scores.as_ptr().add(start).cast(),
                 x_row: KEYS,

@@ -25,17 +25,18 @@ pub(super) unsafe fn rows<V: Vector>(values: &mut [f32], width: usize) {
     }
 }
 
-/// A row of f32 of an even length into half as many words: of neighbours. Where 32 does not divide it, up to 15 words behind them change.
+/// A row of f32 of an even length, each times `factor`, into half as many words: of neighbours. Where 32 does not divide it, up to 15 words behind them change.
 ///
 /// # Safety
 /// The features of `V`; 32 values can be read, and 16 written, at every 32nd value.
 #[inline(always)]
-pub(super) unsafe fn neighbours<V: Vector>(values: *mut f32, len: usize) {
+pub(super) unsafe fn neighbours<V: Vector>(values: *mut f32, len: usize, factor: f32) {
     for i in (0..len).step_by(32) {
         // SAFETY: the caller's promise; what is written lies before what is read next.
         unsafe {
             let (first, second) = (V::load(values.add(i)), V::load(values.add(i + 16)));
-            first.neighbours(second).store(values.add(i / 2));
+            let factor = V::splat(factor);
+            first.mul(factor).neighbours(second.mul(factor)).store(values.add(i / 2));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Online softmax: scores of a block become weights under a running maximum; what was summed before fades.
 
 use super::KEYS;
-use super::vector::{Vector, exp};
+use super::vector::{Element, Vector, exp, rough_exp2};
 
 /// What is kept of a row between blocks.
 pub(super) struct Running {
@@ -20,7 +20,7 @@ impl Running {
 /// # Safety
 /// The features of `V`.
 #[inline(always)]
-pub(super) unsafe fn weigh<V: Vector>(
+pub(super) unsafe fn weigh<V: Vector, E: Element>(
     scores: &mut [f32; KEYS],
     from: usize,
     to: usize,
@@ -46,9 +46,13 @@ pub(super) unsafe fn weigh<V: Vector>(
             return 1.0;
         }
         let mut sum = V::splat(0.0);
-        let shift = V::splat(-best);
+        const LOG2_E: f32 = std::f32::consts::LOG2_E;
         for line in 0..KEYS / 16 {
-            let weight = exp(V::load(lines.add(line * 16)).add(shift));
+            let below = V::load(lines.add(line * 16)).add(V::splat(-best));
+            let weight = match E::TOGETHER {
+                1 => exp(below),
+                _ => rough_exp2(below.mul(V::splat(LOG2_E))),
+            };
             weight.store(lines.add(line * 16));
             sum = sum.add(weight);
         }

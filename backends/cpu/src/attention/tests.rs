@@ -192,7 +192,7 @@ fn scores_far_apart_and_equal_ones_are_calm() {
 fn what_is_not_a_number_stays_so_and_touches_no_other_row() {
     let cache = Cache::new(5, 64, 90, KvType::F16);
     for isa in Isa::usable() {
-        for (rows, pairs) in [(2, false), (DIRECT + 1, true)] {
+        for (rows, pairs) in [(2, false), (2, true), (DIRECT + 1, true)] {
             let mut scratch = Scratch::new(64, 64);
             scratch.queries[..rows * 64].copy_from_slice(&values(6, rows * 64));
             scratch.queries[3] = f32::NAN;
@@ -202,6 +202,112 @@ fn what_is_not_a_number_stays_so_and_touches_no_other_row() {
             for row in 1..rows {
                 assert!(scratch.finish(isa, row, 64).iter().all(|x| x.is_finite()), "{isa:?}");
             }
+        }
+    }
+}
+
+/// Every f16 there is by [`Vector::load_halves`], with those that `second` says beside it.
+struct Shorten<'a> {
+    second: &'a [u16],
+    out: &'a mut Vec<u32>,
+}
+
+impl Job for Shorten<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let mut words = [0.0; 16];
+        for first in (0..=u16::MAX).collect::<Vec<_>>().as_chunks::<16>().0 {
+            let second = &self.second[usize::from(first[0])..][..16];
+            // SAFETY: 16 of each, the caller's features.
+            unsafe { V::load_halves(first.as_ptr(), second.as_ptr()).store(words.as_mut_ptr()) };
+            self.out.extend(words.map(f32::to_bits));
+        }
+    }
+}
+
+#[test]
+fn every_finite_half_is_rounded_to_the_nearest_bf16_by_a_shift() {
+    let second: Vec<u16> = (0..=u16::MAX).map(|half| half.wrapping_mul(40_503)).collect();
+    let by = |isa: Isa| {
+        let mut out = Vec::new();
+        run(isa, isa.bf16(), Shorten { second: &second, out: &mut out });
+        out
+    };
+    let plain = by(Isa::Scalar);
+    for isa in Isa::usable() {
+        assert!(by(isa) == plain, "{isa:?}");
+    }
+    for (first, (&second, &word)) in (0..=u16::MAX).zip(second.iter().zip(&plain)) {
+        for (half, bits) in [(first, word << 16), (second, word & 0xFFFF_0000)] {
+            let exact = crate::kernels::f16_to_f32(half);
+            if !exact.is_finite() {
+                continue;
+            }
+            let found = f32::from_bits(bits) * Halves::FACTOR;
+            // Half of the last of eight bits of a fraction, or of that of f16's normal numbers where those end.
+            let limit = exact.abs().max(0.5_f32.powi(14)) / 256.0;
+            assert!((found - exact).abs() <= limit, "{half:#x}: {found} of {exact}");
+        }
+    }
+}
+
+/// The powers of `x` by [`vector::rough_exp2`].
+struct Powers<'a> {
+    x: &'a [f32],
+    out: &'a mut Vec<f32>,
+}
+
+impl Job for Powers<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let mut powers = [0.0; 16];
+        for x in self.x.as_chunks::<16>().0 {
+            // SAFETY: 16 of each, the caller's features.
+            unsafe { vector::rough_exp2(V::load(x.as_ptr())).store(powers.as_mut_ptr()) };
+            self.out.extend(powers);
+        }
+    }
+}
+
+#[test]
+fn rough_powers_of_two_are_within_what_they_say() {
+    let mut x: Vec<f32> = (0..160_000).map(|i| -125.0 * i as f32 / 160_000.0).collect();
+    x.extend([-0.0, -124.999, -125.0, -126.0, -1e4, f32::MIN, f32::NEG_INFINITY, f32::NAN]);
+    x.extend([-1.0; 8]);
+    for isa in Isa::usable() {
+        let mut found = Vec::new();
+        run(isa, isa.bf16(), Powers { x: &x, out: &mut found });
+        assert_eq!(found.len(), x.len());
+        for (&x, &found) in x.iter().zip(&found) {
+            let exact = f64::from(x.max(-125.0)).exp2();
+            match x.is_nan() {
+                true => assert!(found.is_nan(), "{isa:?}"),
+                false => {
+                    assert!((f64::from(found) / exact - 1.0).abs() < 8e-5, "{isa:?} {x}: {found}")
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_and_values_that_are_not_finite_are_read_as_what_they_are() {
+    for odd in [f32::INFINITY, f32::NAN, 1e6] {
+        let cache = Cache::new(5, 64, 90, KvType::F16);
+        let mut value = values(8, 64);
+        value[7] = odd;
+        // SAFETY: nobody else has the cache.
+        unsafe { cache.kv.layer(0).put_value(0, 0, 40, &value) };
+        for isa in Isa::usable() {
+            let found = [false, true].map(|pairs| {
+                let mut scratch = Scratch::new(64, 64);
+                scratch.queries[..3 * 64].copy_from_slice(&values(6, 3 * 64));
+                // SAFETY: nobody writes.
+                unsafe { attend(isa, cache.head(None, pairs), 3, |_| 0..90, &mut scratch) };
+                scratch.finish(isa, 1, 64).iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+            });
+            assert_eq!(found[0], found[1], "{isa:?}");
+            assert!(!f32::from_bits(found[1][7]).is_finite());
         }
     }
 }

@@ -12,6 +12,9 @@ pub(super) struct Lines<E> {
     pub(super) lines: usize,
     pub(super) line: usize,
     pub(super) step: usize,
+    /// Where a step's second half is, and that of the last step ([`Element::load`]).
+    pub(super) second: usize,
+    pub(super) last: usize,
     /// What is fetched ahead meanwhile, as much as is read: where the next block will be.
     pub(super) next: *const E,
 }
@@ -80,6 +83,7 @@ unsafe fn strip<V: Vector, E: Element, const R: usize, const L: usize>(
     rows: &Rows,
     first: usize,
 ) {
+    let elements = E::TOGETHER / E::EACH;
     // SAFETY: the caller's.
     unsafe {
         let out = rows.out.add(first * 16);
@@ -93,17 +97,19 @@ unsafe fn strip<V: Vector, E: Element, const R: usize, const L: usize>(
             }
         }
         let (mut line, mut x) = (w.data.add(first * w.line), rows.x);
-        let mut next = w.next.wrapping_add(first * w.n * 16).cast::<u8>();
-        for _ in 0..w.n {
+        let mut next = w.next.wrapping_add(first * w.n * 16 * elements).cast::<u8>();
+        for k in 0..w.n {
             if E::STREAMED {
-                for line in (0..L * 16 * size_of::<E>()).step_by(64) {
+                let bytes = L * 16 * elements * size_of::<E>();
+                for line in (0..bytes).step_by(64) {
                     prefetch(next.wrapping_add(line));
                 }
-                next = next.wrapping_add(L * 16 * size_of::<E>());
+                next = next.wrapping_add(bytes);
             }
+            let second = if k + 1 == w.n { w.last } else { w.second };
             let mut lines = [V::splat(0.0); L];
             for j in 0..L {
-                lines[j] = E::load::<V>(line.add(j * w.line));
+                lines[j] = E::load::<V>(line.add(j * w.line), second);
             }
             for r in 0..R {
                 let scalar = V::splat(*x.add(r * rows.x_row));

@@ -38,6 +38,26 @@ pub(super) trait Vector: Copy {
         unsafe { plain_pairs(self, a, b) }
     }
 
+    /// Lanes of both together as bf16, times 2^-112, those of `first` in the lower halves: see [`Halves`]. From f16 bits.
+    #[inline(always)]
+    unsafe fn load_halves(first: *const u16, second: *const u16) -> Self {
+        // SAFETY: the caller's.
+        let lane = |i| unsafe { [first.add(i).read_unaligned(), second.add(i).read_unaligned()] };
+        let out: [f32; 16] = std::array::from_fn(|i| {
+            let [low, high] = lane(i).map(|half| u32::from(shortened(half)));
+            f32::from_bits(high << 16 | low)
+        });
+        // SAFETY: the caller's; there are 16.
+        unsafe { Self::load(out.as_ptr()) }
+    }
+
+    /// `self * 2^n` of a shifted `n + ROUND`, where neither leaves the normal numbers.
+    #[inline(always)]
+    unsafe fn times_power(self, shifted: Self) -> Self {
+        // SAFETY: the caller's.
+        unsafe { self.mul(shifted.power_of_two()) }
+    }
+
     /// Rounded to bf16, lanes of both together, `self` in the lower halves.
     #[inline(always)]
     unsafe fn zip(self, second: Self) -> Self {
@@ -57,6 +77,16 @@ pub(super) trait Vector: Copy {
         unsafe { plain_neighbours(self, second) }
     }
 }
+
+/// A finite f16 as the bf16 of 2^-112 times it, rounded: both are sign, exponent and fraction, so that three bits less of the last,
+/// and an exponent that counts from another number, are a shift. What is below f16's normal numbers becomes a bf16 below bf16's.
+#[inline(always)]
+fn shortened(half: u16) -> u16 {
+    (half.wrapping_add(4).cast_signed() >> 3).cast_unsigned() & SIGN_AND_REST
+}
+
+/// The bits of a [`shortened`] f16: its sign, and what the shift left of the others.
+pub(super) const SIGN_AND_REST: u16 = 0x8FFF;
 
 /// [`Vector::pairs`] of any vectors.
 ///
@@ -139,17 +169,48 @@ pub(super) unsafe fn exp<V: Vector>(x: V) -> V {
     }
 }
 
+/// 2^x within 8e-5 of it, for x between -125 and 0; below that, what -125 gives. A minimax polynomial (Remez) on half a unit
+/// to both sides. For weights that are rounded to bf16.
+///
+/// # Safety
+/// The features of `V`.
+#[inline(always)]
+pub(super) unsafe fn rough_exp2<V: Vector>(x: V) -> V {
+    const POLYNOMIAL: [f32; 4] = [0.055_171_67, 0.242_611_13, 0.693_260_97, 0.999_928_06];
+    // SAFETY: the caller's.
+    unsafe {
+        // The second operand when they do not compare: NaN stays NaN.
+        let x = V::splat(-125.0).max(x);
+        let shifted = V::splat(ROUND).add(x);
+        let n = shifted.add(V::splat(-ROUND));
+        let r = x.fma(n, V::splat(-1.0));
+        let mut p = V::splat(POLYNOMIAL[0]);
+        for factor in &POLYNOMIAL[1..] {
+            p = V::splat(*factor).fma(p, r);
+        }
+        p.times_power(shifted)
+    }
+}
+
 /// What keys and values are stored as.
 pub(super) trait Element: Copy {
     /// Read straight from the cache, so what comes next is worth fetching ahead; f32 mostly comes from scratch.
     const STREAMED: bool;
 
-    /// Keys' values, or positions, in each: so many are multiplied at once.
+    /// Keys' values, or positions, that are multiplied at once.
     const TOGETHER: usize = 1;
 
+    /// Keys' values, or positions, in each element.
+    const EACH: usize = 1;
+
+    /// What the other factor is multiplied by before it is rounded to bf16.
+    const FACTOR: f32 = 1.0;
+
+    /// A line; where one element does not hold all that is multiplied at once, also the one `second` elements behind it.
+    ///
     /// # Safety
     /// As [`Vector`]'s.
-    unsafe fn load<V: Vector>(from: *const Self) -> V;
+    unsafe fn load<V: Vector>(from: *const Self, second: usize) -> V;
 
     /// `sum + a * b`
     ///
@@ -170,9 +231,10 @@ pub(super) struct Two(f32);
 impl Element for Two {
     const STREAMED: bool = false;
     const TOGETHER: usize = 2;
+    const EACH: usize = 2;
 
     #[inline(always)]
-    unsafe fn load<V: Vector>(from: *const Two) -> V {
+    unsafe fn load<V: Vector>(from: *const Two, _: usize) -> V {
         // SAFETY: the caller's.
         unsafe { V::load(from.cast()) }
     }
@@ -192,11 +254,44 @@ impl Two {
     }
 }
 
+/// Finite f16 bits, two of which are multiplied at once as bf16. Both kinds of float begin with a sign and an exponent, so that f16
+/// becomes bf16 by a shift, if one accepts 2^-112 times the number: the other factor is made as much larger.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Halves(u16);
+
+impl Element for Halves {
+    const STREAMED: bool = true;
+    const TOGETHER: usize = 2;
+    /// 2^112
+    const FACTOR: f32 = f32::from_bits((112 + 127) << 23);
+
+    #[inline(always)]
+    unsafe fn load<V: Vector>(from: *const Halves, second: usize) -> V {
+        // SAFETY: the caller's; the same representation.
+        unsafe { V::load_halves(from.cast(), from.wrapping_add(second).cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn fma<V: Vector>(sum: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { sum.pairs(a, b) }
+    }
+}
+
+impl Halves {
+    /// f16 bits, none of them of an infinity or of no number.
+    pub(super) fn of(bits: &[u16]) -> &[Halves] {
+        // SAFETY: the same representation.
+        unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
+    }
+}
+
 impl Element for f32 {
     const STREAMED: bool = false;
 
     #[inline(always)]
-    unsafe fn load<V: Vector>(from: *const f32) -> V {
+    unsafe fn load<V: Vector>(from: *const f32, _: usize) -> V {
         // SAFETY: the caller's.
         unsafe { V::load(from) }
     }
@@ -207,7 +302,7 @@ impl Element for u16 {
     const STREAMED: bool = true;
 
     #[inline(always)]
-    unsafe fn load<V: Vector>(from: *const u16) -> V {
+    unsafe fn load<V: Vector>(from: *const u16, _: usize) -> V {
         // SAFETY: the caller's.
         unsafe { V::load_half(from) }
     }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::{ROUND, Vector, plain_neighbours, plain_pairs};
+use super::vector::{ROUND, SIGN_AND_REST, Vector, plain_neighbours, plain_pairs};
 
 /// One 64-byte register: AVX-512 F, and BF16 where `BRAIN` says so.
 #[derive(Clone, Copy)]
@@ -110,6 +110,29 @@ impl<const BRAIN: bool> Vector for Avx512<BRAIN> {
             }
             let [a, b] = [a, b].map(|v| std::mem::transmute::<__m512, __m512bh>(v.0));
             Self(_mm512_dpbf16_ps(self.0, a, b))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_halves(first: *const u16, second: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let [low, high] = [first, second].map(|from| _mm256_loadu_si256(from.cast()));
+            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
+            let both = _mm512_permutexvar_epi16(_mm512_loadu_si512(ZIP.as_ptr().cast()), both);
+            let rounded = _mm512_add_epi16(both, _mm512_set1_epi16(4));
+            let kept = _mm512_set1_epi16(SIGN_AND_REST.cast_signed());
+            Self(_mm512_castsi512_ps(_mm512_and_si512(_mm512_srai_epi16::<3>(rounded), kept)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(self, shifted: Self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            // What ROUND has in its low bits leaves by the shift.
+            let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(shifted.0));
+            Self(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), exponent)))
         }
     }
 

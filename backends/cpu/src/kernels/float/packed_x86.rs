@@ -6,6 +6,7 @@ use super::packed::{Brain, Half, Single, Value};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::ROWS;
 use crate::kernels::packed::COLUMNS;
+use crate::kernels::prefetch::Stream;
 
 /// Chains of sums of a single column, so that none waits for itself: additions take 4 cycles, and one or two begin in each.
 const CHAINS: usize = 8;
@@ -105,6 +106,7 @@ macro_rules! rows {
             const LANES: usize = ROWS / $vectors;
             let x: [*const f32; C] = std::array::from_fn(|c| x[c.min(x.len() - 1)].float.as_ptr());
             let mut sums = [[[$zero(); $vectors]; N]; C];
+            let mut stream = Stream::new(panel.as_ptr(), 0);
             let mut add = |k: usize, n: usize| {
                 // SAFETY: line k of the panel and value k of every row are there (the caller).
                 unsafe {
@@ -118,6 +120,7 @@ macro_rules! rows {
             };
             let whole = cols / N * N;
             for k in (0..whole).step_by(N) {
+                stream.until(panel.as_ptr().wrapping_add((k + N) * ROWS * V::BYTES));
                 (0..N).for_each(|n| add(k + n, n));
             }
             (whole..cols).for_each(|k| add(k, k - whole));

@@ -6,9 +6,10 @@ use super::packed::{Brain, Half, Single, Value};
 use super::packed_x86::Wide;
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::total;
+use crate::kernels::prefetch::{Stream, each_line};
 
-/// Columns up to which one row is multiplied at a time, and nothing is prefetched: one stream is what the processor's own
-/// prefetchers follow best. F16 rows of 2048 alone on Zen 4, GB/s, from large pages and from small pages of a file: 32 and 27, as
+/// Columns up to which one row is multiplied at a time where not [`each_line`] is prefetched, so that none is: one stream is what
+/// the processor's own prefetchers follow best. F16 rows of 2048 alone on Zen 4, GB/s, from large pages and from small pages of a file: 32 and 27, as
 /// fast as a plain read, with [`ahead`] 21 and 20; in llama-3.2-1b gate and up went from 25.7 to 27.5.
 ///
 /// Longer inputs do not stay in the L1 beside the weights, so two rows share what is read of them, and two streams need
@@ -40,7 +41,7 @@ macro_rules! float_rows {
         pub(crate) fn $name(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
             assert!(rows.iter().all(|row| row.len() >= cols * $bytes) && x.float.len() >= cols);
             let [a, b, c, d] = rows;
-            if cols <= SHORT {
+            if cols <= SHORT || each_line() {
                 return rows.map(|row| $one([row], cols, x.float)[0]);
             }
             let ([a, b], [c, d]) = ($one([a, b], cols, x.float), $one([c, d], cols, x.float));
@@ -51,7 +52,13 @@ macro_rules! float_rows {
         fn $one<const R: usize>(rows: [&[u8]; R], cols: usize, x: &[f32]) -> [f32; R] {
             let mut sums: [[$vector; 4]; R] = [[$zero(); 4]; R];
             let whole = cols / $lanes * $lanes;
+            // Two rows have hints of their own.
+            let mut stream = (R == 1).then(|| Stream::new(rows[0].as_ptr(), 0));
             for k in (0..whole).step_by(4 * $lanes) {
+                if let Some(stream) = &mut stream {
+                    let end = (k + 4 * $lanes).min(whole) * $bytes;
+                    stream.until(rows[0].as_ptr().wrapping_add(end));
+                }
                 for i in 0..(whole.div_ceil($lanes) - k / $lanes).min(4) {
                     let k = k + i * $lanes;
                     // SAFETY: a whole vector from k is within each row and x, whose lengths the caller checked.

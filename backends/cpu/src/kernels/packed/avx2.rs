@@ -6,6 +6,7 @@ use super::{GROUPS, LINE, Packed, assert_long_enough, chunk_bytes, high_line, lo
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::fours;
 use crate::kernels::integer::{ROWS, Unpacked};
+use crate::kernels::prefetch::Stream;
 
 /// A shift to the left, or to the right if negative; immediate once the loop around it is unrolled.
 ///
@@ -129,9 +130,12 @@ unsafe fn columns<F: Packed, const C: usize>(
     let mut total = [[_mm256_setzero_ps(); 2]; C];
     let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
     let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
+    let mut stream = Stream::new(panel.as_ptr(), 0);
     for (b, chunk) in chunks.enumerate() {
         plain::scales_with::<F>(chunk, |bytes| halves(bytes), &mut scale, &mut min);
-        for g in 0..F::BLOCK / F::GROUP {
+        let groups = F::BLOCK / F::GROUP;
+        for g in 0..groups {
+            stream.until(chunk.as_ptr().wrapping_add(chunk.len() * (g + 1) / groups));
             let at = b * F::BLOCK + g * F::GROUP;
             let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
             for half in 0..2 {

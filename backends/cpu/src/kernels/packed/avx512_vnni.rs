@@ -5,26 +5,11 @@ use std::arch::x86_64::*;
 use super::{GROUPS, LINE, Packed, Scales, assert_long_enough, chunk_bytes, high_line, low_line};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
-
-/// Bytes of weights a row kernel asks for ahead. One stream and the processor's own prefetchers all but reach the read ceiling;
-/// this carries them over the ends of pages.
-const AHEAD: usize = 4096;
+use crate::kernels::prefetch::Stream;
 
 /// Bytes of activations asked for ahead. The weights that stream through the L1 push them out of it, and the more so the longer the
 /// rows: with this, rows of 8192 of llama-3.2-1b Q4_K_M stream at 21.5 GB/s, without at 20.
 const VALUES_AHEAD: usize = 512;
-
-/// Fetches ahead, once a chunk: a hint a line is in the way of the processor's own prefetchers, of 32.5 GB/s that one thread can read
-/// on Zen 4 Q4_0 reached 27.1 instead of 30.5, Q4_K 28.3 instead of 30.8, Q6_K 26.7 instead of 29.8. llama-3.2-1b:Q8_0 went from 81 to 95 %
-/// of the ceiling without.
-///
-/// # Safety
-/// None but the processor's: this is a hint, good or not.
-#[inline(always)]
-unsafe fn fetch(chunk: *const u8) {
-    // SAFETY: a hint.
-    unsafe { _mm_prefetch::<_MM_HINT_T1>(chunk.wrapping_add(AHEAD).cast()) };
-}
 
 /// A shift to the left, or to the right if negative; immediate once the loop around it is unrolled.
 ///
@@ -211,13 +196,14 @@ unsafe fn columns<F: Packed, const C: usize>(
     let mut total = [_mm512_setzero_ps(); C];
     let mut scaled = Scaled { scales: [_mm512_setzero_ps(); 16], mins: [_mm512_setzero_ps(); 16] };
     let groups = F::BLOCK / F::GROUP;
+    let mut stream = Stream::new(panel.as_ptr(), chunk_bytes::<F>());
     for b in 0..cols / F::BLOCK {
         // SAFETY: chunk b of the panel and its activations are there (the caller).
         unsafe {
             let chunk = panel.as_ptr().add(b * chunk_bytes::<F>());
             scales::<F>(chunk, &mut scaled);
-            fetch(chunk);
             for g in 0..groups {
+                stream.until(chunk.wrapping_add(chunk_bytes::<F>() * (g + 1) / groups));
                 let w = lines::<F>(chunk, g);
                 let at = b * F::BLOCK + g * F::GROUP;
                 let (block, which) = (at / 32, if F::GROUP == 32 { 2 } else { g % 2 });
