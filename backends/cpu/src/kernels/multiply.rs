@@ -9,7 +9,7 @@ use super::activations::{Row, Rows, Tiles};
 use super::float::{dot, widen};
 use super::integer::{Panel, ROWS};
 use super::packed::{Order, STACK};
-use super::prefetch::prefetch;
+use super::prefetch::{beginning, prefetch};
 use super::table::{Float, Kernel, RowsFn};
 use super::{packed, panels};
 use crate::buffer::Buffer;
@@ -97,10 +97,9 @@ impl Weights<'_> {
     /// Asks for the first bytes of some rows, which are read next: where a stream begins the processor waits for memory, and
     /// its prefetchers have nothing to follow yet.
     pub(crate) fn fetch(&self, rows: Range<usize>) {
-        const BYTES: usize = 2048;
         let start = rows.start * self.format.row_bytes(self.cols);
         let first = self.bytes.get(start..).unwrap_or_default();
-        let lines = first[..first.len().min(BYTES)].chunks(64);
+        let lines = first[..first.len().min(beginning())].chunks(64);
         lines.for_each(|line| prefetch(line.as_ptr()));
     }
 }

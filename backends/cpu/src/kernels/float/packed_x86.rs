@@ -6,7 +6,7 @@ use super::packed::{Brain, Half, Single, Value};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::ROWS;
 use crate::kernels::packed::COLUMNS;
-use crate::kernels::prefetch::Stream;
+use crate::kernels::prefetch::{every_line, stream};
 
 /// Chains of sums of a single column, so that none waits for itself: additions take 4 cycles, and one or two begin in each.
 const CHAINS: usize = 8;
@@ -86,18 +86,26 @@ macro_rules! rows {
             assert!(x.iter().all(|x| x.float.len() >= cols));
             // SAFETY: the lengths are checked above.
             unsafe {
-                match x.len() {
-                    1 => $columns::<V, 1, { CHAINS / $vectors }>(panel, cols, x, out),
-                    2..=4 => $columns::<V, 4, 1>(panel, cols, x, out),
-                    _ => $columns::<V, 8, 1>(panel, cols, x, out),
+                match (x.len(), every_line()) {
+                    (1, false) => {
+                        $columns::<V, 1, { CHAINS / $vectors }, false>(panel, cols, x, out);
+                    }
+                    (1, true) => {
+                        $columns::<V, 1, { CHAINS / $vectors }, true>(panel, cols, x, out);
+                    }
+                    (2..=4, false) => $columns::<V, 4, 1, false>(panel, cols, x, out),
+                    (2..=4, true) => $columns::<V, 4, 1, true>(panel, cols, x, out),
+                    (_, false) => $columns::<V, 8, 1, false>(panel, cols, x, out),
+                    (_, true) => $columns::<V, 8, 1, true>(panel, cols, x, out),
                 }
             }
         }
 
         /// # Safety
-        /// The panel and every row of x hold `cols` values; at most `C` rows. Short of `C`, the last row is computed again.
+        /// The panel and every row of x hold `cols` values; at most `C` rows. Short of `C`, the last row is computed again. `EVERY`
+        /// line is asked for ahead, or none.
         #[target_feature(enable = $feature)]
-        unsafe fn $columns<V: Wide, const C: usize, const N: usize>(
+        unsafe fn $columns<V: Wide, const C: usize, const N: usize, const EVERY: bool>(
             panel: &[u8],
             cols: usize,
             x: &[Row<'_>],
@@ -106,7 +114,6 @@ macro_rules! rows {
             const LANES: usize = ROWS / $vectors;
             let x: [*const f32; C] = std::array::from_fn(|c| x[c.min(x.len() - 1)].float.as_ptr());
             let mut sums = [[[$zero(); $vectors]; N]; C];
-            let mut stream = Stream::new(panel.as_ptr(), 0);
             let mut add = |k: usize, n: usize| {
                 // SAFETY: line k of the panel and value k of every row are there (the caller).
                 unsafe {
@@ -120,7 +127,11 @@ macro_rules! rows {
             };
             let whole = cols / N * N;
             for k in (0..whole).step_by(N) {
-                stream.until(panel.as_ptr().wrapping_add((k + N) * ROWS * V::BYTES));
+                if EVERY {
+                    let step = N * ROWS * V::BYTES;
+                    // Where a step is half a line every other asks in vain, which costs nothing that is missed.
+                    stream(panel.as_ptr().wrapping_add(k * ROWS * V::BYTES), step.div_ceil(64));
+                }
                 (0..N).for_each(|n| add(k + n, n));
             }
             (whole..cols).for_each(|k| add(k, k - whole));

@@ -6,7 +6,7 @@ use super::{GROUPS, LINE, Packed, assert_long_enough, chunk_bytes, high_line, lo
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::fours;
 use crate::kernels::integer::{ROWS, Unpacked};
-use crate::kernels::prefetch::Stream;
+use crate::kernels::prefetch::{every_line, stream};
 
 /// A shift to the left, or to the right if negative; immediate once the loop around it is unrolled.
 ///
@@ -109,18 +109,22 @@ pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mu
     assert_long_enough::<F>(panel, cols, x, out);
     // SAFETY: the lengths are checked above.
     unsafe {
-        match x.len() {
-            1 => columns::<F, 1>(panel, cols, x, out),
-            2..=4 => columns::<F, 4>(panel, cols, x, out),
-            _ => columns::<F, 8>(panel, cols, x, out),
+        match (x.len(), every_line()) {
+            (1, false) => columns::<F, 1, false>(panel, cols, x, out),
+            (1, true) => columns::<F, 1, true>(panel, cols, x, out),
+            (2..=4, false) => columns::<F, 4, false>(panel, cols, x, out),
+            (2..=4, true) => columns::<F, 4, true>(panel, cols, x, out),
+            (_, false) => columns::<F, 8, false>(panel, cols, x, out),
+            (_, true) => columns::<F, 8, true>(panel, cols, x, out),
         }
     }
 }
 
 /// # Safety
-/// The panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed again.
+/// The panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed again. `EVERY` line
+/// is asked for ahead, or few.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn columns<F: Packed, const C: usize>(
+unsafe fn columns<F: Packed, const C: usize, const EVERY: bool>(
     panel: &[u8],
     cols: usize,
     x: &[Row<'_>],
@@ -130,12 +134,14 @@ unsafe fn columns<F: Packed, const C: usize>(
     let mut total = [[_mm256_setzero_ps(); 2]; C];
     let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
     let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
-    let mut stream = Stream::new(panel.as_ptr(), 0);
     for (b, chunk) in chunks.enumerate() {
         plain::scales_with::<F>(chunk, |bytes| halves(bytes), &mut scale, &mut min);
         let groups = F::BLOCK / F::GROUP;
         for g in 0..groups {
-            stream.until(chunk.as_ptr().wrapping_add(chunk.len() * (g + 1) / groups));
+            let bytes = chunk.len() / groups;
+            if EVERY {
+                stream(chunk.as_ptr().wrapping_add(g * bytes), bytes.div_ceil(64));
+            }
             let at = b * F::BLOCK + g * F::GROUP;
             let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
             for half in 0..2 {

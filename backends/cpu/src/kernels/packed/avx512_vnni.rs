@@ -5,7 +5,10 @@ use std::arch::x86_64::*;
 use super::{GROUPS, LINE, Packed, Scales, assert_long_enough, chunk_bytes, high_line, low_line};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
-use crate::kernels::prefetch::Stream;
+use crate::kernels::prefetch::{every_line, prefetch, stream};
+
+/// Bytes of weights asked for ahead, a hint a chunk, where the processor's own prefetchers do the rest: over the ends of pages.
+const PAGE: usize = 4096;
 
 /// Bytes of activations asked for ahead. The weights that stream through the L1 push them out of it, and the more so the longer the
 /// rows: with this, rows of 8192 of llama-3.2-1b Q4_K_M stream at 21.5 GB/s, without at 20.
@@ -175,18 +178,22 @@ pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mu
     assert_long_enough::<F>(panel, cols, x, out);
     // SAFETY: the lengths are checked above.
     unsafe {
-        match x.len() {
-            1 => columns::<F, 1>(panel, cols, x, out),
-            2..=4 => columns::<F, 4>(panel, cols, x, out),
-            _ => columns::<F, 8>(panel, cols, x, out),
+        match (x.len(), every_line()) {
+            (1, false) => columns::<F, 1, false>(panel, cols, x, out),
+            (1, true) => columns::<F, 1, true>(panel, cols, x, out),
+            (2..=4, false) => columns::<F, 4, false>(panel, cols, x, out),
+            (2..=4, true) => columns::<F, 4, true>(panel, cols, x, out),
+            (_, false) => columns::<F, 8, false>(panel, cols, x, out),
+            (_, true) => columns::<F, 8, true>(panel, cols, x, out),
         }
     }
 }
 
 /// # Safety
-/// The panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed again.
+/// The panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed again. `EVERY` line
+/// is asked for ahead, or few.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-unsafe fn columns<F: Packed, const C: usize>(
+unsafe fn columns<F: Packed, const C: usize, const EVERY: bool>(
     panel: &[u8],
     cols: usize,
     x: &[Row<'_>],
@@ -196,14 +203,18 @@ unsafe fn columns<F: Packed, const C: usize>(
     let mut total = [_mm512_setzero_ps(); C];
     let mut scaled = Scaled { scales: [_mm512_setzero_ps(); 16], mins: [_mm512_setzero_ps(); 16] };
     let groups = F::BLOCK / F::GROUP;
-    let mut stream = Stream::new(panel.as_ptr(), chunk_bytes::<F>());
     for b in 0..cols / F::BLOCK {
         // SAFETY: chunk b of the panel and its activations are there (the caller).
         unsafe {
             let chunk = panel.as_ptr().add(b * chunk_bytes::<F>());
             scales::<F>(chunk, &mut scaled);
             for g in 0..groups {
-                stream.until(chunk.wrapping_add(chunk_bytes::<F>() * (g + 1) / groups));
+                let bytes = chunk_bytes::<F>() / groups;
+                if EVERY {
+                    stream(chunk.add(g * bytes), bytes.div_ceil(64));
+                } else if g == 0 {
+                    prefetch(chunk.wrapping_add(PAGE));
+                }
                 let w = lines::<F>(chunk, g);
                 let at = b * F::BLOCK + g * F::GROUP;
                 let (block, which) = (at / 32, if F::GROUP == 32 { 2 } else { g % 2 });
