@@ -192,7 +192,7 @@ fn scores_far_apart_and_equal_ones_are_calm() {
 fn what_is_not_a_number_stays_so_and_touches_no_other_row() {
     let cache = Cache::new(5, 64, 90, KvType::F16);
     for isa in Isa::usable() {
-        for (rows, pairs) in [(2, false), (2, true), (DIRECT + 1, true)] {
+        for (rows, pairs) in [(2, false), (PAIRED, true), (DIRECT + 1, true)] {
             let mut scratch = Scratch::new(64, 64);
             scratch.queries[..rows * 64].copy_from_slice(&values(6, rows * 64));
             scratch.queries[3] = f32::NAN;
@@ -301,9 +301,9 @@ fn keys_and_values_that_are_not_finite_are_read_as_what_they_are() {
         for isa in Isa::usable() {
             let found = [false, true].map(|pairs| {
                 let mut scratch = Scratch::new(64, 64);
-                scratch.queries[..3 * 64].copy_from_slice(&values(6, 3 * 64));
+                scratch.queries[..PAIRED * 64].copy_from_slice(&values(6, PAIRED * 64));
                 // SAFETY: nobody writes.
-                unsafe { attend(isa, cache.head(None, pairs), 3, |_| 0..90, &mut scratch) };
+                unsafe { attend(isa, cache.head(None, pairs), PAIRED, |_| 0..90, &mut scratch) };
                 scratch.finish(isa, 1, 64).iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             });
             assert_eq!(found[0], found[1], "{isa:?}");

@@ -3,7 +3,7 @@
 #![allow(clippy::needless_range_loop, reason = "rows and lines are indexed as in the formula")]
 
 use super::vector::{Element, Vector};
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch::prefetch_block;
 
 /// `lines` lines for each of `n` steps: line j of step k at `k * step + j * line`.
 pub(super) struct Lines<E> {
@@ -17,6 +17,8 @@ pub(super) struct Lines<E> {
     pub(super) last: usize,
     /// What is fetched ahead meanwhile, as much as is read: where the next block will be.
     pub(super) next: *const E,
+    /// Into the L1, or the L2.
+    pub(super) near: bool,
 }
 
 /// `rows` rows of `n` scalars and of `lines` sums, so many apart.
@@ -102,7 +104,7 @@ unsafe fn strip<V: Vector, E: Element, const R: usize, const L: usize>(
             if E::STREAMED {
                 let bytes = L * 16 * elements * size_of::<E>();
                 for line in (0..bytes).step_by(64) {
-                    prefetch(next.wrapping_add(line));
+                    prefetch_block(next.wrapping_add(line), w.near);
                 }
                 next = next.wrapping_add(bytes);
             }

@@ -30,6 +30,30 @@ pub(crate) fn beginning() -> usize {
     FIRST
 }
 
+/// Asks for a line of the next block, into the L1 where that is better ([`nearer`]).
+#[inline(always)]
+pub(crate) fn prefetch_block(at: *const u8, near: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if near {
+        // SAFETY: a hint; SSE is part of every x86-64.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+        }
+        return;
+    }
+    let _ = near;
+    prefetch(at);
+}
+
+/// Whether hints for the next block of keys and values go into the L1: on Zen 5 attention of four heads so reads 40.5 GB/s, and
+/// 39.1 with hints into the L2. Zen 4 is the other way round, see [`prefetch`].
+pub(crate) fn nearer() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return every_line();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{every_line, stream};
 
