@@ -163,8 +163,8 @@ impl LayerKv {
         assert!(position < self.room && head < self.kv_heads && key.len() == self.key_dim);
         let first = (sequence * self.kv_heads + head) * self.room + position / LINE * LINE;
         let at = first * self.key_dim + position % LINE;
-        // SAFETY: the elements are this key's (the caller).
         let scale_at = first * self.key_dim / BLOCK + position % LINE;
+        // SAFETY: the elements are this key's (the caller).
         unsafe { self.keys.put(at, LINE, key, scale_at, &self.finite) };
     }
 
