@@ -54,6 +54,9 @@ impl Facts {
     /// The note that says in what the attention of a prefill multiplies, where that is not f32: [`Facts::BF16`].
     pub const ATTENTION: &'static str = "attention of a prefill";
 
+    /// As [`Facts::ATTENTION`], of single tokens: how many rows share a key decides, and those are the query heads of a group.
+    pub const DECODE_ATTENTION: &'static str = "attention of a decode";
+
     /// What [`Facts::ATTENTION`] says of bf16 products with f32 sums.
     pub const BF16: &'static str = "bf16";
 }

@@ -138,15 +138,18 @@ impl Kv {
 }
 
 impl LayerKv {
-    /// Whether its elements are widened before they are multiplied.
-    pub(crate) fn widened(&self) -> bool {
-        !matches!(self.keys, Store::F32(_))
+    /// How it stores them.
+    pub(crate) fn kind(&self) -> KvType {
+        match self.keys {
+            Store::F32(_) => KvType::F32,
+            Store::F16(_) => KvType::F16,
+            Store::Q8_0 { .. } => KvType::Q8_0,
+        }
     }
 
-    /// Whether f16 of it is finite, as far as what is stored so far tells: another thread may store meanwhile what others do not
-    /// read before the next phase.
-    pub(crate) fn finite_halves(&self) -> bool {
-        matches!(self.keys, Store::F16(_)) && self.finite.load(Ordering::Relaxed)
+    /// Whether all f16 that were stored so far are finite: what another thread stores meanwhile is not read before the next phase.
+    pub(crate) fn finite(&self) -> bool {
+        self.finite.load(Ordering::Relaxed)
     }
 
     /// Stores one head's key of a position.

@@ -6,7 +6,9 @@ use yardstick_api::{
     Batch, Error, Facts, Known, KvType, Lengths, Logits, Numerics, Profile, Sequence, Session,
     Step, experts_note, host,
 };
+use yardstick_model::arch::Layer;
 
+use crate::attention;
 use crate::buffer::Buffer;
 use crate::ceilings::caches::Caches;
 use crate::engine::Engine;
@@ -52,8 +54,15 @@ impl CpuSession {
         if let Some(pages) = &self.file_pages {
             notes.insert("pages of the model's file".to_owned(), pages.clone());
         }
-        if self.engine.pairs && self.engine.kv.kind() != KvType::F32 {
-            notes.insert(Facts::ATTENTION.to_owned(), Known::Value(Facts::BF16.to_owned()));
+        let kv = self.engine.kv.kind();
+        let mut layers = architecture.layers.iter();
+        let few = |l: &Layer| attention::pairs_pay(l.heads / l.kv_heads, kv, l.key_dim);
+        for (note, bf16) in
+            [(Facts::ATTENTION, kv != KvType::F32), (Facts::DECODE_ATTENTION, layers.any(few))]
+        {
+            if self.engine.pairs && bf16 {
+                notes.insert(note.to_owned(), Known::Value(Facts::BF16.to_owned()));
+            }
         }
         notes.insert("cache_level".to_owned(), Known::Value(self.cache_level()));
         notes

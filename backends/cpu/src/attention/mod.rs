@@ -16,6 +16,8 @@ mod x86;
 
 use std::ops::Range;
 
+use yardstick_api::KvType;
+
 pub(crate) use merge::{Partial, merge, partial_len};
 use softmax::{Running, fade_of, weigh};
 use tile::{Lines, Rows, product};
@@ -40,9 +42,13 @@ const PAIRED: usize = 6;
 /// Room behind the queries, for their last vector.
 const BEHIND: usize = 32;
 
-/// Whether keys of this width can be rounded to bf16 in pairs.
-fn fit_pairs(key_dim: usize) -> bool {
-    key_dim >= LINE && key_dim.is_multiple_of(2)
+/// Whether so many rows are multiplied as bf16, where the processor and the numerics allow it. In pairs, which whole keys must hold.
+pub(crate) fn pairs_pay(rows: usize, kv: KvType, key_dim: usize) -> bool {
+    let many = match rows <= DIRECT {
+        true => rows >= PAIRED && kv == KvType::F16,
+        false => kv != KvType::F32,
+    };
+    many && key_dim >= LINE && key_dim.is_multiple_of(2)
 }
 
 /// One thread's work space.
@@ -102,7 +108,7 @@ pub(crate) struct Head<'a> {
     pub(crate) value_dim: usize,
     /// Scores become `cap * tanh(score / cap)`.
     pub(crate) softcap: Option<f32>,
-    /// Many rows are multiplied in bf16, where the cache is not f32: queries, keys, weights and values are rounded, sums are f32.
+    /// Many rows ([`pairs_pay`]) are multiplied in bf16: queries, keys, weights and values are rounded, sums are f32.
     pub(crate) pairs: bool,
 }
 
@@ -130,8 +136,8 @@ pub(crate) unsafe fn attend(
     scratch.sums[..rows * width].fill(0.0);
     let brain = isa.bf16();
     let direct = rows <= DIRECT;
-    let suits = if direct { rows >= PAIRED && at.kv.finite_halves() } else { at.kv.widened() };
-    let paired = at.pairs && suits && fit_pairs(at.key_dim);
+    let pays = pairs_pay(rows, at.kv.kind(), at.key_dim);
+    let paired = at.pairs && pays && (!direct || at.kv.finite());
     if paired {
         let queries = &mut scratch.queries;
         let factor = if direct { Halves::FACTOR } else { Two::FACTOR };

@@ -311,3 +311,19 @@ fn keys_and_values_that_are_not_finite_are_read_as_what_they_are() {
         }
     }
 }
+
+#[test]
+fn who_is_rounded_to_bf16_is_said_by_rows_storage_and_width() {
+    for (rows, kv, dim, wanted) in [
+        (1, KvType::F16, 64, false),
+        (PAIRED - 1, KvType::F16, 64, false),
+        (PAIRED, KvType::F16, 64, true),
+        (DIRECT, KvType::Q8_0, 64, false),
+        (DIRECT + 1, KvType::Q8_0, 64, true),
+        (ROWS, KvType::F32, 64, false),
+        (ROWS, KvType::F16, 15, false),
+        (ROWS, KvType::F16, 17, false),
+    ] {
+        assert_eq!(pairs_pay(rows, kv, dim), wanted, "{rows} {kv:?} {dim}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The roofs of a cell, from its own backend: the best of every time they were measured.
 
+use std::collections::BTreeMap;
+
 use yardstick_analyse::profile::{Roof, Roofs};
 use yardstick_api::{Backend, Device, Facts, Known, Limit, Reached};
 use yardstick_model::Architecture;
@@ -73,7 +75,7 @@ pub fn measure_roofs(at: &At<'_>, before: Option<&Roofs>) -> Roofs {
             bytes => reach(Limit::Read { bytes }),
         }),
         products: roof(products),
-        attention: roof(first(attention(at.facts, at.test))),
+        attention: roof(first(attention(&at.facts.notes, at.test))),
         barrier_ns: reach(Limit::Barrier).map(|reached| reached.value),
     };
     match before {
@@ -83,10 +85,13 @@ pub fn measure_roofs(at: &At<'_>, before: Option<&Roofs>) -> Roofs {
 }
 
 /// In what attention multiplies.
-fn attention(facts: &Facts, test: Test) -> &'static [Limit] {
-    let note = facts.notes.get(Facts::ATTENTION).and_then(Known::value);
-    match (test, note) {
-        (Test::Prefill { .. }, Some(note)) if note == Facts::BF16 => &[Limit::Bf16],
+fn attention(notes: &BTreeMap<String, Known<String>>, test: Test) -> &'static [Limit] {
+    let note = match test {
+        Test::Generate { .. } => Facts::DECODE_ATTENTION,
+        _ => Facts::ATTENTION,
+    };
+    match notes.get(note).and_then(Known::value) {
+        Some(note) if note == Facts::BF16 => &[Limit::Bf16],
         _ => &[Limit::F32],
     }
 }
@@ -117,6 +122,23 @@ fn better(before: &Roofs, now: Roofs) -> Roofs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attention_of_a_prefill_and_of_a_decode_have_notes_of_their_own() {
+        let (prefill, decode) =
+            (Test::Prefill { tokens: 8, depth: 0 }, Test::Generate { tokens: 8, depth: 0 });
+        let notes = |name: &str| [(name.to_owned(), Known::Value(Facts::BF16.to_owned()))].into();
+        for (name, in_bf16) in [
+            (Facts::ATTENTION, [true, false]),
+            (Facts::DECODE_ATTENTION, [false, true]),
+            ("packed", [false; 2]),
+        ] {
+            for (test, in_bf16) in [prefill, decode].into_iter().zip(in_bf16) {
+                let wanted = if in_bf16 { Limit::Bf16 } else { Limit::F32 };
+                assert_eq!(attention(&notes(name), test), [wanted], "{name} {test:?}");
+            }
+        }
+    }
 
     #[test]
     fn the_better_of_two_times_is_kept_and_a_missing_one_never_wins() {
