@@ -255,7 +255,8 @@ impl Two {
 }
 
 /// Finite f16 bits, two of which are multiplied at once as bf16. Both kinds of float begin with a sign and an exponent, so that f16
-/// becomes bf16 by a shift, if one accepts 2^-112 times the number: the other factor is made as much larger.
+/// becomes bf16 by a shift, if one accepts 2^-112 times the number: the other factor is made as much larger. Of 65536 and more
+/// that is infinite, and what comes of it no number, which no check lets pass.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct Halves(u16);
