@@ -4,6 +4,7 @@
 //! sleeps: a pure spin is ruinous when threads outnumber cores.
 
 use std::cell::{Cell, UnsafeCell};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -197,6 +198,12 @@ impl Member<'_> {
     /// its own in order, so that what it streams lies together, and then helps the others with theirs.
     /// Every thread must make the same sequence of `share` calls.
     pub(crate) fn share(&self, n: usize, mut task: impl FnMut(usize)) {
+        self.share_out(n, 1, |tasks| tasks.for_each(&mut task));
+    }
+
+    /// As [`Member::share`], up to `most` tasks that follow each other at once, and fewer towards the end of a part: what streams
+    /// is seldom interrupted, and still nobody waits long for the last.
+    pub(crate) fn share_out(&self, n: usize, most: usize, mut work: impl FnMut(Range<usize>)) {
         let (share, threads) = (self.shares.get(), self.state.threads);
         self.shares.set(share + 1);
         // Two shares ahead: nobody uses those counters any more, nor yet.
@@ -208,12 +215,8 @@ impl Member<'_> {
         for owner in (0..threads).map(|i| (self.index + i) % threads) {
             let (start, end) = (n * owner / threads, n * (owner + 1) / threads);
             let counter = &self.state.counters[owner][share % 4].0;
-            loop {
-                let next = start + counter.fetch_add(1, Ordering::Relaxed);
-                if next >= end {
-                    break;
-                }
-                task(next);
+            while let Some(taken) = take(counter, end - start, most) {
+                work(start + taken.start..start + taken.end);
             }
         }
         self.barrier();
@@ -226,6 +229,18 @@ impl Member<'_> {
             resume_unwind(Box::new("another thread panicked"));
         }
     }
+}
+
+/// The next of `all` tasks: up to `most`, and no more than a quarter of what is left.
+fn take(counter: &AtomicUsize, all: usize, most: usize) -> Option<Range<usize>> {
+    if most == 1 {
+        let next = counter.fetch_add(1, Ordering::Relaxed);
+        return (next < all).then(|| next..next + 1);
+    }
+    let count = |next: usize| ((all - next) / 4).clamp(1, most);
+    let further = |next: usize| (next < all).then(|| next + count(next));
+    let next = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, further).ok()?;
+    Some(next..next + count(next))
 }
 
 /// A sense-counting barrier.
@@ -348,6 +363,32 @@ mod tests {
                 assert!(done.iter().all(|n| n.load(Ordering::Relaxed) == 11));
             }
         }
+    }
+
+    #[test]
+    fn tasks_taken_together_are_taken_once_and_get_fewer() {
+        for (threads, n, most) in [(1, 100, 8), (2, 97, 8), (3, 5, 8), (2, 1, 4), (2, 0, 4)] {
+            let done: Vec<AtomicUsize> = (0..n).map(|_| AtomicUsize::new(0)).collect();
+            let largest = AtomicUsize::new(0);
+            Pool::new(threads)
+                .unwrap()
+                .run(|member| {
+                    member.share_out(n, most, |tasks| {
+                        largest.fetch_max(tasks.len(), Ordering::Relaxed);
+                        for task in tasks {
+                            done[task].fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                })
+                .unwrap();
+            assert!(done.iter().all(|n| n.load(Ordering::Relaxed) == 1), "{threads} {n} {most}");
+            assert!(largest.into_inner() <= most);
+        }
+        let (counter, mut sizes) = (AtomicUsize::new(0), Vec::new());
+        while let Some(taken) = take(&counter, 40, 8) {
+            sizes.push(taken.len());
+        }
+        assert_eq!(sizes, [8, 8, 6, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1]);
     }
 
     #[test]

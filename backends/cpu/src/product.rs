@@ -126,23 +126,28 @@ impl<'a> Pass<'a> {
         let bytes =
             |jobs: &[Job<'_>]| jobs.iter().map(|j| j.rows * j.matrix.row_bytes()).sum::<usize>();
         let total: usize = jobs.iter().map(|jobs| bytes(jobs)).sum();
-        let each = |jobs: &[Job<'_>]| {
+        let cut = |jobs: &[Job<'_>]| {
             let row = jobs.iter().map(|job| job.matrix.row_bytes()).sum();
             let stack = jobs.iter().map(|job| job.matrix.stack_rows()).max().unwrap_or(1);
             task_rows(row, few.then_some((jobs.len(), stack)), (total, self.member.threads()))
         };
-        let tasks = |jobs: &[Job<'_>]| jobs[0].rows.div_ceil(each(jobs));
-        self.member.share(jobs.iter().map(|jobs| tasks(jobs)).sum(), |mut task| {
+        let tasks = |jobs: &[Job<'_>]| jobs[0].rows.div_ceil(cut(jobs).0);
+        let all = jobs.iter().map(|jobs| tasks(jobs)).sum();
+        let most = jobs.iter().map(|jobs| cut(jobs).1).max().unwrap_or(1);
+        // Forth and back, so that of two matrices the one read last goes on where it was left.
+        let mut forth = true;
+        self.member.share_out(all, most, |mut taken| {
+            let mut before = 0;
             for (i, jobs) in jobs.iter().enumerate() {
-                let count = tasks(jobs);
-                if task >= count {
-                    task -= count;
+                let (each, first) = (cut(jobs).0, before);
+                before += tasks(jobs);
+                let here = taken.start..taken.end.min(before);
+                if here.is_empty() {
                     continue;
                 }
-                let first = task * each(jobs);
-                let rows = first..(first + each(jobs)).min(jobs[0].rows);
-                // Forth and back, so that of two matrices the one read last goes on where it was left.
-                let forth = task % 2 == 0;
+                taken.start = here.end;
+                let row = |task: usize| ((task - first) * each).min(jobs[0].rows);
+                let rows = row(here.start)..row(here.end);
                 for j in 0..jobs.len() {
                     let own = |j: usize| if forth { j } else { jobs.len() - 1 - j };
                     if few && j + 1 < jobs.len() {
@@ -150,8 +155,8 @@ impl<'a> Pass<'a> {
                     }
                     self.product(&jobs[own(j)], rows.clone(), input, panel);
                 }
+                forth = !forth;
                 done(i, rows);
-                break;
             }
         });
     }

@@ -79,22 +79,6 @@ pub(crate) struct Row<'a> {
     pub(crate) more: &'a [f32],
 }
 
-impl<'a> Row<'a> {
-    /// The row's values from `k`, a multiple of 32, on.
-    pub(crate) fn from(&self, k: usize) -> Row<'a> {
-        Row {
-            float: &self.float[k..],
-            q: &self.q[k..],
-            lanes: &self.lanes[k / 4..],
-            fours: &self.fours[k / 4..],
-            sums: &self.sums[k / 16..],
-            scale: &self.scale[k / 32..],
-            less: &self.less[k / 32 * 3..],
-            more: &self.more[k / 32 * 3..],
-        }
-    }
-}
-
 impl Rows {
     /// Room for `count` rows of up to `cols`.
     pub(crate) fn new(count: usize, cols: usize) -> Result<Rows, Error> {

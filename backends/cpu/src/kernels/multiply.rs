@@ -5,10 +5,10 @@ use std::ops::Range;
 use yardstick_model::Format;
 
 use super::Isa;
-use super::activations::{Row, Rows, Tiles};
+use super::activations::{Rows, Tiles};
 use super::float::{dot, widen};
 use super::integer::{Panel, ROWS};
-use super::packed::{Order, STACK};
+use super::packed::{Order, Run};
 use super::prefetch::{beginning, prefetch};
 use super::table::{Float, Kernel, RowsFn};
 use super::{packed, panels};
@@ -17,9 +17,12 @@ use crate::buffer::Buffer;
 /// Columns up to which rows are multiplied one column at a time.
 pub(crate) const FEW: usize = packed::COLUMNS;
 
-/// Bytes of weights of one matrix that a decode task streams: each time another comes in between (gate and up are done in turn) the
-/// processor's prefetchers start anew, which takes 1.3 us on Zen 4, so long; short enough to balance.
+/// Bytes of weights of one matrix that a thread streams at once in decode: each time another comes in between (gate and up are done
+/// in turn) the processor's prefetchers start anew, which takes 1.3 us on Zen 4, so long; short enough to balance.
 const TASK_BYTES: usize = 256 << 10;
+
+/// And towards the end of a product, where one thread waits for another.
+const LEAST_BYTES: usize = 32 << 10;
 
 /// The columns.
 #[derive(Clone, Copy)]
@@ -68,23 +71,26 @@ pub(crate) struct Weights<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// Rows a task should take, a multiple of 16, when so many threads share a product of `total` bytes. A row of all matrices that
-/// are multiplied together has `row_bytes`. With few columns `few` says how many matrices that are, and of what the rows
-/// must be a multiple.
+/// Rows of a task, a multiple of 16, and how many tasks a thread may take at once, when so many threads share a product of `total`
+/// bytes. A row of all matrices that are multiplied together has `row_bytes`. With few columns `few` says how many matrices that
+/// are, and of what the rows must be a multiple.
 pub(crate) fn task_rows(
     row_bytes: usize,
     few: Option<(usize, usize)>,
     (total, threads): (usize, usize),
-) -> usize {
+) -> (usize, usize) {
     let share = total / threads;
-    if let Some((matrices, unit)) = few {
+    let Some((matrices, unit)) = few else {
+        return (panels::task_rows(share / row_bytes.max(1)), 1);
+    };
+    let rows = |bytes: usize| (bytes / row_bytes.max(1)).next_multiple_of(unit).max(unit);
+    if threads == 1 {
         // Alone, a thread has nobody to wait for.
-        let most = if threads == 1 { share } else { TASK_BYTES * matrices };
-        let bytes = (share / 4).min(most);
-        (bytes / row_bytes.max(1)).next_multiple_of(unit).max(unit)
-    } else {
-        panels::task_rows(share / row_bytes.max(1))
+        return (rows(share / 4), 1);
     }
+    let least = rows(LEAST_BYTES * matrices);
+    let most = rows((share / 4).min(TASK_BYTES * matrices));
+    (least, (most / least).max(1))
 }
 
 impl Weights<'_> {
@@ -92,6 +98,17 @@ impl Weights<'_> {
     pub(super) fn chunks(&self, order: Order, panel: usize, deep: Range<usize>) -> &[u8] {
         let panels = self.bytes.len() / (self.format.row_bytes(self.cols) * ROWS).max(1);
         &self.bytes[order.place(self.format, self.cols, panels, panel, deep)]
+    }
+
+    /// The panels of some packed rows.
+    fn run(&self, order: Order, rows: Range<usize>) -> Run<'_> {
+        let panel = self.format.row_bytes(self.cols) * ROWS;
+        let panels = rows.start / ROWS..rows.end.div_ceil(ROWS);
+        let at_end = panels.end * panel == self.bytes.len();
+        assert!(rows.start.is_multiple_of(order.rows()), "row {} is within a stack", rows.start);
+        assert!(at_end || rows.end.is_multiple_of(order.rows()), "row {} too", rows.end);
+        let bytes = &self.bytes[panels.start * panel..panels.end * panel];
+        Run { bytes, cols: self.cols, panels: panels.len(), order }
     }
 
     /// Asks for the first bytes of some rows, which are read next: where a stream begins the processor waits for memory, and
@@ -153,7 +170,7 @@ fn by_rows(
     }
 }
 
-/// Starts at a panel. Stack by stack; of each its bands, one after the other, as they lie in memory.
+/// Starts at a stack, and ends at the end of one.
 fn by_packed_rows(
     kernel: RowsFn,
     order: Order,
@@ -163,62 +180,19 @@ fn by_packed_rows(
     columns: Range<usize>,
     out: &Out<'_>,
 ) {
-    assert!(rows.start.is_multiple_of(ROWS));
-    let mut sums = [[[0.0; ROWS]; packed::COLUMNS]; STACK];
+    let run = weights.run(order, rows.clone());
     for (pass, some) in columns.clone().step_by(packed::COLUMNS).enumerate() {
-        let some = some..(some + packed::COLUMNS).min(columns.end);
-        let mut each = [x.row(some.start); packed::COLUMNS];
-        for (c, each) in each.iter_mut().enumerate().take(some.len()).skip(1) {
-            *each = x.row(some.start + c);
+        let count = (columns.end - some).min(packed::COLUMNS);
+        let mut each = [x.row(some); packed::COLUMNS];
+        for (c, each) in each.iter_mut().enumerate().take(count).skip(1) {
+            *each = x.row(some + c);
         }
-        let mut first = rows.start;
-        while first < rows.end {
-            let end = (first / order.rows() + 1) * order.rows();
-            let stack = first..end.min(rows.end);
-            stack_sums(kernel, order, weights, &stack, &each[..some.len()], &mut sums);
-            for (first, sums) in stack.clone().step_by(ROWS).zip(&sums) {
-                let n = (stack.end - first).min(ROWS);
-                for (c, sum) in sums.iter().enumerate().take(some.len()) {
-                    let to = pass * packed::COLUMNS + c;
-                    out.rows(to, first..first + n).copy_from_slice(&sum[..n]);
-                }
-            }
-            first = end;
+        let mut to: [&mut [f32]; packed::COLUMNS] = Default::default();
+        for (c, to) in to.iter_mut().enumerate().take(count) {
+            *to = out.rows(pass * packed::COLUMNS + c, rows.clone());
         }
-    }
-}
-
-/// Products of up to a stack of panels, each (columns, rows).
-#[inline]
-fn stack_sums(
-    kernel: RowsFn,
-    order: Order,
-    weights: &Weights<'_>,
-    rows: &Range<usize>,
-    x: &[Row<'_>],
-    sums: &mut [[[f32; ROWS]; packed::COLUMNS]; STACK],
-) {
-    let panels = rows.start / ROWS..rows.end.div_ceil(ROWS);
-    for band in order.bands(weights.cols) {
-        if band.start == 0 {
-            for (panel, sums) in panels.clone().zip(&mut *sums) {
-                let chunks = weights.chunks(order, panel, band.clone());
-                // SAFETY: a kernel is only made with the proof of its instruction set.
-                unsafe { kernel(chunks, band.len(), x, sums) };
-            }
-            continue;
-        }
-        let mut part = [x[0]; packed::COLUMNS];
-        part.iter_mut().zip(x).for_each(|(part, x)| *part = x.from(band.start));
-        for (panel, sums) in panels.clone().zip(&mut *sums) {
-            let chunks = weights.chunks(order, panel, band.clone());
-            let mut products = [[0.0; ROWS]; packed::COLUMNS];
-            // SAFETY: a kernel is only made with the proof of its instruction set.
-            unsafe { kernel(chunks, band.len(), &part[..x.len()], &mut products) };
-            for (sum, product) in sums.iter_mut().zip(&products).take(x.len()) {
-                sum.iter_mut().zip(product).for_each(|(sum, product)| *sum += product);
-            }
-        }
+        // SAFETY: a kernel is only made with the proof of its instruction set.
+        unsafe { kernel(&run, &each[..count], &mut to[..count]) };
     }
 }
 

@@ -5,9 +5,9 @@ use yardstick_model::Format;
 
 use super::activations::{Forms, Row, Tile};
 use super::float::packed::{FloatPanels, panels};
-use super::integer::{Blocks, PAIR, Product, ROWS, Unpacked};
+use super::integer::{Blocks, PAIR, Product, Unpacked};
 use super::isa::Avx512Bf16;
-use super::packed::{self, LONG, Packed};
+use super::packed::{self, LONG, Packed, Run};
 use super::quant::Quant;
 use super::wide::{self, Wide};
 use super::{
@@ -26,8 +26,8 @@ pub(crate) type ProductFn =
     unsafe fn(&mut [Unpacked; PAIR], usize, &Tile<'_>, &mut [Product; PAIR]);
 /// Up to 16 rows (of `usize` weights) into a packed panel that is zero.
 pub(crate) type PackFn = fn(&[u8], usize, &mut [u8]);
-/// A packed panel (rows of `usize` weights) times up to [`packed::COLUMNS`] columns.
-pub(crate) type RowsFn = unsafe fn(&[u8], usize, &[Row<'_>], &mut [[f32; ROWS]]);
+/// Packed panels times up to [`packed::COLUMNS`] columns, `[column][row]`.
+pub(crate) type RowsFn = unsafe fn(&Run<'_>, &[Row<'_>], &mut [&mut [f32]]);
 /// Chunks of a packed panel, unpacked.
 pub(crate) type OpenFn = unsafe fn(&[u8], &mut Unpacked);
 

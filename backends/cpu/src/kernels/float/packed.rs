@@ -11,7 +11,7 @@ use super::packed_x86 as x86;
 use crate::kernels::Isa;
 use crate::kernels::activations::Row;
 use crate::kernels::integer::ROWS;
-use crate::kernels::packed::COLUMNS;
+use crate::kernels::packed::{COLUMNS, Run};
 use crate::kernels::quant::half_at;
 use crate::kernels::table::{PackFn, RowsFn};
 
@@ -20,7 +20,7 @@ use crate::kernels::table::{PackFn, RowsFn};
 pub(crate) struct FloatPanels {
     /// Rows to a panel.
     pub(crate) pack: PackFn,
-    /// A panel times few columns.
+    /// A run times few columns.
     pub(crate) rows: RowsFn,
 }
 
@@ -99,16 +99,22 @@ fn pack<V: Value>(rows: &[u8], cols: usize, panel: &mut [u8]) {
     }
 }
 
-/// One panel times each of `x`, `out[column][row]`, in plain Rust: the definition that the vector kernels are tested against.
-pub(crate) fn plain<V: Value>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
+/// A run times each of `x`, `out[column][row]`, in plain Rust: the definition that the vector kernels are tested against.
+pub(crate) fn plain<V: Value>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32]]) {
     assert!(x.len() <= COLUMNS && x.len() <= out.len());
-    out[..x.len()].fill([0.0; ROWS]);
-    for (k, line) in panel.chunks_exact(ROWS * V::BYTES).take(cols).enumerate() {
-        let values: [f32; ROWS] = std::array::from_fn(|r| V::value(&line[r * V::BYTES..]));
-        for (x, out) in x.iter().zip(&mut *out) {
-            for r in 0..ROWS {
-                out[r] += values[r] * x.float[k];
+    let each = (run.cols * ROWS * V::BYTES).max(1);
+    for (panel, bytes) in run.bytes.chunks_exact(each).take(run.panels).enumerate() {
+        let mut totals = [[0.0; ROWS]; COLUMNS];
+        for (k, line) in bytes.chunks_exact(ROWS * V::BYTES).enumerate() {
+            let values: [f32; ROWS] = std::array::from_fn(|r| V::value(&line[r * V::BYTES..]));
+            for (x, total) in x.iter().zip(&mut totals) {
+                for r in 0..ROWS {
+                    total[r] += values[r] * x.float[k];
+                }
             }
+        }
+        for (to, total) in out.iter_mut().zip(&totals).take(x.len()) {
+            Run::put(to, panel, total);
         }
     }
 }

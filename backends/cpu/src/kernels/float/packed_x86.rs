@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::packed::{Brain, Half, Single, Value};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::ROWS;
-use crate::kernels::packed::COLUMNS;
+use crate::kernels::packed::{COLUMNS, Run};
 use crate::kernels::prefetch::{every_line, stream};
 
 /// Chains of sums of a single column, so that none waits for itself: additions take 4 cycles, and one or two begin in each.
@@ -70,77 +70,74 @@ impl Wide for Single {
     }
 }
 
-/// Defines a row kernel: one panel times up to [`COLUMNS`] columns, `out[column][row]`. A line of 16 rows is `$vectors` vectors.
+/// Defines a row kernel: a run times up to [`COLUMNS`] columns, `out[column][row]`. A line of 16 rows is `$vectors` vectors. Floats
+/// are not cut into bands.
 macro_rules! rows {
     ($name:ident, $columns:ident, $feature:literal, $vectors:literal, $load:ident, $vector:ty, $zero:ident, $set:ident, $fma:ident,
      $add:ident, $store:ident) => {
         #[target_feature(enable = $feature)]
-        pub(crate) fn $name<V: Wide>(
-            panel: &[u8],
-            cols: usize,
-            x: &[Row<'_>],
-            out: &mut [[f32; ROWS]],
-        ) {
-            assert!(x.len() <= COLUMNS && x.len() <= out.len() && !x.is_empty());
-            assert!(panel.len() >= cols * ROWS * V::BYTES);
-            assert!(x.iter().all(|x| x.float.len() >= cols));
+        pub(crate) fn $name<V: Wide>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32]]) {
+            assert!(x.len() <= COLUMNS && !x.is_empty());
+            assert!(run.bytes.len() >= run.panels * (run.cols * ROWS * V::BYTES));
+            assert!(x.iter().all(|x| x.float.len() >= run.cols));
             // SAFETY: the lengths are checked above.
             unsafe {
                 match (x.len(), every_line()) {
-                    (1, false) => {
-                        $columns::<V, 1, { CHAINS / $vectors }, false>(panel, cols, x, out);
-                    }
-                    (1, true) => {
-                        $columns::<V, 1, { CHAINS / $vectors }, true>(panel, cols, x, out);
-                    }
-                    (2..=4, false) => $columns::<V, 4, 1, false>(panel, cols, x, out),
-                    (2..=4, true) => $columns::<V, 4, 1, true>(panel, cols, x, out),
-                    (_, false) => $columns::<V, 8, 1, false>(panel, cols, x, out),
-                    (_, true) => $columns::<V, 8, 1, true>(panel, cols, x, out),
+                    (1, false) => $columns::<V, 1, { CHAINS / $vectors }, false>(run, x, out),
+                    (1, true) => $columns::<V, 1, { CHAINS / $vectors }, true>(run, x, out),
+                    (2..=4, false) => $columns::<V, 4, 1, false>(run, x, out),
+                    (2..=4, true) => $columns::<V, 4, 1, true>(run, x, out),
+                    (_, false) => $columns::<V, 8, 1, false>(run, x, out),
+                    (_, true) => $columns::<V, 8, 1, true>(run, x, out),
                 }
             }
         }
 
         /// # Safety
-        /// The panel and every row of x hold `cols` values; at most `C` rows. Short of `C`, the last row is computed again. `EVERY`
-        /// line is asked for ahead, or none.
+        /// The run holds its panels and every row of x `cols` values; at most `C` rows. Short of `C`, the last row is computed again.
+        /// `EVERY` line is asked for ahead, or none.
         #[target_feature(enable = $feature)]
         unsafe fn $columns<V: Wide, const C: usize, const N: usize, const EVERY: bool>(
-            panel: &[u8],
-            cols: usize,
+            run: &Run<'_>,
             x: &[Row<'_>],
-            out: &mut [[f32; ROWS]],
+            out: &mut [&mut [f32]],
         ) {
             const LANES: usize = ROWS / $vectors;
             let x: [*const f32; C] = std::array::from_fn(|c| x[c.min(x.len() - 1)].float.as_ptr());
-            let mut sums = [[[$zero(); $vectors]; N]; C];
-            let mut add = |k: usize, n: usize| {
-                // SAFETY: line k of the panel and value k of every row are there (the caller).
-                unsafe {
-                    for i in 0..$vectors {
-                        let w = V::$load(panel.as_ptr().add((k * ROWS + i * LANES) * V::BYTES));
-                        for c in 0..C {
-                            sums[c][n][i] = $fma(w, $set(*x[c].add(k)), sums[c][n][i]);
+            let cols = run.cols;
+            for panel in 0..run.panels {
+                let start = run.bytes.as_ptr().wrapping_add(panel * cols * ROWS * V::BYTES);
+                let mut sums = [[[$zero(); $vectors]; N]; C];
+                let mut add = |k: usize, n: usize| {
+                    // SAFETY: line k of the panel and value k of every row are there (the caller).
+                    unsafe {
+                        for i in 0..$vectors {
+                            let w = V::$load(start.add((k * ROWS + i * LANES) * V::BYTES));
+                            for c in 0..C {
+                                sums[c][n][i] = $fma(w, $set(*x[c].add(k)), sums[c][n][i]);
+                            }
                         }
                     }
+                };
+                let whole = cols / N * N;
+                for k in (0..whole).step_by(N) {
+                    if EVERY {
+                        let step = N * ROWS * V::BYTES;
+                        // Where a step is half a line every other asks in vain, which costs nothing that is missed.
+                        stream(start.wrapping_add(k * ROWS * V::BYTES), step.div_ceil(64));
+                    }
+                    (0..N).for_each(|n| add(k + n, n));
                 }
-            };
-            let whole = cols / N * N;
-            for k in (0..whole).step_by(N) {
-                if EVERY {
-                    let step = N * ROWS * V::BYTES;
-                    // Where a step is half a line every other asks in vain, which costs nothing that is missed.
-                    stream(panel.as_ptr().wrapping_add(k * ROWS * V::BYTES), step.div_ceil(64));
-                }
-                (0..N).for_each(|n| add(k + n, n));
-            }
-            (whole..cols).for_each(|k| add(k, k - whole));
-            for (out, sums) in out.iter_mut().zip(sums) {
-                for i in 0..$vectors {
-                    let mut sum = sums[0][i];
-                    sums[1..].iter().for_each(|more| sum = $add(sum, more[i]));
-                    // SAFETY: a row of products is 16 values.
-                    unsafe { $store(out.as_mut_ptr().add(i * LANES), sum) };
+                (whole..cols).for_each(|k| add(k, k - whole));
+                for (to, sums) in out.iter_mut().zip(sums) {
+                    let mut products = [0.0; ROWS];
+                    for i in 0..$vectors {
+                        let mut sum = sums[0][i];
+                        sums[1..].iter().for_each(|more| sum = $add(sum, more[i]));
+                        // SAFETY: a row of products is 16 values.
+                        unsafe { $store(products.as_mut_ptr().add(i * LANES), sum) };
+                    }
+                    Run::put(to, panel, &products);
                 }
             }
         }

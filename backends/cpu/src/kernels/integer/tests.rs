@@ -129,7 +129,9 @@ fn compare(isa: Isa, weights: &Weights<'_>, rows: usize, xs: &[Vec<f32>], expect
     out.all_mut().fill(f32::NAN);
     // SAFETY: the only user of `out` meanwhile.
     let to = unsafe { Out::new(&out, 0, rows) };
-    let tasks = [0..rows.min(ROWS), rows.min(ROWS)..rows];
+    // Few columns are multiplied by whole stacks.
+    let unit = weights.packed.filter(|_| columns <= FEW).map_or(ROWS, Order::rows);
+    let tasks = [0..rows.min(unit), rows.min(unit)..rows];
     let tasks = tasks.into_iter().filter(|rows| !rows.is_empty());
     if columns <= FEW {
         let mut x = Rows::new(columns, cols).unwrap();

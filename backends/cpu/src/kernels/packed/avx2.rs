@@ -2,7 +2,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUPS, LINE, Packed, assert_long_enough, chunk_bytes, high_line, low_line, plain};
+use super::{
+    GROUPS, LINE, Packed, Run, STACK, Step, assert_long_enough, chunk_bytes, high_line, low_line,
+    plain,
+};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::fours;
 use crate::kernels::integer::{ROWS, Unpacked};
@@ -103,89 +106,103 @@ fn halves(bytes: &[u8]) -> [f32; ROWS] {
     out
 }
 
-/// One panel times up to [`super::COLUMNS`] columns: `out[column][row]`.
+/// A run times up to [`super::COLUMNS`] columns: `out[column][row]`.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
-    assert_long_enough::<F>(panel, cols, x, out);
+pub(crate) fn rows<F: Packed>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32]]) {
+    assert_long_enough::<F>(run, x);
     // SAFETY: the lengths are checked above.
     unsafe {
         match (x.len(), every_line()) {
-            (1, false) => columns::<F, 1, false>(panel, cols, x, out),
-            (1, true) => columns::<F, 1, true>(panel, cols, x, out),
-            (2..=4, false) => columns::<F, 4, false>(panel, cols, x, out),
-            (2..=4, true) => columns::<F, 4, true>(panel, cols, x, out),
-            (_, false) => columns::<F, 8, false>(panel, cols, x, out),
-            (_, true) => columns::<F, 8, true>(panel, cols, x, out),
+            (1, false) => columns::<F, 1, false>(run, x, out),
+            (1, true) => columns::<F, 1, true>(run, x, out),
+            (2..=4, false) => columns::<F, 4, false>(run, x, out),
+            (2..=4, true) => columns::<F, 4, true>(run, x, out),
+            (_, false) => columns::<F, 8, false>(run, x, out),
+            (_, true) => columns::<F, 8, true>(run, x, out),
         }
     }
 }
 
 /// # Safety
-/// The panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed again. `EVERY` line
-/// is asked for ahead, or few.
+/// The run and every row of x hold what [`assert_long_enough`] says; at most `C` rows. Short of `C`, the last row is computed again.
+/// `EVERY` line is asked for ahead, or few.
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn columns<F: Packed, const C: usize, const EVERY: bool>(
-    panel: &[u8],
-    cols: usize,
+    run: &Run<'_>,
     x: &[Row<'_>],
-    out: &mut [[f32; ROWS]],
+    out: &mut [&mut [f32]],
 ) {
     let x: [&Row<'_>; C] = std::array::from_fn(|c| &x[c.min(x.len() - 1)]);
-    let mut total = [[_mm256_setzero_ps(); 2]; C];
+    let mut totals = [[[_mm256_setzero_ps(); 2]; C]; STACK];
     let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
-    let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
-    for (b, chunk) in chunks.enumerate() {
-        plain::scales_with::<F>(chunk, |bytes| halves(bytes), &mut scale, &mut min);
-        let groups = F::BLOCK / F::GROUP;
-        for g in 0..groups {
-            let bytes = chunk.len() / groups;
-            if EVERY {
-                stream(chunk.as_ptr().wrapping_add(g * bytes), bytes.div_ceil(64));
-            }
-            let at = b * F::BLOCK + g * F::GROUP;
-            let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
-            for half in 0..2 {
-                // SAFETY: group g of the chunk, its scales and its activations are there (the caller).
-                unsafe {
-                    let of = |values: &[f32; ROWS]| _mm256_loadu_ps(values.as_ptr().add(half * 8));
-                    let w = lines::<F>(chunk.as_ptr(), g, half);
-                    for c in 0..C {
-                        let mut sum = _mm256_setzero_si256();
-                        if F::SHIFT > 0 && F::SHIFT < 7 {
-                            sum = _mm256_set1_epi32(*x[c].less.as_ptr().add(which) << F::SHIFT);
-                        }
-                        let v = x[c].q.as_ptr().add(at).cast::<i32>();
-                        let v = |i: usize| _mm256_set1_epi32(v.add(i).read_unaligned());
-                        let together = together::<F>();
-                        for i in (0..F::GROUP / 4).step_by(together) {
-                            if together == 1 {
-                                sum = _mm256_add_epi32(sum, fours::<F>(w[i], v(i)));
-                                continue;
+    let mut chunks = run.bytes.chunks_exact(chunk_bytes::<F>());
+    for Step { panel, place, columns } in run.steps() {
+        let mut total = [[_mm256_setzero_ps(); 2]; C];
+        if columns.start > 0 {
+            total = totals[place];
+        }
+        let blocks = columns.start / F::BLOCK..columns.end / F::BLOCK;
+        for (b, chunk) in blocks.zip(&mut chunks) {
+            plain::scales_with::<F>(chunk, |bytes| halves(bytes), &mut scale, &mut min);
+            let groups = F::BLOCK / F::GROUP;
+            for g in 0..groups {
+                let bytes = chunk.len() / groups;
+                if EVERY {
+                    stream(chunk.as_ptr().wrapping_add(g * bytes), bytes.div_ceil(64));
+                }
+                let at = b * F::BLOCK + g * F::GROUP;
+                let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
+                for half in 0..2 {
+                    // SAFETY: group g of the chunk, its scales and its activations are there (the caller).
+                    unsafe {
+                        let of =
+                            |values: &[f32; ROWS]| _mm256_loadu_ps(values.as_ptr().add(half * 8));
+                        let w = lines::<F>(chunk.as_ptr(), g, half);
+                        for c in 0..C {
+                            let mut sum = _mm256_setzero_si256();
+                            if F::SHIFT > 0 && F::SHIFT < 7 {
+                                sum = _mm256_set1_epi32(*x[c].less.as_ptr().add(which) << F::SHIFT);
                             }
-                            let mut pairs = _mm256_maddubs_epi16(w[i], v(i));
-                            for i in i + 1..i + together {
-                                pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(w[i], v(i)));
+                            let v = x[c].q.as_ptr().add(at).cast::<i32>();
+                            let v = |i: usize| _mm256_set1_epi32(v.add(i).read_unaligned());
+                            let together = together::<F>();
+                            for i in (0..F::GROUP / 4).step_by(together) {
+                                if together == 1 {
+                                    sum = _mm256_add_epi32(sum, fours::<F>(w[i], v(i)));
+                                    continue;
+                                }
+                                let mut pairs = _mm256_maddubs_epi16(w[i], v(i));
+                                for i in i + 1..i + together {
+                                    pairs =
+                                        _mm256_add_epi16(pairs, _mm256_maddubs_epi16(w[i], v(i)));
+                                }
+                                let ones = _mm256_set1_epi16(1);
+                                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
                             }
-                            let ones = _mm256_set1_epi16(1);
-                            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
-                        }
-                        let by = _mm256_set1_ps(*x[c].scale.as_ptr().add(at / 32));
-                        let by = _mm256_mul_ps(of(&scale[g]), by);
-                        let to = &mut total[c][half];
-                        *to = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), by, *to);
-                        if F::MINS {
-                            let more = _mm256_set1_ps(*x[c].more.as_ptr().add(which));
-                            *to = _mm256_fnmadd_ps(of(&min[g]), more, *to);
+                            let by = _mm256_set1_ps(*x[c].scale.as_ptr().add(at / 32));
+                            let by = _mm256_mul_ps(of(&scale[g]), by);
+                            let to = &mut total[c][half];
+                            *to = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), by, *to);
+                            if F::MINS {
+                                let more = _mm256_set1_ps(*x[c].more.as_ptr().add(which));
+                                *to = _mm256_fnmadd_ps(of(&min[g]), more, *to);
+                            }
                         }
                     }
                 }
             }
         }
-    }
-    for (out, total) in out.iter_mut().zip(total) {
-        for half in 0..2 {
-            // SAFETY: a row of products is 16 values.
-            unsafe { _mm256_storeu_ps(out.as_mut_ptr().add(half * 8), total[half]) };
+        if columns.end < run.cols {
+            totals[place] = total;
+            continue;
+        }
+        for (to, total) in out.iter_mut().zip(total) {
+            let mut products = [0.0; ROWS];
+            for half in 0..2 {
+                // SAFETY: a row of products is 16 values.
+                unsafe { _mm256_storeu_ps(products.as_mut_ptr().add(half * 8), total[half]) };
+            }
+            Run::put(to, panel, &products);
         }
     }
 }

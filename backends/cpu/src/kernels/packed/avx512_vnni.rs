@@ -2,7 +2,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUPS, LINE, Packed, Scales, assert_long_enough, chunk_bytes, high_line, low_line};
+use super::{
+    GROUPS, LINE, Packed, Run, STACK, Scales, Step, assert_long_enough, chunk_bytes, high_line,
+    low_line,
+};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::prefetch::{every_line, prefetch, stream};
@@ -172,87 +175,99 @@ unsafe fn six_bits(at: *const u8) -> Codes {
     }
 }
 
-/// One panel times up to [`super::COLUMNS`] columns: `out[column][row]`.
+/// A run times up to [`super::COLUMNS`] columns: `out[column][row]`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
-    assert_long_enough::<F>(panel, cols, x, out);
+pub(crate) fn rows<F: Packed>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32]]) {
+    assert_long_enough::<F>(run, x);
     // SAFETY: the lengths are checked above.
     unsafe {
         match (x.len(), every_line()) {
-            (1, false) => columns::<F, 1, false>(panel, cols, x, out),
-            (1, true) => columns::<F, 1, true>(panel, cols, x, out),
-            (2..=4, false) => columns::<F, 4, false>(panel, cols, x, out),
-            (2..=4, true) => columns::<F, 4, true>(panel, cols, x, out),
-            (_, false) => columns::<F, 8, false>(panel, cols, x, out),
-            (_, true) => columns::<F, 8, true>(panel, cols, x, out),
+            (1, false) => columns::<F, 1, false>(run, x, out),
+            (1, true) => columns::<F, 1, true>(run, x, out),
+            (2..=4, false) => columns::<F, 4, false>(run, x, out),
+            (2..=4, true) => columns::<F, 4, true>(run, x, out),
+            (_, false) => columns::<F, 8, false>(run, x, out),
+            (_, true) => columns::<F, 8, true>(run, x, out),
         }
     }
 }
 
 /// # Safety
-/// The panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed again. `EVERY` line
+/// The run and every row of x hold what [`assert_long_enough`] says; at most `C` rows. Short of `C`, the last row is computed again. `EVERY` line
 /// is asked for ahead, or few.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 unsafe fn columns<F: Packed, const C: usize, const EVERY: bool>(
-    panel: &[u8],
-    cols: usize,
+    run: &Run<'_>,
     x: &[Row<'_>],
-    out: &mut [[f32; ROWS]],
+    out: &mut [&mut [f32]],
 ) {
     let x: [&Row<'_>; C] = std::array::from_fn(|c| &x[c.min(x.len() - 1)]);
-    let mut total = [_mm512_setzero_ps(); C];
+    let mut totals = [[_mm512_setzero_ps(); C]; STACK];
     let mut scaled = Scaled { scales: [_mm512_setzero_ps(); 16], mins: [_mm512_setzero_ps(); 16] };
     let groups = F::BLOCK / F::GROUP;
-    for b in 0..cols / F::BLOCK {
-        // SAFETY: chunk b of the panel and its activations are there (the caller).
-        unsafe {
-            let chunk = panel.as_ptr().add(b * chunk_bytes::<F>());
-            scales::<F>(chunk, &mut scaled);
-            for g in 0..groups {
-                let bytes = chunk_bytes::<F>() / groups;
-                if EVERY {
-                    stream(chunk.add(g * bytes), bytes.div_ceil(64));
-                } else if g == 0 {
-                    prefetch(chunk.wrapping_add(PAGE));
+    let mut chunk = run.bytes.as_ptr();
+    for Step { panel, place, columns } in run.steps() {
+        let mut total = [_mm512_setzero_ps(); C];
+        if columns.start > 0 {
+            total = totals[place];
+        }
+        for b in columns.start / F::BLOCK..columns.end / F::BLOCK {
+            // SAFETY: block b of the panel comes next in the run, and its activations are there (the caller).
+            unsafe {
+                scales::<F>(chunk, &mut scaled);
+                for g in 0..groups {
+                    let bytes = chunk_bytes::<F>() / groups;
+                    if EVERY {
+                        stream(chunk.wrapping_add(g * bytes), bytes.div_ceil(64));
+                    } else if g == 0 {
+                        prefetch(chunk.wrapping_add(PAGE));
+                    }
+                    let w = lines::<F>(chunk, g);
+                    let at = b * F::BLOCK + g * F::GROUP;
+                    let (block, which) = (at / 32, if F::GROUP == 32 { 2 } else { g % 2 });
+                    for c in 0..C {
+                        if !EVERY && at % 64 == 0 {
+                            let ahead = x[c].q.as_ptr().wrapping_add(at + VALUES_AHEAD);
+                            _mm_prefetch::<_MM_HINT_T0>(ahead);
+                        }
+                        let mut sums = [_mm512_setzero_si512(); 2];
+                        if F::SHIFT > 0 {
+                            let less = *x[c].less.as_ptr().add(block * 3 + which) << F::SHIFT;
+                            sums[0] = _mm512_set1_epi32(less);
+                        }
+                        let v = x[c].q.as_ptr().add(at).cast::<i32>();
+                        for i in 0..F::GROUP / 4 {
+                            let v = _mm512_set1_epi32(v.add(i).read_unaligned());
+                            // Alone, a column has two chains of sums, so as not to wait for itself.
+                            let chain = if C == 1 { i % 2 } else { 0 };
+                            sums[chain] = _mm512_dpbusd_epi32(sums[chain], w[i], v);
+                        }
+                        let sum = match C {
+                            1 => _mm512_add_epi32(sums[0], sums[1]),
+                            _ => sums[0],
+                        };
+                        let scale = _mm512_set1_ps(*x[c].scale.as_ptr().add(block));
+                        let scale = _mm512_mul_ps(scaled.scales[g], scale);
+                        total[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, total[c]);
+                        if F::MINS {
+                            let more = _mm512_set1_ps(*x[c].more.as_ptr().add(block * 3 + which));
+                            total[c] = _mm512_fnmadd_ps(scaled.mins[g], more, total[c]);
+                        }
+                    }
                 }
-                let w = lines::<F>(chunk, g);
-                let at = b * F::BLOCK + g * F::GROUP;
-                let (block, which) = (at / 32, if F::GROUP == 32 { 2 } else { g % 2 });
-                for c in 0..C {
-                    if at % 64 == 0 {
-                        let ahead = x[c].q.as_ptr().wrapping_add(at + VALUES_AHEAD);
-                        _mm_prefetch::<_MM_HINT_T0>(ahead);
-                    }
-                    let mut sums = [_mm512_setzero_si512(); 2];
-                    if F::SHIFT > 0 {
-                        let less = *x[c].less.as_ptr().add(block * 3 + which) << F::SHIFT;
-                        sums[0] = _mm512_set1_epi32(less);
-                    }
-                    let v = x[c].q.as_ptr().add(at).cast::<i32>();
-                    for i in 0..F::GROUP / 4 {
-                        let v = _mm512_set1_epi32(v.add(i).read_unaligned());
-                        // Alone, a column has two chains of sums, so as not to wait for itself.
-                        let chain = if C == 1 { i % 2 } else { 0 };
-                        sums[chain] = _mm512_dpbusd_epi32(sums[chain], w[i], v);
-                    }
-                    let sum = match C {
-                        1 => _mm512_add_epi32(sums[0], sums[1]),
-                        _ => sums[0],
-                    };
-                    let scale = _mm512_set1_ps(*x[c].scale.as_ptr().add(block));
-                    let scale = _mm512_mul_ps(scaled.scales[g], scale);
-                    total[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, total[c]);
-                    if F::MINS {
-                        let more = _mm512_set1_ps(*x[c].more.as_ptr().add(block * 3 + which));
-                        total[c] = _mm512_fnmadd_ps(scaled.mins[g], more, total[c]);
-                    }
-                }
+                chunk = chunk.add(chunk_bytes::<F>());
             }
         }
-    }
-    for (out, total) in out.iter_mut().zip(total) {
-        // SAFETY: a row of products is 16 values.
-        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), total) };
+        if columns.end < run.cols {
+            totals[place] = total;
+            continue;
+        }
+        for (to, total) in out.iter_mut().zip(total) {
+            let mut products = [0.0; ROWS];
+            // SAFETY: a row of products is 16 values.
+            unsafe { _mm512_storeu_ps(products.as_mut_ptr(), total) };
+            Run::put(to, panel, &products);
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::arch::aarch64::*;
 
-use super::{GROUPS, LINE, Packed, assert_long_enough, chunk_bytes, high_line, low_line, plain};
+use super::{
+    GROUPS, LINE, Packed, Run, STACK, Step, assert_long_enough, chunk_bytes, high_line, low_line,
+    plain,
+};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::sdot::{by_lane, halves, signed};
@@ -81,77 +84,80 @@ fn sixteen(bytes: &[u8]) -> [f32; ROWS] {
     out
 }
 
-/// One panel times up to [`super::COLUMNS`] columns: `out[column][row]`.
+/// A run times up to [`super::COLUMNS`] columns: `out[column][row]`.
 ///
 /// # Safety
 /// The processor has `dotprod`.
-pub(crate) unsafe fn rows<F: Packed>(
-    panel: &[u8],
-    cols: usize,
-    x: &[Row<'_>],
-    out: &mut [[f32; ROWS]],
-) {
-    assert_long_enough::<F>(panel, cols, x, out);
+pub(crate) unsafe fn rows<F: Packed>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32]]) {
+    assert_long_enough::<F>(run, x);
     // SAFETY: the lengths are checked above.
     unsafe {
         match x.len() {
-            1 => columns::<F, 1>(panel, cols, x, out),
-            2..=4 => columns::<F, 4>(panel, cols, x, out),
-            _ => columns::<F, 8>(panel, cols, x, out),
+            1 => columns::<F, 1>(run, x, out),
+            2..=4 => columns::<F, 4>(run, x, out),
+            _ => columns::<F, 8>(run, x, out),
         }
     }
 }
 
 /// # Safety
-/// As [`rows`]; the panel and every row of x hold `cols` weights; at most `C` rows. Short of `C`, the last row is computed
-/// again.
-unsafe fn columns<F: Packed, const C: usize>(
-    panel: &[u8],
-    cols: usize,
-    x: &[Row<'_>],
-    out: &mut [[f32; ROWS]],
-) {
+/// As [`rows`]; the run and every row of x hold what [`assert_long_enough`] says; at most `C` rows. Short of `C`, the last row is
+/// computed again.
+unsafe fn columns<F: Packed, const C: usize>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32]]) {
     let x: [&Row<'_>; C] = std::array::from_fn(|c| &x[c.min(x.len() - 1)]);
     // SAFETY: NEON is part of every aarch64.
-    let mut total = unsafe { [[vdupq_n_f32(0.0); QUARTERS]; C] };
+    let zero = unsafe { [[vdupq_n_f32(0.0); QUARTERS]; C] };
+    let mut totals = [zero; STACK];
     let (mut scale, mut min) = ([[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
-    let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
-    for (b, chunk) in chunks.enumerate() {
-        plain::scales_with::<F>(chunk, sixteen, &mut scale, &mut min);
-        for g in 0..F::BLOCK / F::GROUP {
-            let at = b * F::BLOCK + g * F::GROUP;
-            let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
-            for quarter in 0..QUARTERS {
-                // SAFETY: group g of the chunk, its scales and its activations are there (the caller).
-                unsafe {
-                    let of = |values: &[f32; ROWS]| vld1q_f32(values.as_ptr().add(quarter * 4));
-                    let w = lines::<F>(chunk.as_ptr(), g, quarter).map(signed::<F>);
-                    for c in 0..C {
-                        let shifted = F::SHIFT > 0 && F::SHIFT < 7;
-                        let less = if shifted { x[c].less[which] << F::SHIFT } else { 0 };
-                        let mut sum = vdupq_n_s32(less);
-                        for (i, w) in w.as_chunks::<4>().0.iter().take(F::GROUP / 16).enumerate() {
-                            let v = vld1q_s8(x[c].q.as_ptr().add(at + 16 * i));
-                            sum = by_lane::<0>(sum, w[0], v);
-                            sum = by_lane::<1>(sum, w[1], v);
-                            sum = by_lane::<2>(sum, w[2], v);
-                            sum = by_lane::<3>(sum, w[3], v);
-                        }
-                        let scale = vmulq_n_f32(of(&scale[g]), x[c].scale[at / 32]);
-                        let to = &mut total[c][quarter];
-                        *to = vfmaq_f32(*to, vcvtq_f32_s32(sum), scale);
-                        if F::MINS {
-                            *to = vfmsq_n_f32(*to, of(&min[g]), x[c].more[which]);
+    let mut chunks = run.bytes.chunks_exact(chunk_bytes::<F>());
+    for Step { panel, place, columns } in run.steps() {
+        let mut total = if columns.start > 0 { totals[place] } else { zero };
+        let blocks = columns.start / F::BLOCK..columns.end / F::BLOCK;
+        for (b, chunk) in blocks.zip(&mut chunks) {
+            plain::scales_with::<F>(chunk, sixteen, &mut scale, &mut min);
+            for g in 0..F::BLOCK / F::GROUP {
+                let at = b * F::BLOCK + g * F::GROUP;
+                let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
+                for quarter in 0..QUARTERS {
+                    // SAFETY: group g of the chunk, its scales and its activations are there (the caller).
+                    unsafe {
+                        let of = |values: &[f32; ROWS]| vld1q_f32(values.as_ptr().add(quarter * 4));
+                        let w = lines::<F>(chunk.as_ptr(), g, quarter).map(signed::<F>);
+                        for c in 0..C {
+                            let shifted = F::SHIFT > 0 && F::SHIFT < 7;
+                            let less = if shifted { x[c].less[which] << F::SHIFT } else { 0 };
+                            let mut sum = vdupq_n_s32(less);
+                            for (i, w) in
+                                w.as_chunks::<4>().0.iter().take(F::GROUP / 16).enumerate()
+                            {
+                                let v = vld1q_s8(x[c].q.as_ptr().add(at + 16 * i));
+                                sum = by_lane::<0>(sum, w[0], v);
+                                sum = by_lane::<1>(sum, w[1], v);
+                                sum = by_lane::<2>(sum, w[2], v);
+                                sum = by_lane::<3>(sum, w[3], v);
+                            }
+                            let scale = vmulq_n_f32(of(&scale[g]), x[c].scale[at / 32]);
+                            let to = &mut total[c][quarter];
+                            *to = vfmaq_f32(*to, vcvtq_f32_s32(sum), scale);
+                            if F::MINS {
+                                *to = vfmsq_n_f32(*to, of(&min[g]), x[c].more[which]);
+                            }
                         }
                     }
                 }
             }
         }
-    }
-    for (out, total) in out.iter_mut().zip(total) {
-        for (i, total) in total.into_iter().enumerate() {
-            // SAFETY: a row of products is 16 values.
-            unsafe { vst1q_f32(out.as_mut_ptr().add(4 * i), total) };
+        if columns.end < run.cols {
+            totals[place] = total;
+            continue;
+        }
+        for (to, total) in out.iter_mut().zip(total) {
+            let mut products = [0.0; ROWS];
+            for (i, total) in total.into_iter().enumerate() {
+                // SAFETY: a row of products is 16 values.
+                unsafe { vst1q_f32(products.as_mut_ptr().add(4 * i), total) };
+            }
+            Run::put(to, panel, &products);
         }
     }
 }

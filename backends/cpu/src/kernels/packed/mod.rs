@@ -24,11 +24,13 @@ pub(crate) mod dotprod;
 mod order;
 mod pack;
 pub(crate) mod plain;
+mod run;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use order::{LONG, Order, STACK};
 pub(crate) use pack::{pack_panels, pack_rows};
+pub(crate) use run::{Run, Step};
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::activations::Row;
@@ -122,12 +124,14 @@ pub(crate) fn packed_bytes(rows: usize, row_bytes: usize) -> usize {
     rows.next_multiple_of(ROWS) * row_bytes
 }
 
-/// Whether a row kernel, which follows pointers, may multiply a panel of rows of `cols` weights by `x`; panics if not.
+/// Whether a row kernel, which follows pointers, may multiply a run by `x`; panics if not.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
-fn assert_long_enough<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &[[f32; ROWS]]) {
-    assert!(x.len() <= COLUMNS && x.len() <= out.len() && !x.is_empty());
-    assert!(panel.len() >= cols / F::BLOCK * chunk_bytes::<F>());
+fn assert_long_enough<F: Packed>(run: &Run<'_>, x: &[Row<'_>]) {
+    let cols = run.cols;
+    assert!(x.len() <= COLUMNS && !x.is_empty());
+    assert!(cols.is_multiple_of(F::BLOCK) && run.order.band.is_multiple_of(F::BLOCK));
+    assert!(run.bytes.len() >= run.panels * (cols / F::BLOCK * chunk_bytes::<F>()));
     for x in x {
         assert!(x.q.len() >= cols && x.scale.len() >= cols / 32);
         assert!(x.less.len() >= cols / 32 * 3 && x.more.len() >= cols / 32 * 3);

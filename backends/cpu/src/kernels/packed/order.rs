@@ -24,9 +24,9 @@ pub(crate) const STACK: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     /// Panels that lie together.
-    stack: usize,
+    pub(super) stack: usize,
     /// Columns of them that do.
-    band: usize,
+    pub(super) band: usize,
 }
 
 impl Order {
@@ -52,7 +52,7 @@ impl Order {
     }
 
     /// The bands of rows of `cols` weights.
-    pub(crate) fn bands(self, cols: usize) -> impl Iterator<Item = Range<usize>> {
+    pub(crate) fn bands(self, cols: usize) -> impl Iterator<Item = Range<usize>> + Clone {
         (0..cols).step_by(self.band).map(move |from| from..(from + self.band).min(cols))
     }
 

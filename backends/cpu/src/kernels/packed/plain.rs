@@ -1,6 +1,8 @@
 //! Packed panels in plain Rust: the definition that the vector kernels are tested against, and the path of `cpu:scalar`.
 
-use super::{COLUMNS, GROUPS, LINE, Packed, Scales, chunk_bytes, high_line, low_line};
+use super::{
+    COLUMNS, GROUPS, LINE, Packed, Run, STACK, Scales, Step, chunk_bytes, high_line, low_line,
+};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::quant::half_at;
@@ -113,38 +115,60 @@ fn plane(chunk: &[u8], place: impl Fn(usize) -> usize, bits: u32, to: u32, out: 
     }
 }
 
-/// One panel times each of `x`, up to [`COLUMNS`] columns: `out[column][row]`.
-pub(crate) fn rows<F: Packed>(panel: &[u8], cols: usize, x: &[Row<'_>], out: &mut [[f32; ROWS]]) {
+/// A run times each of `x`, up to [`COLUMNS`] columns: `out[column][row]`.
+pub(crate) fn rows<F: Packed>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32]]) {
     assert!(x.len() <= COLUMNS && x.len() <= out.len());
     let (mut weights, mut scale, mut min) =
         ([[0; LINE]; 64], [[0.0; ROWS]; GROUPS], [[0.0; ROWS]; GROUPS]);
-    out[..x.len()].fill([0.0; ROWS]);
-    let chunks = panel.chunks_exact(chunk_bytes::<F>()).take(cols / F::BLOCK);
-    for (b, chunk) in chunks.enumerate() {
-        lines::<F>(chunk, &mut weights);
-        scales::<F>(chunk, &mut scale, &mut min);
-        for g in 0..F::BLOCK / F::GROUP {
-            let at = b * F::BLOCK + g * F::GROUP;
-            let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
-            let weights = &weights[g * F::GROUP / 4..][..F::GROUP / 4];
-            for (x, out) in x.iter().zip(&mut *out) {
-                let mut sums = [0_i32; ROWS];
-                for (line, v) in weights.iter().zip(x.q[at..].as_chunks::<4>().0) {
-                    for r in 0..ROWS {
-                        for i in 0..4 {
-                            sums[r] +=
-                                i32::from(i16::from(line[4 * r + i])) * i32::from(i16::from(v[i]));
-                        }
-                    }
-                }
-                let less = if F::SHIFT > 0 { x.less[which] << F::SHIFT } else { 0 };
-                for r in 0..ROWS {
-                    out[r] += scale[g][r] * x.scale[at / 32] * (sums[r] + less) as f32;
-                    if F::MINS {
-                        out[r] -= min[g][r] * x.more[which];
-                    }
+    let mut totals = [[[0.0; ROWS]; COLUMNS]; STACK];
+    let mut chunks = run.bytes.chunks_exact(chunk_bytes::<F>());
+    for Step { panel, place, columns } in run.steps() {
+        let totals = &mut totals[place];
+        if columns.start == 0 {
+            totals.fill([0.0; ROWS]);
+        }
+        let blocks = columns.start / F::BLOCK..columns.end / F::BLOCK;
+        for (b, chunk) in blocks.zip(&mut chunks) {
+            lines::<F>(chunk, &mut weights);
+            scales::<F>(chunk, &mut scale, &mut min);
+            for g in 0..F::BLOCK / F::GROUP {
+                let at = b * F::BLOCK + g * F::GROUP;
+                let weights = &weights[g * F::GROUP / 4..][..F::GROUP / 4];
+                for (x, total) in x.iter().zip(&mut *totals) {
+                    group::<F>(weights, (&scale[g], &min[g]), x, at, total);
                 }
             }
+        }
+        if columns.end == run.cols {
+            for (to, total) in out.iter_mut().zip(&*totals).take(x.len()) {
+                Run::put(to, panel, total);
+            }
+        }
+    }
+}
+
+/// Adds the products of a group of 16 rows, from value `at` of a column on.
+fn group<F: Packed>(
+    weights: &[[u8; LINE]],
+    (scale, min): (&[f32; ROWS], &[f32; ROWS]),
+    x: &Row<'_>,
+    at: usize,
+    total: &mut [f32; ROWS],
+) {
+    let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { at / F::GROUP % 2 };
+    let mut sums = [0_i32; ROWS];
+    for (line, v) in weights.iter().zip(x.q[at..].as_chunks::<4>().0) {
+        for r in 0..ROWS {
+            for i in 0..4 {
+                sums[r] += i32::from(i16::from(line[4 * r + i])) * i32::from(i16::from(v[i]));
+            }
+        }
+    }
+    let less = if F::SHIFT > 0 { x.less[which] << F::SHIFT } else { 0 };
+    for r in 0..ROWS {
+        total[r] += scale[r] * x.scale[at / 32] * (sums[r] + less) as f32;
+        if F::MINS {
+            total[r] -= min[r] * x.more[which];
         }
     }
 }
