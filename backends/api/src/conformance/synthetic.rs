@@ -81,6 +81,19 @@ const SHAPES: &[Shape] = &[
         width: 160,
         ..PLAIN
     },
+    // So many query heads to a key head that some devices multiply them otherwise.
+    Shape {
+        name: "seven-q8_0",
+        format: Format::Q8_0,
+        embedding: 64,
+        heads: 7,
+        kv_heads: 1,
+        key_dim: 32,
+        value_dim: 32,
+        rotated: 32,
+        width: 96,
+        ..PLAIN
+    },
     // Nothing divides by anything; values narrower than keys; the last elements of a head do not turn.
     Shape {
         name: "odd-f16",

@@ -66,6 +66,13 @@ fn fastest(rounds: &[Round]) -> f64 {
     rounds.iter().map(rate).fold(0.0, f64::max)
 }
 
+/// What half of some rounds reach, 0 without one.
+fn median(rounds: &[Round]) -> f64 {
+    let mut rates: Vec<f64> = rounds.iter().map(rate).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or(0.0)
+}
+
 /// Times a run of the whole crew that does `amount` of something.
 fn timed(
     pool: &mut Pool,

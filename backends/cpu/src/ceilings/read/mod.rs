@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use yardstick_api::{Known, Reached, Round, host};
 
 use super::caches::Caches;
-use super::{ROUND, fastest, rate, repeat, timed};
+use super::{ROUND, fastest, median, rate, repeat, timed};
 use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::pool::Pool;
@@ -79,29 +79,32 @@ pub(super) fn measure(mut pool: Pool, isa: Isa, bytes: u64) -> Result<Reached, S
     let level = caches.level(set.bytes(), pool.threads());
     let one = set.round(&mut pool, PATTERNS[0], 1)?;
     set.cut(rate(&one));
-    let (mut best, mut pattern) = (0.0, PATTERNS[0]);
+    let (mut most, mut pattern) = (0.0, PATTERNS[0]);
     for tried in PATTERNS {
         let passes = set.settle(&mut pool, tried)?;
         for _ in 0..TRIES {
             let reached = rate(&set.round(&mut pool, tried, passes.div_ceil(2))?);
-            if reached > best {
-                (best, pattern) = (reached, tried);
+            if reached > most {
+                (most, pattern) = (reached, tried);
             }
         }
     }
     let passes = set.settle(&mut pool, pattern)?;
     let rounds = repeat(|| set.round(&mut pool, pattern, passes))?;
+    let best = fastest(&rounds);
     let (kib, ahead) = (set.bytes() >> 10, pattern.ahead);
     let prefetch =
         if ahead == 0 { "no prefetch".into() } else { format!("prefetch {ahead} ahead") };
     Ok(Reached {
-        value: fastest(&rounds),
+        value: best,
         threads: Known::Value(pool.threads()),
         label: level.to_string(),
         how: format!(
-            "{} streams a thread, {prefetch}, {} loads, large pages asked for; {kib} KiB from {level} ({caches})",
+            "{} streams a thread, {prefetch}, {} loads, large pages asked for; {kib} KiB from {level} ({caches}); the best of {} rounds, of which half reach {:.1} % of it",
             pattern.streams,
             isa.name(),
+            rounds.len(),
+            median(&rounds) / best * 100.0,
         ),
         rounds,
     })
