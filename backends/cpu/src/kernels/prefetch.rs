@@ -24,7 +24,7 @@ const FIRST: usize = 2048;
 /// Bytes of a stream that are asked for before it begins: those that a kernel's own hints come too late for.
 pub(crate) fn beginning() -> usize {
     #[cfg(target_arch = "x86_64")]
-    if x86::every_line() {
+    if x86::hints() != x86::FEW {
         return AHEAD;
     }
     FIRST
@@ -49,53 +49,76 @@ pub(crate) fn prefetch_block(at: *const u8, near: bool) {
 /// 39.1 with hints into the L2. Zen 4 is the other way round, see [`prefetch`].
 pub(crate) fn nearer() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return every_line();
+    return hints() != FEW;
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::{every_line, stream};
+pub(crate) use x86::{FEW, NEAR, ONCE, hints, stream};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::{__cpuid, _MM_HINT_T0, _mm_prefetch, CpuidResult};
+    use std::arch::x86_64::{__cpuid, _MM_HINT_NTA, _MM_HINT_T0, _mm_prefetch, CpuidResult};
     use std::sync::LazyLock;
 
     use super::AHEAD;
 
     /// AMD's family of Zen 3 and Zen 4.
     const ZEN_4: u32 = 0x19;
+    /// And of Zen 5.
+    const ZEN_5: u32 = 0x1A;
 
-    static EVERY_LINE: LazyLock<bool> = LazyLock::new(|| pays(__cpuid(0), __cpuid(1).eax));
+    /// A hint a chunk, or none: the processor's own prefetchers do the rest.
+    pub(crate) const FEW: u8 = 0;
+    /// A hint for every line, into the L1.
+    pub(crate) const NEAR: u8 = 1;
+    /// And as what is read once, so that it leaves the L2 to what is read again.
+    pub(crate) const ONCE: u8 = 2;
 
-    /// Whether row kernels ask for every line of their weights on this processor.
+    static HINTS: LazyLock<u8> = LazyLock::new(|| wanted(__cpuid(0), __cpuid(1).eax));
+
+    /// What row kernels ask of this processor while they read their weights: [`FEW`], [`NEAR`] or [`ONCE`].
     ///
     /// Zen 4's own prefetchers all but reach the read rate of one stream, and hints are in their way: of 32.5 GB/s that one thread
     /// can read there, Q4_0 reaches 30.5 with a hint a chunk and 27.1 with one a line, Q4_K 30.8 and 28.3, Q6_K 29.8 and 26.7.
     /// Those of Zen 5 do not follow a kernel that works between its loads: of 43 GB/s Q4_K reaches 18.8 and 38.5, Q6_K 17.4 and
-    /// 39.8, F16 row by row 17.6 and 38.5. What nobody measured asks: where that is not needed it costs less than it brings where
-    /// it is.
+    /// 39.8, F16 row by row 17.6 and 38.5. There [`ONCE`] reads as fast as [`NEAR`], also from the L3, and what else a step reads
+    /// stays in the caches: llama-3.2-1b:Q4_K_M by turns 46.3 instead of 44.9 tokens/s, two threads 55.0 instead of 49.8.
+    ///
+    /// What nobody measured asks into the L1: where that is not needed it costs less than it brings where it is. Not once, as Intel's
+    /// servers then keep a line out of the L3 too, and read half as fast.
     #[inline]
-    pub(crate) fn every_line() -> bool {
-        *EVERY_LINE
+    pub(crate) fn hints() -> u8 {
+        *HINTS
     }
 
     /// By cpuid's leaf 0, and the processor's signature in leaf 1's EAX.
-    fn pays(vendor: CpuidResult, signature: u32) -> bool {
+    fn wanted(vendor: CpuidResult, signature: u32) -> u8 {
         let name = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
         let (base, extended) = (signature >> 8 & 0xF, signature >> 20 & 0xFF);
         let family = if base == 0xF { base + extended } else { base };
-        (name.as_flattened(), family) != (b"AuthenticAMD", ZEN_4)
+        match (name.as_flattened(), family) {
+            (b"AuthenticAMD", ZEN_4) => FEW,
+            (b"AuthenticAMD", ZEN_5..) => ONCE,
+            _ => NEAR,
+        }
     }
 
-    /// Asks for what a kernel reads after it has read on from `at` for [`AHEAD`] bytes: so many lines of it. Into the L1, which on
-    /// Zen 5 brings Q8_0 to 36.9 GB/s and Q6_K to 39.8, into the L2 35.7 and 37.9.
+    /// Asks for what a kernel reads after it has read on from `at` for [`AHEAD`] bytes: so many lines of it; not with [`FEW`]. Into
+    /// the L1, which on Zen 5 brings Q8_0 to 36.9 GB/s and Q6_K to 39.8, into the L2 35.7 and 37.9.
     #[inline(always)]
-    pub(crate) fn stream(at: *const u8, lines: usize) {
+    pub(crate) fn stream<const HINTS: u8>(at: *const u8, lines: usize) {
         for line in 0..lines {
+            let at = at.wrapping_add(AHEAD + line * 64).cast();
             // SAFETY: a hint, good or not; SSE is part of every x86-64.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD + line * 64).cast()) };
+            unsafe {
+                match HINTS {
+                    NEAR => _mm_prefetch::<_MM_HINT_T0>(at),
+                    ONCE => _mm_prefetch::<_MM_HINT_NTA>(at),
+                    _ => {}
+                }
+            }
         }
     }
 
@@ -109,16 +132,16 @@ mod x86 {
         }
 
         #[test]
-        fn zen_4_alone_is_left_to_its_own_prefetchers() {
+        fn each_processor_is_asked_as_it_was_measured() {
             let amd = vendor(b"AuthenticAMD");
             for (vendor, signature, wanted) in [
-                (amd, 0x00A1_0F11, false),
-                (amd, 0x00B0_0F21, true),
-                (amd, 0x0083_0F10, true),
-                (vendor(b"GenuineIntel"), 0x000C_06F2, true),
-                (vendor(b"GenuineIntel"), 0x00A1_0F11, true),
+                (amd, 0x00A1_0F11, FEW),
+                (amd, 0x00B0_0F21, ONCE),
+                (amd, 0x0083_0F10, NEAR),
+                (vendor(b"GenuineIntel"), 0x000C_06F2, NEAR),
+                (vendor(b"GenuineIntel"), 0x00A1_0F11, NEAR),
             ] {
-                assert_eq!(pays(vendor, signature), wanted, "{signature:#x}");
+                assert_eq!(super::wanted(vendor, signature), wanted, "{signature:#x}");
             }
         }
     }

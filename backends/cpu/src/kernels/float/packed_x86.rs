@@ -6,7 +6,7 @@ use super::packed::{Brain, Half, Single, Value};
 use crate::kernels::activations::Row;
 use crate::kernels::integer::ROWS;
 use crate::kernels::packed::{COLUMNS, Run};
-use crate::kernels::prefetch::{every_line, stream};
+use crate::kernels::prefetch::{FEW, NEAR, ONCE, hints, stream};
 
 /// Chains of sums of a single column, so that none waits for itself: additions take 4 cycles, and one or two begin in each.
 const CHAINS: usize = 8;
@@ -82,22 +82,23 @@ macro_rules! rows {
             assert!(x.iter().all(|x| x.float.len() >= run.cols));
             // SAFETY: the lengths are checked above.
             unsafe {
-                match (x.len(), every_line()) {
-                    (1, false) => $columns::<V, 1, { CHAINS / $vectors }, false>(run, x, out),
-                    (1, true) => $columns::<V, 1, { CHAINS / $vectors }, true>(run, x, out),
-                    (2..=4, false) => $columns::<V, 4, 1, false>(run, x, out),
-                    (2..=4, true) => $columns::<V, 4, 1, true>(run, x, out),
-                    (_, false) => $columns::<V, 8, 1, false>(run, x, out),
-                    (_, true) => $columns::<V, 8, 1, true>(run, x, out),
+                match (x.len(), hints()) {
+                    (1, FEW) => $columns::<V, 1, { CHAINS / $vectors }, FEW>(run, x, out),
+                    (1, ONCE) => $columns::<V, 1, { CHAINS / $vectors }, ONCE>(run, x, out),
+                    (1, _) => $columns::<V, 1, { CHAINS / $vectors }, NEAR>(run, x, out),
+                    (2..=4, FEW) => $columns::<V, 4, 1, FEW>(run, x, out),
+                    (2..=4, _) => $columns::<V, 4, 1, NEAR>(run, x, out),
+                    (_, FEW) => $columns::<V, 8, 1, FEW>(run, x, out),
+                    (_, _) => $columns::<V, 8, 1, NEAR>(run, x, out),
                 }
             }
         }
 
         /// # Safety
         /// The run holds its panels and every row of x `cols` values; at most `C` rows. Short of `C`, the last row is computed again.
-        /// `EVERY` line is asked for ahead, or none.
+        /// `HINTS` says what is asked for ahead.
         #[target_feature(enable = $feature)]
-        unsafe fn $columns<V: Wide, const C: usize, const N: usize, const EVERY: bool>(
+        unsafe fn $columns<V: Wide, const C: usize, const N: usize, const HINTS: u8>(
             run: &Run<'_>,
             x: &[Row<'_>],
             out: &mut [&mut [f32]],
@@ -121,10 +122,10 @@ macro_rules! rows {
                 };
                 let whole = cols / N * N;
                 for k in (0..whole).step_by(N) {
-                    if EVERY {
+                    if HINTS != FEW {
                         let step = N * ROWS * V::BYTES;
                         // Where a step is half a line every other asks in vain, which costs nothing that is missed.
-                        stream(start.wrapping_add(k * ROWS * V::BYTES), step.div_ceil(64));
+                        stream::<HINTS>(start.wrapping_add(k * ROWS * V::BYTES), step.div_ceil(64));
                     }
                     (0..N).for_each(|n| add(k + n, n));
                 }

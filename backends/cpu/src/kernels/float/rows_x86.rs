@@ -6,9 +6,9 @@ use super::packed::{Brain, Half, Single, Value};
 use super::packed_x86::Wide;
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::total;
-use crate::kernels::prefetch::{every_line, stream};
+use crate::kernels::prefetch::{FEW, NEAR, ONCE, hints, stream};
 
-/// Columns up to which one row is multiplied at a time where not [`every_line`] is asked for, so that none is: one stream is what
+/// Columns up to which one row is multiplied at a time where not every line is asked for, so that none is: one stream is what
 /// the processor's own prefetchers follow best. F16 rows of 2048 alone on Zen 4, GB/s, from large pages and from small pages of a file: 32 and 27, as
 /// fast as a plain read, with [`ahead`] 21 and 20; in llama-3.2-1b gate and up went from 25.7 to 27.5.
 ///
@@ -41,13 +41,15 @@ macro_rules! float_rows {
         pub(crate) fn $name(rows: [&[u8]; 4], cols: usize, x: &Row<'_>) -> [f32; 4] {
             assert!(rows.iter().all(|row| row.len() >= cols * $bytes) && x.float.len() >= cols);
             let [a, b, c, d] = rows;
-            if every_line() {
-                return rows.map(|row| $one::<1, true>([row], cols, x.float)[0]);
+            match hints() {
+                FEW => {}
+                ONCE => return rows.map(|row| $one::<1, ONCE>([row], cols, x.float)[0]),
+                _ => return rows.map(|row| $one::<1, NEAR>([row], cols, x.float)[0]),
             }
             if cols <= SHORT {
-                return rows.map(|row| $one::<1, false>([row], cols, x.float)[0]);
+                return rows.map(|row| $one::<1, FEW>([row], cols, x.float)[0]);
             }
-            let two = |rows| $one::<2, false>(rows, cols, x.float);
+            let two = |rows| $one::<2, FEW>(rows, cols, x.float);
             let ([a, b], [c, d]) = (two([a, b]), two([c, d]));
             [a, b, c, d]
         }
@@ -56,7 +58,7 @@ macro_rules! float_rows {
         // every fourth row (Zen 5, one row after the other: 17.6 GB/s in four copies, 37 in one, which was a throw-away loop).
         #[inline(never)]
         #[target_feature(enable = $feature)]
-        fn $one<const R: usize, const EVERY: bool>(
+        fn $one<const R: usize, const HINTS: u8>(
             rows: [&[u8]; R],
             cols: usize,
             x: &[f32],
@@ -78,8 +80,8 @@ macro_rules! float_rows {
             const STEP: usize = 4 * $lanes;
             let (steps, whole) = (cols / STEP * STEP, cols / $lanes * $lanes);
             for k in (0..steps).step_by(STEP) {
-                if EVERY {
-                    stream(rows[0].as_ptr().wrapping_add(k * $bytes), STEP * $bytes / 64);
+                if HINTS != FEW {
+                    stream::<HINTS>(rows[0].as_ptr().wrapping_add(k * $bytes), STEP * $bytes / 64);
                 }
                 (0..4).for_each(|i| add(k + i * $lanes, i));
             }

@@ -9,7 +9,7 @@ use super::{
 use crate::kernels::activations::Row;
 use crate::kernels::integer::avx2::fours;
 use crate::kernels::integer::{ROWS, Unpacked};
-use crate::kernels::prefetch::{every_line, stream};
+use crate::kernels::prefetch::{FEW, NEAR, ONCE, hints, stream};
 
 /// A shift to the left, or to the right if negative; immediate once the loop around it is unrolled.
 ///
@@ -112,22 +112,23 @@ pub(crate) fn rows<F: Packed>(run: &Run<'_>, x: &[Row<'_>], out: &mut [&mut [f32
     assert_long_enough::<F>(run, x);
     // SAFETY: the lengths are checked above.
     unsafe {
-        match (x.len(), every_line()) {
-            (1, false) => columns::<F, 1, false>(run, x, out),
-            (1, true) => columns::<F, 1, true>(run, x, out),
-            (2..=4, false) => columns::<F, 4, false>(run, x, out),
-            (2..=4, true) => columns::<F, 4, true>(run, x, out),
-            (_, false) => columns::<F, 8, false>(run, x, out),
-            (_, true) => columns::<F, 8, true>(run, x, out),
+        match (x.len(), hints()) {
+            (1, FEW) => columns::<F, 1, FEW>(run, x, out),
+            (1, ONCE) => columns::<F, 1, ONCE>(run, x, out),
+            (1, _) => columns::<F, 1, NEAR>(run, x, out),
+            (2..=4, FEW) => columns::<F, 4, FEW>(run, x, out),
+            (2..=4, _) => columns::<F, 4, NEAR>(run, x, out),
+            (_, FEW) => columns::<F, 8, FEW>(run, x, out),
+            (_, _) => columns::<F, 8, NEAR>(run, x, out),
         }
     }
 }
 
 /// # Safety
 /// The run and every row of x hold what [`assert_long_enough`] says; at most `C` rows. Short of `C`, the last row is computed again.
-/// `EVERY` line is asked for ahead, or few.
+/// `HINTS` says what is asked for ahead.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn columns<F: Packed, const C: usize, const EVERY: bool>(
+unsafe fn columns<F: Packed, const C: usize, const HINTS: u8>(
     run: &Run<'_>,
     x: &[Row<'_>],
     out: &mut [&mut [f32]],
@@ -147,8 +148,8 @@ unsafe fn columns<F: Packed, const C: usize, const EVERY: bool>(
             let groups = F::BLOCK / F::GROUP;
             for g in 0..groups {
                 let bytes = chunk.len() / groups;
-                if EVERY {
-                    stream(chunk.as_ptr().wrapping_add(g * bytes), bytes.div_ceil(64));
+                if HINTS != FEW {
+                    stream::<HINTS>(chunk.as_ptr().wrapping_add(g * bytes), bytes.div_ceil(64));
                 }
                 let at = b * F::BLOCK + g * F::GROUP;
                 let which = at / 32 * 3 + if F::GROUP == 32 { 2 } else { g % 2 };
