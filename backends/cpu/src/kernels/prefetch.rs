@@ -86,8 +86,8 @@ mod x86 {
     /// 39.8, F16 row by row 17.6 and 38.5. There [`ONCE`] reads as fast as [`NEAR`], also from the L3, and what else a step reads
     /// stays in the caches: llama-3.2-1b:Q4_K_M by turns 46.3 instead of 44.9 tokens/s, two threads 55.0 instead of 49.8.
     ///
-    /// What nobody measured asks into the L1: where that is not needed it costs less than it brings where it is. Not once, as Intel's
-    /// servers then keep a line out of the L3 too, and read half as fast.
+    /// What nobody measured asks into the L1: where that is not needed it costs less than it brings where it is. Not once:
+    /// on a Sapphire Rapids others saw such hints halve the rate, and Intel's servers keep such a line out of the L3.
     #[inline]
     pub(crate) fn hints() -> u8 {
         *HINTS

@@ -52,7 +52,7 @@ impl Order {
     }
 
     /// The bands of rows of `cols` weights.
-    pub(crate) fn bands(self, cols: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    pub(crate) fn bands(self, cols: usize) -> impl Iterator<Item = Range<usize>> {
         (0..cols).step_by(self.band).map(move |from| from..(from + self.band).min(cols))
     }
 

@@ -1,7 +1,7 @@
 //! Panels that a row kernel multiplies in one call, in the order in which they lie: from the first byte to the last it is one stream.
 //!
 //! A call a panel costs more than its instructions: what it looks up before the first load and adds up after the last one leaves
-//! the memory without a request now and then. One thread of Zen 5, rows of 2048 alone, medians by turns, GB/s: Q8_0 36.5 a call a panel,
+//! the memory without a request now and then. One thread of Zen 5, rows of 2048 alone, medians in random order, GB/s: Q8_0 36.5 a call a panel,
 //! 39.8 a call for all (38.8 with hints for every line); Q6_K 38.5 and 39.9, Q4_K 39.1 and 40.0, Q4_0 37.7 and 38.3.
 
 use std::ops::Range;
