@@ -91,6 +91,15 @@ pub struct Reached {
     pub rounds: Vec<Round>,
 }
 
+impl Reached {
+    /// What was kept up: all that the rounds did over all their time. `None` where no round is kept.
+    pub fn sustained(&self) -> Option<f64> {
+        let amount: f64 = self.rounds.iter().map(|round| round.amount as f64).sum();
+        let nanoseconds: f64 = self.rounds.iter().map(|round| round.nanoseconds as f64).sum();
+        (nanoseconds > 0.0).then(|| amount * 1e9 / nanoseconds)
+    }
+}
+
 /// One timed round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

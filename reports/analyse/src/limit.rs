@@ -8,6 +8,10 @@ use crate::kept::kept;
 /// Why a position's bytes cannot be told.
 pub(crate) const NO_KV: &str = "the size of the KV cache is unknown: context or sequences is 0";
 
+/// Why it cannot be told what reading sustained.
+const NO_ROUNDS: &str =
+    "the device keeps no rounds of its read rate, or the record is older than this figure";
+
 /// Percent of its limit each sample reached, for a `tg` or `pp` record.
 pub(crate) fn percent(record: &Record) -> Known<Vec<f64>> {
     match record.cell.test {
@@ -15,6 +19,20 @@ pub(crate) fn percent(record: &Record) -> Known<Vec<f64>> {
         Test::Prefill { .. } => of_peak(record),
         _ => Known::unavailable("only tg and pp tests are held against a limit"),
     }
+}
+
+/// Percent of what reading alone sustained each sample of a `tg` record reached.
+pub(crate) fn percent_of_sustained(record: &Record) -> Known<Vec<f64>> {
+    let ceiling = match &record.ceiling {
+        Known::Value(ceiling) => ceiling,
+        Known::Unavailable { unavailable } => return Known::unavailable(unavailable),
+    };
+    let Some(sustained) = ceiling.sustained_bytes_per_second else {
+        return Known::unavailable(NO_ROUNDS);
+    };
+    let best = ceiling.bytes_per_second;
+    percent(record)
+        .map(|values| values.into_iter().map(|percent| percent * best / sustained).collect())
 }
 
 /// What the percentage is of, in words: `read 712 MiB`, `int8 VNNI peak`.

@@ -61,6 +61,7 @@ pub fn applies(metric: Metric, test: Test) -> bool {
         Metric::TokenLatencyNs | Metric::TokenLatencyP95Ns => generates || test == Test::Prompts,
         Metric::TimeP95Ns => test == Test::Prompts,
         Metric::CpuCores => unit.is_empty() && !test.is_quality(),
+        Metric::PercentOfSustained => generates,
         Metric::PercentOfLimit => generates || matches!(test, Test::Prefill { .. }),
         Metric::PeakRssBytes | Metric::RssBytes => unit.is_empty(),
         metric if is_energy(metric) => generates || matches!(test, Test::Prefill { .. }),
@@ -144,6 +145,7 @@ pub(crate) fn values(metric: Metric, record: &Record) -> Known<Vec<f64>> {
         },
         Metric::CpuCores => cpu_cores(record),
         Metric::PercentOfLimit => limit::percent(record),
+        Metric::PercentOfSustained => limit::percent_of_sustained(record),
         metric if is_energy(metric) => energy::values(metric, record),
         score => scores::value(score, record).map(|value| vec![value]),
     }

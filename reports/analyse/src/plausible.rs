@@ -138,7 +138,12 @@ fn limits(record: &Record) -> Option<Flaw> {
         false => new(field, value, format!("more than 0, at most {most:e}")),
     };
     let ceiling = record.ceiling.value().and_then(|ceiling| {
-        within("ceiling.bytes_per_second", ceiling.bytes_per_second, MOST_BYTES_PER_SECOND)
+        let best = ceiling.bytes_per_second;
+        within("ceiling.bytes_per_second", best, MOST_BYTES_PER_SECOND).or_else(|| {
+            // All rounds together are no faster than the best of them, but for the rounding of a division.
+            let sustained = ceiling.sustained_bytes_per_second?;
+            within("ceiling.sustained_bytes_per_second", sustained, best * (1.0 + 1e-9))
+        })
     });
     let peak = record.peak.as_ref().and_then(|peak| peak.value()).and_then(|peak| {
         within("peak.operations_per_second", peak.operations_per_second, MOST_OPERATIONS_PER_SECOND)

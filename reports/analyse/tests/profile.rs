@@ -9,8 +9,9 @@ use yardstick_api::{Known, OperationTime};
 
 /// 10 GB/s, 1 TOPS, meetings of 1 µs.
 fn roofs(read: f64, arithmetic: f64) -> Roofs {
-    let roof =
-        |per_second: f64, label: &str| Known::Value(Roof { per_second, label: label.into() });
+    let roof = |per_second: f64, label: &str| {
+        Known::Value(Roof { per_second, sustained: None, label: label.into() })
+    };
     Roofs {
         read: roof(read, "memory"),
         products: roof(arithmetic, "int8"),

@@ -74,6 +74,33 @@ fn the_share_of_bandwidth_is_weights_and_half_way_cache_over_the_ceiling() {
 }
 
 #[test]
+fn the_share_of_what_reading_sustained_is_held_against_its_mean_rate() {
+    let decode = |sustained| {
+        only(&[cell("cpu:a", MODEL, "tg9")
+            .with(|r| {
+                if let Known::Value(facts) = &mut r.facts {
+                    (facts.streamed_bytes, facts.kv_bytes) = (900_000, 0);
+                }
+                if let Known::Value(ceiling) = &mut r.ceiling {
+                    ceiling.bytes_per_second = 1.25e9;
+                    ceiling.sustained_bytes_per_second = sustained;
+                }
+                // 900 kB each millisecond.
+                r.samples = vec![build::sample(9, 9_000_000, 9); 6];
+            })
+            .done()])
+    };
+    for (metric, percent) in [(Metric::PercentOfLimit, 72.0), (Metric::PercentOfSustained, 90.0)] {
+        let share = decode(Some(1e9)).estimate(metric).unwrap().median;
+        assert!((share - percent).abs() < 1e-9, "{metric:?} {share}");
+    }
+    let missing = decode(None);
+    let reason = missing.metrics[&Metric::PercentOfSustained].reason().unwrap();
+    assert!(reason.contains("no rounds"), "{reason}");
+    assert!(missing.estimate(Metric::PercentOfLimit).is_some());
+}
+
+#[test]
 fn with_sliding_windows_the_share_counts_the_positions_that_are_read() {
     let row = only(&[cell("cpu:a", MODEL, "tg9@d1000")
         .with(|r| {

@@ -37,6 +37,9 @@ pub enum Metric {
     CpuCores,
     /// Share of the measured limit, percent: of the read bandwidth for `tg`, of the arithmetic peak for `pp`.
     PercentOfLimit,
+    /// Share of the read bandwidth that reading alone kept up right before and after the samples (`tg`), percent. Both are rates of
+    /// moments, so that it may exceed 100.
+    PercentOfSustained,
     /// Bytes read per second (`read@`).
     BytesPerSecond,
     /// Multiplications and additions per second (`peak-`).
@@ -105,7 +108,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 41] = [
+    pub const ALL: [Metric; 42] = [
         Metric::TokensPerSecond,
         Metric::TimeNs,
         Metric::TokenLatencyNs,
@@ -115,6 +118,7 @@ impl Metric {
         Metric::RssBytes,
         Metric::CpuCores,
         Metric::PercentOfLimit,
+        Metric::PercentOfSustained,
         Metric::BytesPerSecond,
         Metric::OperationsPerSecond,
         Metric::JoulesPerToken,
@@ -161,6 +165,7 @@ impl Metric {
             Metric::RssBytes => "rss_bytes",
             Metric::CpuCores => "cpu_cores",
             Metric::PercentOfLimit => "percent_of_limit",
+            Metric::PercentOfSustained => "percent_of_sustained",
             Metric::BytesPerSecond => "bytes_per_second",
             Metric::OperationsPerSecond => "operations_per_second",
             Metric::TimeP95Ns => "time_p95_ns",
@@ -213,7 +218,7 @@ impl Metric {
             | Metric::ChecksPassed => "%",
             Metric::PeakRssBytes | Metric::RssBytes => "bytes",
             Metric::CpuCores => "cores",
-            Metric::PercentOfLimit => "%",
+            Metric::PercentOfLimit | Metric::PercentOfSustained => "%",
             Metric::BytesPerSecond => "bytes/s",
             Metric::OperationsPerSecond => "operations/s",
             Metric::Perplexity => "",
@@ -248,6 +253,7 @@ impl Metric {
         match self {
             Metric::TokensPerSecond
             | Metric::PercentOfLimit
+            | Metric::PercentOfSustained
             | Metric::BytesPerSecond
             | Metric::OperationsPerSecond
             | Metric::Top1Agreement

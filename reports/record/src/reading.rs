@@ -47,8 +47,12 @@ pub struct Precision {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
-    /// Best over access patterns.
+    /// The best round of the best access pattern, of all moments it was measured in.
     pub bytes_per_second: f64,
+    /// What reading kept up in those moments, right before the samples and right after them: bytes of all rounds over their time.
+    /// Absent: the device keeps no rounds, or the record is older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sustained_bytes_per_second: Option<f64>,
     /// Size of the buffer read: the bytes one token of the test streams.
     pub working_set_bytes: u64,
     /// Positions whose keys and values a token reads, on average over the test's tokens and over the layers: with sliding

@@ -226,6 +226,13 @@ pub(crate) const COLUMNS: &[Column] = &[
         Some(limit) => plain(limit),
         None => Value::Blank,
     }),
+    metric(
+        Metric::PercentOfSustained,
+        "percent_of_sustained",
+        "% of sustained read",
+        IfApplies(6),
+        |row| quantity(row, Metric::PercentOfSustained),
+    ),
     column("launches", "launches", Number, Never, |row| count(row.launches)),
     column("samples", "samples", Number, Never, |row| count(row.samples)),
     column("n", "n", Text, Always(4), n),

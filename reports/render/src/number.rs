@@ -92,7 +92,7 @@ fn places(median: f64, half: f64) -> usize {
 /// Median ± the farther end of its interval.
 pub(crate) fn estimate(metric: Metric, estimate: &Estimate) -> String {
     let (divisor, unit) = scale(metric, estimate.median);
-    if metric == Metric::PercentOfLimit {
+    if matches!(metric, Metric::PercentOfLimit | Metric::PercentOfSustained) {
         return format!("{:.1}", estimate.median);
     }
     // Beside the speed these would only widen the table; CSV, JSON and the page's hints have them.
@@ -154,6 +154,7 @@ fn scale(metric: Metric, value: f64) -> (f64, &'static str) {
         Metric::TokensPerSecond
         | Metric::CpuCores
         | Metric::PercentOfLimit
+        | Metric::PercentOfSustained
         | Metric::JoulesPerToken
         | Metric::MeanWatts
         | Metric::PeakWatts

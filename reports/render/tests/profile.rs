@@ -1,7 +1,7 @@
 //! A profile as text and page: what is hostile in names stays harmless, what is missing has its reason.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use yardstick_analyse::profile::{Counted, Counter, Profiled, Roof, Roofs, Round, why};
+use yardstick_analyse::profile::{Counted, Counter, Profiled, Roof, Roofs, Round, Sustained, why};
 use yardstick_api::{Known, OperationTime};
 use yardstick_render::{
     Meta, ProfileReport, profile_html, profile_json, profile_markdown, profile_terminal,
@@ -10,7 +10,10 @@ use yardstick_render::{
 const HOSTILE: &str = "<script>alert(1)</script>\u{1b}[31m|x";
 
 fn cell(label: &str, ns: u64, counted: bool) -> Profiled {
-    let roof = |per_second| Known::Value(Roof { per_second, label: HOSTILE.into() });
+    let roof = |per_second: f64| {
+        let sustained = Some(Sustained { per_second: per_second * 0.9, seconds: 1.0 });
+        Known::Value(Roof { per_second, sustained, label: HOSTILE.into() })
+    };
     let mut operation = OperationTime::timed(format!("ffn{HOSTILE}"), 2, ns);
     if counted {
         (operation.bytes, operation.operations) =
@@ -72,7 +75,8 @@ fn the_sentence_names_ratio_shares_and_terms_and_leaves_out_a_share_of_nothing()
     assert!(text.contains("Q4 is 2.50x, not 2.00x, as fast as Q8: bytes explain 2.00x"), "{text}");
     assert!(text.contains("it reaches 50 % of the read rate where Q8 reaches 40 %"), "{text}");
     for cell in &mut cells {
-        cell.roofs.read = Known::Value(Roof { per_second: 1e12, label: String::new() });
+        cell.roofs.read =
+            Known::Value(Roof { per_second: 1e12, sustained: None, label: String::new() });
     }
     let text = words(&cells);
     assert!(!text.contains("of the read rate where"), "{text}");

@@ -15,7 +15,7 @@ pub(super) struct Lines<E> {
     /// Where a step's second half is, and that of the last step ([`Element::load`]).
     pub(super) second: usize,
     pub(super) last: usize,
-    /// What is fetched ahead meanwhile, as much as is read: where the next block will be.
+    /// What is fetched ahead meanwhile, as much as is read.
     pub(super) next: *const E,
     /// Into the L1, or the L2.
     pub(super) near: bool,
@@ -52,16 +52,55 @@ pub(super) unsafe fn product<V: Vector, E: Element>(w: &Lines<E>, x: &Rows) {
     rows!(1 2 3 4 5 6 7 8);
 }
 
-/// Strips as wide as registers allow, narrower ones at the end.
+impl<E: Element> Lines<E> {
+    /// Whether a line's steps follow each other in memory and are to be read so: in registers enough for it.
+    #[inline(always)]
+    fn in_order<V: Vector>(&self) -> bool {
+        let beside = self.step * E::EACH == 16 * E::TOGETHER;
+        self.near && E::STREAMED && beside && V::lines(1) > 1
+    }
+
+    /// Bytes of a step of so many lines.
+    #[inline(always)]
+    fn bytes(lines: usize) -> usize {
+        lines * 16 * E::TOGETHER / E::EACH * size_of::<E>()
+    }
+
+    /// What is fetched while line `first` and those behind it are read.
+    #[inline(always)]
+    fn next_of(&self, first: usize) -> *const u8 {
+        self.next.cast::<u8>().wrapping_add(first * self.n * Self::bytes(1))
+    }
+
+    /// Asks for so many bytes, and says where it goes on.
+    #[inline(always)]
+    fn fetch(&self, next: *const u8, bytes: usize) -> *const u8 {
+        if E::STREAMED {
+            for line in (0..bytes).step_by(64) {
+                prefetch_block(next.wrapping_add(line), self.near);
+            }
+        }
+        next.wrapping_add(bytes)
+    }
+}
+
+/// Strips as wide as registers allow, narrower ones at the end; or, with few rows, line after line in the order of memory. With many
+/// a scalar that is loaded once for several lines is worth more.
 ///
 /// # Safety
 /// As [`product`].
 #[inline(always)]
 unsafe fn strips<V: Vector, E: Element, const R: usize>(w: &Lines<E>, x: &Rows) {
-    let most = V::lines(R);
-    let mut first = 0;
     // SAFETY: strips lie within the lines (the caller).
     unsafe {
+        if R <= if E::TOGETHER > 1 { 7 } else { 4 } && w.in_order::<V>() {
+            for first in 0..w.lines {
+                line::<V, E, R>(w, x, first);
+            }
+            return;
+        }
+        let most = V::lines(R);
+        let mut first = 0;
         while most >= 4 && w.lines - first >= 4 {
             strip::<V, E, R, 4>(w, x, first);
             first += 4;
@@ -85,46 +124,122 @@ unsafe fn strip<V: Vector, E: Element, const R: usize, const L: usize>(
     rows: &Rows,
     first: usize,
 ) {
-    let elements = E::TOGETHER / E::EACH;
     // SAFETY: the caller's.
     unsafe {
-        let out = rows.out.add(first * 16);
+        let mut sums = begun::<V, R, L>(rows, first);
+        let (mut line, mut x) = (w.data.add(first * w.line), rows.x);
+        let mut next = w.next_of(first);
+        let beside = if w.near && E::STREAMED && w.line == 16 { L / 2 * 2 } else { 0 };
+        for k in 0..w.n {
+            next = w.fetch(next, Lines::<E>::bytes(L));
+            let second = if k + 1 == w.n { w.last } else { w.second };
+            let mut lines = [V::splat(0.0); L];
+            for j in (0..beside).step_by(2) {
+                [lines[j], lines[j + 1]] = E::load_lines(line.add(j * 16), second);
+            }
+            for j in beside..L {
+                lines[j] = E::load(line.add(j * w.line), second);
+            }
+            add::<V, E, R, L>(&mut sums, &lines, x, rows.x_row);
+            (line, x) = (line.wrapping_add(w.step), x.wrapping_add(1));
+        }
+        end(&sums, rows, first);
+    }
+}
+
+/// One line, two steps at a time, with sums of their own that do not wait for each other.
+///
+/// # Safety
+/// As [`product`]; line `first` is there, its steps right behind each other.
+#[inline(always)]
+unsafe fn line<V: Vector, E: Element, const R: usize>(w: &Lines<E>, rows: &Rows, first: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = begun::<V, R, 1>(rows, first);
+        let mut others = [[V::splat(0.0); 1]; R];
+        let (mut line, mut x) = (w.data.add(first * w.line), rows.x);
+        let mut next = w.next_of(first);
+        let whole = if w.last == w.second { w.n } else { w.n - 1 };
+        for _ in 0..whole / 2 {
+            next = w.fetch(next, 2 * Lines::<E>::bytes(1));
+            let [one, other] = E::load_steps::<V>(line);
+            add::<V, E, R, 1>(&mut sums, &[one], x, rows.x_row);
+            add::<V, E, R, 1>(&mut others, &[other], x.wrapping_add(1), rows.x_row);
+            (line, x) = (line.wrapping_add(2 * w.step), x.wrapping_add(2));
+        }
+        for k in whole / 2 * 2..w.n {
+            next = w.fetch(next, Lines::<E>::bytes(1));
+            let second = if k + 1 == w.n { w.last } else { w.second };
+            add::<V, E, R, 1>(&mut sums, &[E::load(line, second)], x, rows.x_row);
+            (line, x) = (line.wrapping_add(w.step), x.wrapping_add(1));
+        }
+        for r in 0..R {
+            sums[r][0] = sums[r][0].add(others[r][0]);
+        }
+        end(&sums, rows, first);
+    }
+}
+
+/// Sums as they are before: faded, or 0.
+///
+/// # Safety
+/// As [`product`]; lines `first .. first + L` are there.
+#[inline(always)]
+unsafe fn begun<V: Vector, const R: usize, const L: usize>(
+    rows: &Rows,
+    first: usize,
+) -> [[V; L]; R] {
+    // SAFETY: the caller's.
+    unsafe {
         let mut sums = [[V::splat(0.0); L]; R];
         if !rows.fade.is_null() {
             for r in 0..R {
                 let fade = V::splat(*rows.fade.add(r));
                 for j in 0..L {
-                    sums[r][j] = V::load(out.add(r * rows.out_row + j * 16)).mul(fade);
+                    let at = rows.out.add(r * rows.out_row + (first + j) * 16);
+                    sums[r][j] = V::load(at).mul(fade);
                 }
             }
         }
-        let (mut line, mut x) = (w.data.add(first * w.line), rows.x);
-        let mut next = w.next.wrapping_add(first * w.n * 16 * elements).cast::<u8>();
-        for k in 0..w.n {
-            if E::STREAMED {
-                let bytes = L * 16 * elements * size_of::<E>();
-                for line in (0..bytes).step_by(64) {
-                    prefetch_block(next.wrapping_add(line), w.near);
-                }
-                next = next.wrapping_add(bytes);
-            }
-            let second = if k + 1 == w.n { w.last } else { w.second };
-            let mut lines = [V::splat(0.0); L];
-            for j in 0..L {
-                lines[j] = E::load::<V>(line.add(j * w.line), second);
-            }
-            for r in 0..R {
-                let scalar = V::splat(*x.add(r * rows.x_row));
-                for j in 0..L {
-                    sums[r][j] = E::fma(sums[r][j], lines[j], scalar);
-                }
-            }
-            line = line.wrapping_add(w.step);
-            x = x.wrapping_add(1);
+        sums
+    }
+}
+
+/// Keeps sums.
+///
+/// # Safety
+/// As [`product`]; lines `first .. first + L` are there.
+#[inline(always)]
+unsafe fn end<V: Vector, const R: usize, const L: usize>(
+    sums: &[[V; L]; R],
+    rows: &Rows,
+    first: usize,
+) {
+    for r in 0..R {
+        for j in 0..L {
+            // SAFETY: the caller's.
+            unsafe { sums[r][j].store(rows.out.add(r * rows.out_row + (first + j) * 16)) };
         }
-        for r in 0..R {
+    }
+}
+
+/// A step: each row's scalar, the first at `x`, times each line.
+///
+/// # Safety
+/// As [`product`].
+#[inline(always)]
+unsafe fn add<V: Vector, E: Element, const R: usize, const L: usize>(
+    sums: &mut [[V; L]; R],
+    lines: &[V; L],
+    x: *const f32,
+    x_row: usize,
+) {
+    for r in 0..R {
+        // SAFETY: the caller's.
+        unsafe {
+            let scalar = V::splat(*x.add(r * x_row));
             for j in 0..L {
-                sums[r][j].store(out.add(r * rows.out_row + j * 16));
+                sums[r][j] = E::fma(sums[r][j], lines[j], scalar);
             }
         }
     }

@@ -18,6 +18,13 @@ pub(super) trait Vector: Copy {
     unsafe fn load(from: *const f32) -> Self;
     /// From f16 bits.
     unsafe fn load_half(from: *const u16) -> Self;
+
+    /// From the bits of 32 f16 side by side, the first 16 and the others.
+    #[inline(always)]
+    unsafe fn load_two(from: *const u16) -> [Self; 2] {
+        // SAFETY: the caller's; there are 32.
+        unsafe { [Self::load_half(from), Self::load_half(from.add(16))] }
+    }
     unsafe fn store(self, to: *mut f32);
     /// `self + a * b`
     unsafe fn fma(self, a: Self, b: Self) -> Self;
@@ -49,6 +56,23 @@ pub(super) trait Vector: Copy {
         });
         // SAFETY: the caller's; there are 16.
         unsafe { Self::load(out.as_ptr()) }
+    }
+
+    /// [`Vector::load_halves`] of 16 elements and of the 16 behind them.
+    #[inline(always)]
+    unsafe fn load_halves_beside(from: *const u16) -> Self {
+        // SAFETY: the caller's; there are 32.
+        unsafe { Self::load_halves(from, from.add(16)) }
+    }
+
+    /// [`Vector::load_halves`] of 16 elements of both, and of the 16 behind them.
+    #[inline(always)]
+    unsafe fn load_two_halves(first: *const u16, second: *const u16) -> [Self; 2] {
+        // SAFETY: the caller's; there are 32 of each.
+        unsafe {
+            let behind = Self::load_halves(first.add(16), second.add(16));
+            [Self::load_halves(first, second), behind]
+        }
     }
 
     /// `self * 2^n` of a shifted `n + ROUND`, where neither leaves the normal numbers.
@@ -212,6 +236,27 @@ pub(super) trait Element: Copy {
     /// As [`Vector`]'s.
     unsafe fn load<V: Vector>(from: *const Self, second: usize) -> V;
 
+    /// The same line of two steps, the second right behind the first.
+    ///
+    /// # Safety
+    /// As [`Vector`]'s.
+    #[inline(always)]
+    unsafe fn load_steps<V: Vector>(from: *const Self) -> [V; 2] {
+        let step = 16 * Self::TOGETHER / Self::EACH;
+        // SAFETY: the caller's.
+        unsafe { [Self::load(from, 16), Self::load(from.add(step), 16)] }
+    }
+
+    /// A line, and the next right behind it.
+    ///
+    /// # Safety
+    /// As [`Vector`]'s.
+    #[inline(always)]
+    unsafe fn load_lines<V: Vector>(from: *const Self, second: usize) -> [V; 2] {
+        // SAFETY: the caller's.
+        unsafe { [Self::load(from, second), Self::load(from.add(16), second)] }
+    }
+
     /// `sum + a * b`
     ///
     /// # Safety
@@ -274,6 +319,19 @@ impl Element for Halves {
     }
 
     #[inline(always)]
+    unsafe fn load_steps<V: Vector>(from: *const Halves) -> [V; 2] {
+        let from = from.cast::<u16>();
+        // SAFETY: the caller's; the same representation.
+        unsafe { [V::load_halves_beside(from), V::load_halves_beside(from.add(32))] }
+    }
+
+    #[inline(always)]
+    unsafe fn load_lines<V: Vector>(from: *const Halves, second: usize) -> [V; 2] {
+        // SAFETY: the caller's; the same representation.
+        unsafe { V::load_two_halves(from.cast(), from.wrapping_add(second).cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn fma<V: Vector>(sum: V, a: V, b: V) -> V {
         // SAFETY: the caller's.
         unsafe { sum.pairs(a, b) }
@@ -306,6 +364,18 @@ impl Element for u16 {
     unsafe fn load<V: Vector>(from: *const u16, _: usize) -> V {
         // SAFETY: the caller's.
         unsafe { V::load_half(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_steps<V: Vector>(from: *const u16) -> [V; 2] {
+        // SAFETY: the caller's.
+        unsafe { V::load_two(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_lines<V: Vector>(from: *const u16, _: usize) -> [V; 2] {
+        // SAFETY: the caller's.
+        unsafe { V::load_two(from) }
     }
 }
 

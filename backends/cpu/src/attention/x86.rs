@@ -18,6 +18,46 @@ const ZIP: [u16; 32] = {
     order
 };
 
+/// Words 2 i and 2 i + 1: those at i of two vectors, and those at i of their second halves.
+const ZIP_TWO: [[u16; 32]; 2] = {
+    let (mut order, mut i) = ([[0; 32]; 2], 0);
+    while i < 32 {
+        order[0][i] = (i as u16) / 2 + 32 * (i as u16 % 2);
+        order[1][i] = order[0][i] + 16;
+        i += 1;
+    }
+    order
+};
+
+/// 32 f16 by one load. The compiler would make two of it, because its halves are used apart.
+///
+/// # Safety
+/// They are there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn whole(from: *const u16) -> __m512i {
+    let halves;
+    // SAFETY: a load that the caller allows.
+    unsafe {
+        std::arch::asm!(
+            "vmovdqu64 {halves}, [{from}]",
+            from = in(reg) from,
+            halves = lateout(zmm_reg) halves,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    halves
+}
+
+/// f16 bits as bf16, see [`super::vector::Halves`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn shortened(halves: __m512i) -> __m512 {
+    let rounded = _mm512_add_epi16(halves, _mm512_set1_epi16(4));
+    let kept = _mm512_set1_epi16(SIGN_AND_REST.cast_signed());
+    _mm512_castsi512_ps(_mm512_and_si512(_mm512_srai_epi16::<3>(rounded), kept))
+}
+
 // Every block below is sound as the trait says: the features are enabled where it is inlined, the pointers are good.
 impl<const BRAIN: bool> Vector for Avx512<BRAIN> {
     /// Six rows of four lines are 24 sums, with the lines 28 of 32 registers.
@@ -44,6 +84,16 @@ impl<const BRAIN: bool> Vector for Avx512<BRAIN> {
     unsafe fn load_half(from: *const u16) -> Self {
         // SAFETY: see above.
         Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_two(from: *const u16) -> [Self; 2] {
+        // SAFETY: see above.
+        unsafe {
+            let both = whole(from);
+            let (low, high) = (_mm512_castsi512_si256(both), _mm512_extracti64x4_epi64::<1>(both));
+            [Self(_mm512_cvtph_ps(low)), Self(_mm512_cvtph_ps(high))]
+        }
     }
 
     #[inline(always)]
@@ -119,10 +169,29 @@ impl<const BRAIN: bool> Vector for Avx512<BRAIN> {
         unsafe {
             let [low, high] = [first, second].map(|from| _mm256_loadu_si256(from.cast()));
             let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
-            let both = _mm512_permutexvar_epi16(_mm512_loadu_si512(ZIP.as_ptr().cast()), both);
-            let rounded = _mm512_add_epi16(both, _mm512_set1_epi16(4));
-            let kept = _mm512_set1_epi16(SIGN_AND_REST.cast_signed());
-            Self(_mm512_castsi512_ps(_mm512_and_si512(_mm512_srai_epi16::<3>(rounded), kept)))
+            Self(shortened(_mm512_permutexvar_epi16(_mm512_loadu_si512(ZIP.as_ptr().cast()), both)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_halves_beside(from: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let order = _mm512_loadu_si512(ZIP.as_ptr().cast());
+            Self(shortened(_mm512_permutexvar_epi16(order, whole(from))))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_two_halves(first: *const u16, second: *const u16) -> [Self; 2] {
+        // SAFETY: see above.
+        unsafe {
+            let (first, second) = (whole(first), whole(second));
+            let low = _mm512_loadu_si512(ZIP_TWO[0].as_ptr().cast());
+            let high = _mm512_loadu_si512(ZIP_TWO[1].as_ptr().cast());
+            let low = shortened(_mm512_permutex2var_epi16(first, low, second));
+            let high = shortened(_mm512_permutex2var_epi16(first, high, second));
+            [Self(low), Self(high)]
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use yardstick_api::{Known, Reached, Round};
 
-use super::{repeat, timed};
+use super::{BUDGET, repeat, timed};
 use crate::pool::Pool;
 
 /// Meetings of a round.
@@ -16,7 +16,7 @@ const REST: Duration = Duration::from_millis(2);
 /// Nanoseconds from one barrier to the next when no thread has anything else to do.
 pub(super) fn barrier(mut pool: Pool) -> Result<Reached, String> {
     let threads = pool.threads() as u64;
-    let rounds = repeat(|| {
+    let rounds = repeat(BUDGET, || {
         let (met, early) = (AtomicU64::new(0), AtomicU64::new(0));
         let round = timed(&mut pool, MEETINGS, |member| {
             met.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +41,7 @@ pub(super) fn wake(mut pool: Pool) -> Result<Reached, String> {
     if pool.threads() < 2 {
         return Err("one thread has nobody to wake".to_owned());
     }
-    let rounds = repeat(|| {
+    let rounds = repeat(BUDGET, || {
         std::thread::sleep(REST);
         let (start, last) = (Instant::now(), AtomicU64::new(0));
         timed(&mut pool, 1, |member| {

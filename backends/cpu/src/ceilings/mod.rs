@@ -20,8 +20,10 @@ use crate::pool::Pool;
 const ROUND: Duration = Duration::from_millis(4);
 /// Time for the rounds that count.
 const BUDGET: Duration = Duration::from_millis(120);
-/// And at least and at most so many of them.
-const ROUNDS: std::ops::RangeInclusive<usize> = 6..=40;
+/// The same for reading, whose mean matters too: neighbours read in bursts.
+const READ_BUDGET: Duration = Duration::from_millis(400);
+/// At least so many of them, and at most as many as a budget holds.
+const LEAST_ROUNDS: usize = 6;
 
 /// What `threads` threads reach at a limit with an instruction set.
 pub(crate) fn measure(isa: Isa, limit: Limit, threads: usize) -> Known<Reached> {
@@ -46,11 +48,14 @@ pub(crate) fn measure(isa: Isa, limit: Limit, threads: usize) -> Known<Reached> 
 }
 
 /// Repeats a round until the budget is spent. Ends early on a round that failed.
-fn repeat(mut round: impl FnMut() -> Result<Round, String>) -> Result<Vec<Round>, String> {
+fn repeat(
+    budget: Duration,
+    mut round: impl FnMut() -> Result<Round, String>,
+) -> Result<Vec<Round>, String> {
     let (start, mut rounds) = (Instant::now(), Vec::new());
-    while rounds.len() < *ROUNDS.end()
-        && (rounds.len() < *ROUNDS.start() || start.elapsed() < BUDGET)
-    {
+    // A third more than fit: rounds of a latency are shorter.
+    let most = (4 * budget.as_nanos()).div_ceil(3 * ROUND.as_nanos()) as usize;
+    while rounds.len() < most && (rounds.len() < LEAST_ROUNDS || start.elapsed() < budget) {
         rounds.push(round()?);
     }
     Ok(rounds)
@@ -123,7 +128,7 @@ mod tests {
             left -= 1;
             if left == 0 { Err("no".to_owned()) } else { Ok(Round { amount: 1, nanoseconds: 1 }) }
         };
-        assert_eq!(repeat(round), Err("no".to_owned()));
+        assert_eq!(repeat(BUDGET, round), Err("no".to_owned()));
         assert_eq!(left, 0);
     }
 }

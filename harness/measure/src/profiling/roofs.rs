@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use yardstick_analyse::profile::{Roof, Roofs};
+use yardstick_analyse::profile::{Roof, Roofs, Sustained};
 use yardstick_api::{Backend, Device, Facts, Known, Limit, Reached};
 use yardstick_model::Architecture;
 use yardstick_record::Test;
@@ -97,14 +97,23 @@ fn attention(notes: &BTreeMap<String, Known<String>>, test: Test) -> &'static [L
 }
 
 fn roof(reached: Known<Reached>) -> Known<Roof> {
-    reached.map(|reached| Roof { per_second: reached.value, label: reached.label })
+    reached.map(|reached| {
+        let nanoseconds: u64 = reached.rounds.iter().map(|round| round.nanoseconds).sum();
+        let seconds = nanoseconds as f64 / 1e9;
+        let sustained = reached.sustained();
+        Roof {
+            per_second: reached.value,
+            sustained: sustained.map(|per_second| Sustained { per_second, seconds }),
+            label: reached.label,
+        }
+    })
 }
 
-/// What disturbs a round only makes it slower.
+/// What disturbs a round only makes it slower; what was sustained is of both times.
 fn better(before: &Roofs, now: Roofs) -> Roofs {
-    let higher = |one: &Known<Roof>, other: Known<Roof>| match (one.value(), other.value()) {
-        (Some(first), Some(second)) if second.per_second > first.per_second => other,
-        (None, Some(_)) => other,
+    let higher = |one: &Known<Roof>, other: Known<Roof>| match (one.value(), other) {
+        (Some(first), Known::Value(second)) => Known::Value(merged(first.clone(), second)),
+        (None, known @ Known::Value(_)) => known,
         _ => one.clone(),
     };
     Roofs {
@@ -117,6 +126,15 @@ fn better(before: &Roofs, now: Roofs) -> Roofs {
             _ => now.barrier_ns,
         },
     }
+}
+
+fn merged(one: Roof, other: Roof) -> Roof {
+    let sustained = match (one.sustained, other.sustained) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    };
+    let best = if other.per_second > one.per_second { other } else { one };
+    Roof { sustained, ..best }
 }
 
 #[cfg(test)]
@@ -142,7 +160,11 @@ mod tests {
 
     #[test]
     fn the_better_of_two_times_is_kept_and_a_missing_one_never_wins() {
-        let roof = |value| Known::Value(Roof { per_second: value, label: String::new() });
+        let mean = |per_second, seconds| Some(Sustained { per_second, seconds });
+        let roof = |value| {
+            let (sustained, label) = (mean(value / 2.0, 1.0), String::new());
+            Known::Value(Roof { per_second: value, sustained, label })
+        };
         let none = || Known::unavailable("busy");
         let roofs = |read, products, barrier| Roofs {
             read,
@@ -152,7 +174,11 @@ mod tests {
         };
         let first = roofs(roof(3.0), none(), Known::Value(2.0));
         let found = better(&first, roofs(roof(2.0), roof(5.0), Known::Value(1.0)));
-        assert_eq!(found, roofs(roof(3.0), roof(5.0), Known::Value(1.0)));
+        let mut wanted = roofs(roof(3.0), roof(5.0), Known::Value(1.0));
+        if let Known::Value(read) = &mut wanted.read {
+            read.sustained = mean(1.25, 2.0);
+        }
+        assert_eq!(found, wanted);
         assert_eq!(better(&found, roofs(none(), none(), Known::unavailable("busy"))), found);
     }
 }

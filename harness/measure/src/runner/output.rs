@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use yardstick_api::{Device, Facts, Known, Options};
+use yardstick_api::{Device, Facts, Known, Options, Reached};
 use yardstick_record::{
     Ceiling, Cell, Environment, ModelRef, Outcome, Pairing, Peak, Quality, Reading, Record, SCHEMA,
     Sample, Soak, Subject, Test, Timeline, Tool, Verification, WarmUp, Workload,
@@ -39,6 +39,8 @@ pub(super) struct Measured {
     pub(super) readings: Vec<Reading>,
     pub(super) timeline: Option<Timeline>,
     pub(super) ceiling: Known<Ceiling>,
+    /// What a decode reads against, as it was before its samples.
+    pub(super) before: Option<Reached>,
     pub(super) peak: Option<Known<Peak>>,
     pub(super) pairing: Option<Pairing>,
     pub(super) quality: Option<Box<Quality>>,
@@ -58,6 +60,7 @@ impl Measured {
             readings: Vec::new(),
             timeline: None,
             ceiling: Known::unavailable(reason),
+            before: None,
             peak: None,
             pairing: None,
             quality: None,

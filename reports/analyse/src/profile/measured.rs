@@ -45,10 +45,30 @@ pub struct Round {
 /// A limit as measured, per second.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Roof {
-    /// Bytes or operations per second.
+    /// Bytes or operations per second, of the best round.
     pub per_second: f64,
+    /// What all rounds of it together kept up; `None` where the device keeps none.
+    pub sustained: Option<Sustained>,
     /// Short name: `int8 VNNI`, `L3`.
     pub label: String,
+}
+
+/// A mean rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Sustained {
+    /// Bytes or operations per second.
+    pub per_second: f64,
+    /// Over how long.
+    pub seconds: f64,
+}
+
+impl Sustained {
+    /// Over both times.
+    pub fn and(self, other: Sustained) -> Sustained {
+        let seconds = self.seconds + other.seconds;
+        let done = self.per_second * self.seconds + other.per_second * other.seconds;
+        Sustained { per_second: done / seconds, seconds }
+    }
 }
 
 /// What operations are held against.

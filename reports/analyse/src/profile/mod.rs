@@ -14,6 +14,6 @@ mod split;
 pub use counted::{Agreement, Counted, Tally};
 pub use held::{Bound, Held, held};
 pub use ledger::{Backed, Cause, Ledger, Side as LedgerSide, Term, why};
-pub use measured::{Counter, Profiled, Roof, Roofs, Round};
+pub use measured::{Counter, Profiled, Roof, Roofs, Round, Sustained};
 pub use pass::{Operation, Pass};
 pub use split::{Part, Share, Split, split};

@@ -138,6 +138,7 @@ fn words(metric: Metric) -> &'static str {
         Metric::PeakRssBytes => "peak resident memory",
         Metric::CpuCores => "processor cores used",
         Metric::PercentOfLimit => "share of the measured limit",
+        Metric::PercentOfSustained => "share of what reading sustained",
         Metric::BytesPerSecond => "bytes read per second",
         Metric::OperationsPerSecond => "operations per second",
         Metric::TimeP95Ns => "95th percentile of time",

@@ -217,7 +217,11 @@ fn roofs(cell: &Profiled) -> String {
         Known::Value(roof) => {
             let label = elide(&roof.label, NAME);
             let label = if label.is_empty() { label } else { format!(" ({label})") };
-            format!("{name} {} {unit}{label}", digits(roof.per_second / 1e9))
+            let sustained = match roof.sustained {
+                Some(mean) => format!(", {} sustained", digits(mean.per_second / 1e9)),
+                None => String::new(),
+            };
+            format!("{name} {} {unit}{label}{sustained}", digits(roof.per_second / 1e9))
         }
         Known::Unavailable { unavailable } => {
             format!("{name} not known: {}", elide(unavailable, BACKING))

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use yardstick_api::{Known, Limit, Reached, Round};
 
-use super::{ROUND, fastest, repeat, timed};
+use super::{BUDGET, ROUND, fastest, repeat, timed};
 use crate::kernels::Isa;
 use crate::pool::Pool;
 
@@ -44,7 +44,7 @@ pub(super) fn measure(mut pool: Pool, isa: Isa, limit: Limit) -> Result<Reached,
     let mut best: Option<Reached> = None;
     for way in ways {
         let calls = calibrate(&mut pool, way)?;
-        let rounds = repeat(|| round(&mut pool, way, calls))?;
+        let rounds = repeat(BUDGET, || round(&mut pool, way, calls))?;
         let value = fastest(&rounds);
         if best.as_ref().is_none_or(|best| value > best.value) {
             best = Some(Reached {

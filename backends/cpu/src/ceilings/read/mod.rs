@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use yardstick_api::{Known, Reached, Round, host};
 
 use super::caches::Caches;
-use super::{ROUND, fastest, median, rate, repeat, timed};
+use super::{READ_BUDGET, ROUND, fastest, median, rate, repeat, timed};
 use crate::buffer::Buffer;
 use crate::kernels::Isa;
 use crate::pool::Pool;
@@ -90,7 +90,7 @@ pub(super) fn measure(mut pool: Pool, isa: Isa, bytes: u64) -> Result<Reached, S
         }
     }
     let passes = set.settle(&mut pool, pattern)?;
-    let rounds = repeat(|| set.round(&mut pool, pattern, passes))?;
+    let rounds = repeat(READ_BUDGET, || set.round(&mut pool, pattern, passes))?;
     let best = fastest(&rounds);
     let (kib, ahead) = (set.bytes() >> 10, pattern.ahead);
     let prefetch =

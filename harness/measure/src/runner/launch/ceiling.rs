@@ -1,5 +1,6 @@
-//! The limits a launch's tests are held against, each measured once: by its own backend, or, where that cannot, by the best
-//! device of the same kind and class whose backend can, in the same run with the same threads.
+//! The limits a launch's tests are held against: by its own backend, or, where that cannot, by the best device of the same kind
+//! and class whose backend can, in the same run with the same threads. What a decode reads against is measured on both sides of
+//! its samples, because a shared memory has minutes; the rest once a launch.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,28 @@ use crate::protocol::{Answer, Call};
 pub(super) type Ceilings = BTreeMap<(Limit, Option<usize>), Known<Reached>>;
 
 impl Measuring<'_, '_, '_> {
+    /// Measures the read bandwidth once before a decode is prepared, where the device's own backend can. What is lost here is
+    /// found out by the next call.
+    pub(super) fn hold_before(
+        &mut self,
+        child: &mut Child,
+        test: Test,
+        measured: &mut Measured,
+    ) -> Result<(), CallError> {
+        let Test::Generate { tokens, depth } = test else { return Ok(()) };
+        let Some(facts) = self.context.facts.value().cloned() else { return Ok(()) };
+        if self.run.ceilings == config::Ceilings::Never {
+            return Ok(());
+        }
+        if let Known::Value((limit, _)) = self.read_limit(&facts, (tokens, depth)) {
+            self.phase(Phase::Ceiling, Some(test));
+            let threads = facts.threads.value().copied();
+            let reached = self.ask(child, &self.launch.device.id, limit, threads)?;
+            measured.before = reached.value().cloned();
+        }
+        Ok(())
+    }
+
     /// Measures what a test is held against: for a decode the read bandwidth at the bytes one token streams, for a prefill the
     /// arithmetic peak.
     pub(super) fn hold(
@@ -35,7 +58,8 @@ impl Measuring<'_, '_, '_> {
         match test {
             Test::Generate { tokens, depth } => {
                 measured.ceiling = Known::unavailable(lost);
-                measured.ceiling = self.bandwidth(child, test, &facts, (tokens, depth))?;
+                let before = measured.before.take();
+                measured.ceiling = self.bandwidth(child, test, &facts, (tokens, depth), before)?;
             }
             Test::Prefill { tokens, depth } => {
                 measured.peak = Some(Known::unavailable(lost));
@@ -52,24 +76,46 @@ impl Measuring<'_, '_, '_> {
         test: Test,
         facts: &Facts,
         (tokens, depth): (usize, usize),
+        before: Option<Reached>,
     ) -> Result<Known<Ceiling>, CallError> {
-        if facts.streamed_bytes == 0 {
-            return Ok(Known::unavailable("the device streams no weights"));
-        }
-        let positions_read = match Model::open(&self.model.path) {
-            Ok(model) => model.architecture().positions_read(tokens, depth),
-            Err(error) => return Ok(Known::unavailable(error.to_string())),
+        let (limit, positions_read) = match self.read_limit(facts, (tokens, depth)) {
+            Known::Value(found) => found,
+            Known::Unavailable { unavailable } => return Ok(Known::unavailable(unavailable)),
         };
-        let bytes = working_set(facts, self.launch.options.sequences, positions_read);
+        let Limit::Read { bytes } = limit else { return Ok(Known::unavailable("no read limit")) };
         let threads = facts.threads.value().copied();
-        let reached = self.limit(child, test, Limit::Read { bytes }, threads)?;
+        let reached = match before {
+            None => self.limit(child, test, limit, threads)?,
+            Some(before) => {
+                self.phase(Phase::Ceiling, Some(test));
+                let after = self.ask(child, &self.launch.device.id, limit, threads)?;
+                Known::Value(match after {
+                    Known::Value(after) => both(before, after),
+                    Known::Unavailable { .. } => before,
+                })
+            }
+        };
         Ok(reached.map(|reached| Ceiling {
             bytes_per_second: reached.value,
+            sustained_bytes_per_second: reached.sustained(),
             working_set_bytes: bytes,
             positions_read: Some(positions_read),
             threads: reached.threads,
             how: Some(reached.how),
         }))
+    }
+
+    /// What a decode reads against, and the positions each of its tokens reads.
+    fn read_limit(&self, facts: &Facts, (tokens, depth): (usize, usize)) -> Known<(Limit, f64)> {
+        if facts.streamed_bytes == 0 {
+            return Known::unavailable("the device streams no weights");
+        }
+        let positions_read = match Model::open(&self.model.path) {
+            Ok(model) => model.architecture().positions_read(tokens, depth),
+            Err(error) => return Known::unavailable(error.to_string()),
+        };
+        let bytes = working_set(facts, self.launch.options.sequences, positions_read);
+        Known::Value((Limit::Read { bytes }, positions_read))
     }
 
     fn peak(
@@ -168,6 +214,18 @@ impl Measuring<'_, '_, '_> {
     }
 }
 
+/// Both moments together: the better of them, and the rounds of both.
+fn both(before: Reached, after: Reached) -> Reached {
+    let rounds = [before.rounds.as_slice(), &after.rounds].concat();
+    let (best, other) = if before.value > after.value { (before, after) } else { (after, before) };
+    let how = format!(
+        "{}; on the other side of the samples {:.1} % of it",
+        best.how,
+        other.value / best.value * 100.0
+    );
+    Reached { how, rounds, ..best }
+}
+
 /// The bytes one decode step streams: the weights once, and of each sequence the keys and values of the positions it reads.
 pub(crate) fn working_set(facts: &Facts, sequences: usize, positions_read: f64) -> u64 {
     let held = (facts.context as f64 * facts.sequences as f64).max(1.0);
@@ -213,7 +271,7 @@ pub(crate) fn plausible(reached: Known<Reached>) -> Known<Reached> {
 
 #[cfg(test)]
 mod tests {
-    use yardstick_api::DeviceKind;
+    use yardstick_api::{DeviceKind, Round};
 
     use super::*;
 
@@ -243,6 +301,26 @@ mod tests {
         let own = device("candle:avx2", DeviceKind::Cpu, hardware, true);
         let ids: Vec<_> = candidates(&own, found).into_iter().map(|device| device.id).collect();
         assert_eq!(ids, ["cpu:avx512", "cpu:avx2"], "never itself");
+    }
+
+    #[test]
+    fn of_two_moments_the_better_is_the_limit_and_all_rounds_are_what_was_sustained() {
+        let moment = |value: f64, nanoseconds| Reached {
+            value,
+            threads: Known::Value(1),
+            label: String::new(),
+            how: format!("at {value}"),
+            rounds: vec![Round { amount: 100, nanoseconds }; 2],
+        };
+        for (before, after) in [(4.0, 2.0), (2.0, 4.0)] {
+            let found = both(moment(before, 25), moment(after, 75));
+            assert_eq!(found.value, 4.0);
+            assert_eq!(found.how, "at 4; on the other side of the samples 50.0 % of it");
+            assert_eq!(found.rounds.len(), 4);
+            // 400 in 200 ns.
+            assert_eq!(found.sustained(), Some(2e9));
+        }
+        assert_eq!(Reached { rounds: Vec::new(), ..moment(1.0, 1) }.sustained(), None);
     }
 
     #[test]

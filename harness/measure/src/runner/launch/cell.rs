@@ -125,6 +125,9 @@ impl Measuring<'_, '_, '_> {
         if let Some(plan) = self.run.soak {
             return self.soak(child, test, plan, measured);
         }
+        if let Err(error) = self.hold_before(child, test, measured) {
+            return End::Error(error);
+        }
         self.idle("before", child, measured);
         let sampling = match self.prepare_and_warm_up(child, test) {
             Ok(warm_up) => {

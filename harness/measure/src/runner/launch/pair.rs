@@ -137,7 +137,11 @@ impl Pair<'_, '_, '_> {
             member.open()?;
             let Some(child) = &mut member.child else { continue };
             let mut measured = member.measuring.begun(test);
-            let end = match member.measuring.prepare_and_warm_up(child, test) {
+            let ready = member
+                .measuring
+                .hold_before(child, test, &mut measured)
+                .and_then(|()| member.measuring.prepare_and_warm_up(child, test));
+            let end = match ready {
                 Ok(warm_up) => {
                     measured.warm_up = Known::Value(warm_up);
                     None
