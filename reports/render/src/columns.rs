@@ -229,8 +229,8 @@ pub(crate) const COLUMNS: &[Column] = &[
     metric(
         Metric::PercentOfSustained,
         "percent_of_sustained",
-        "% of sustained read",
-        IfApplies(6),
+        "% of sustained",
+        IfKnown(11),
         |row| quantity(row, Metric::PercentOfSustained),
     ),
     column("launches", "launches", Number, Never, |row| count(row.launches)),

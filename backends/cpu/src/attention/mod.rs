@@ -35,8 +35,9 @@ pub(crate) const KEYS: usize = 64;
 /// Rows up to which f16 is widened as it is read: with more it is widened once into scratch.
 const DIRECT: usize = 8;
 
-/// Rows from which f16 that is read directly is multiplied as bf16. On Zen 5, 4096 positions of heads of 64, f32 reads 40.5 GB/s
-/// for 4 rows and bf16 38.3: memory bounds both. For 6, 7 and 8 rows it is 32.4, 28.3 and 25.4 in f32 and 37.9, 34.9 and 34.2.
+/// Rows from which f16 that is read directly is multiplied as bf16. On Zen 5, 4096 positions of heads of 64, f32 and bf16 read the
+/// same for 3 and 4 rows, 39 to 40 GB/s: memory bounds both. For 5 rows f32 reads 36.4 and bf16 41; for 6, 7 and 8 f32 read 32.4, 28.3
+/// and 25.4 and bf16 reads 38, 35 and 33.
 const PAIRED: usize = 5;
 
 /// How far hints run ahead of what is read, bytes, of rows so wide: where the next block will be; into the L1 a little less, because whole

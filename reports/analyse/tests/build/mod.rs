@@ -53,7 +53,7 @@ pub fn cell(device: &str, model: &str, test: &str) -> Build {
         readings: vec![peak_rss(180 << 20)],
         ceiling: Known::Value(Ceiling {
             bytes_per_second: 24.5e9,
-            sustained_bytes_per_second: None,
+            sustained_bytes_per_second: Some(22e9),
             working_set_bytes: 91_000_000,
             positions_read: None,
             threads: Known::Value(2),
