@@ -116,7 +116,7 @@ pub(crate) struct Run {
     /// Measure this machine's own noise: every device against itself
     #[arg(long, conflicts_with_all = ["suite", "build"])]
     pub(crate) noise: bool,
-    /// Measure limits anew beside every test, not once a launch
+    /// Measure arithmetic peaks anew beside every test, not once a launch; reading is measured around every tg
     #[arg(long)]
     pub(crate) ceilings: bool,
     /// Refuse results that others or heat disturbed (more than a fifth of the samples): they are invalid, not only marked

@@ -31,9 +31,9 @@ impl Measuring<'_, '_, '_> {
         if self.run.ceilings == config::Ceilings::Never {
             return Ok(());
         }
-        if let Known::Value((limit, _)) = self.read_limit(&facts, (tokens, depth)) {
+        if let Known::Value((bytes, _)) = self.read_by(&facts, (tokens, depth)) {
             self.phase(Phase::Ceiling, Some(test));
-            let threads = facts.threads.value().copied();
+            let (limit, threads) = (Limit::Read { bytes }, facts.threads.value().copied());
             let reached = self.ask(child, &self.launch.device.id, limit, threads)?;
             measured.before = reached.value().cloned();
         }
@@ -78,12 +78,11 @@ impl Measuring<'_, '_, '_> {
         (tokens, depth): (usize, usize),
         before: Option<Reached>,
     ) -> Result<Known<Ceiling>, CallError> {
-        let (limit, positions_read) = match self.read_limit(facts, (tokens, depth)) {
+        let (bytes, positions_read) = match self.read_by(facts, (tokens, depth)) {
             Known::Value(found) => found,
             Known::Unavailable { unavailable } => return Ok(Known::unavailable(unavailable)),
         };
-        let Limit::Read { bytes } = limit else { return Ok(Known::unavailable("no read limit")) };
-        let threads = facts.threads.value().copied();
+        let (limit, threads) = (Limit::Read { bytes }, facts.threads.value().copied());
         let reached = match before {
             None => self.limit(child, test, limit, threads)?,
             Some(before) => {
@@ -105,8 +104,8 @@ impl Measuring<'_, '_, '_> {
         }))
     }
 
-    /// What a decode reads against, and the positions each of its tokens reads.
-    fn read_limit(&self, facts: &Facts, (tokens, depth): (usize, usize)) -> Known<(Limit, f64)> {
+    /// Bytes that a step of a decode reads, and the positions each of its tokens reads.
+    fn read_by(&self, facts: &Facts, (tokens, depth): (usize, usize)) -> Known<(u64, f64)> {
         if facts.streamed_bytes == 0 {
             return Known::unavailable("the device streams no weights");
         }
@@ -115,7 +114,7 @@ impl Measuring<'_, '_, '_> {
             Err(error) => return Known::unavailable(error.to_string()),
         };
         let bytes = working_set(facts, self.launch.options.sequences, positions_read);
-        Known::Value((Limit::Read { bytes }, positions_read))
+        Known::Value((bytes, positions_read))
     }
 
     fn peak(
