@@ -15,7 +15,7 @@ pub(crate) fn prefetch(at: *const u8) {
 
 /// Bytes that hints for every line run ahead of a row kernel: far enough that memory answers in time, near enough not to be driven
 /// out again, and no whole multiple of 4 KiB, whose lines share the sets of those that are read. Q4_K on Zen 5: 1024 bytes 31 GB/s,
-/// 4096 37, 6144 40.5, 7168 41.4, 8192 and 12288 a little less than 6144.
+/// 4096 37, 8192 and 12288 38.5; on a calmer day 6144 40.5 and 7168 41.4.
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 7168;
 

@@ -37,7 +37,7 @@ pub fn pass_bytes(facts: &Facts, architecture: &Architecture, test: Test) -> u64
     working_set(facts, 1, positions)
 }
 
-/// Measures the read roof alone once more (a quarter of a second): neighbours take of it from moment to moment.
+/// Measures the read roof alone once more (half a second and more): neighbours take of it from moment to moment.
 pub fn measure_read(at: &At<'_>, before: Roofs) -> Roofs {
     let threads = at.facts.threads.value().copied();
     let limit = Limit::Read { bytes: at.bytes };

@@ -18,8 +18,8 @@ use crate::protocol::{Answer, Call};
 pub(super) type Ceilings = BTreeMap<(Limit, Option<usize>), Known<Reached>>;
 
 impl Measuring<'_, '_, '_> {
-    /// Measures the read bandwidth once before a decode is prepared, where the device's own backend can. What is lost here is
-    /// found out by the next call.
+    /// Measures the read bandwidth before a decode is prepared, where the device's own backend can. A worker that is lost by it has
+    /// lost the cell, as by any call before the samples; one that says it cannot goes on.
     pub(super) fn hold_before(
         &mut self,
         child: &mut Child,
