@@ -1,7 +1,7 @@
 //! The backend: one device an instruction set, what a model takes there, and loading.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use yardstick_api::mutants::{self, Mutation};
 use yardstick_api::{
@@ -10,11 +10,11 @@ use yardstick_api::{
 };
 use yardstick_model::{Architecture, Model, ModelInfo};
 
-use crate::amx::{Activations, Amx, Tiles};
+use crate::amx;
 use crate::ceilings;
 use crate::engine::{Engine, Sizes};
 use crate::kernels::activations::Forms;
-use crate::kernels::{Avx512Vnni, Isa, Kernel};
+use crate::kernels::{Isa, Kernel};
 use crate::kv::Kv;
 use crate::pool::Pool;
 use crate::profile::Recorder;
@@ -79,21 +79,14 @@ impl Backend for Cpu {
     fn devices(&self) -> Vec<DeviceStatus> {
         let all = Isa::all();
         let best = best();
-        let missing = |name: &str, features: &[&str]| DeviceStatus::Missing {
-            id: format!("cpu:{name}"),
-            reason: format!("the processor lacks {}", features.join(", ")),
-            fix: None,
-        };
         let own = all.iter().map(|(name, isa)| match isa {
             Ok(isa) => ready(name, *isa, DeviceClass::Hardware, *isa == best),
-            Err(features) => missing(name, features),
+            Err(reason) => DeviceStatus::Missing {
+                id: format!("cpu:{name}"),
+                reason: reason.clone(),
+                fix: None,
+            },
         });
-        let amx = match tiles() {
-            // Not preferred before some processor has shown that it should be.
-            Ok(_) => ready(AMX, best, DeviceClass::Hardware, false),
-            Err(reason) => DeviceStatus::Missing { id: format!("cpu:{AMX}"), reason, fix: None },
-        };
-        let own = own.chain([amx]);
         let mutants = mutants::DEVICES.iter();
         own.chain(mutants.map(|(name, _)| ready(name, best, DeviceClass::Software, false)))
             .collect()
@@ -107,13 +100,7 @@ impl Backend for Cpu {
     ) -> Result<Footprint, Unsupported> {
         let (isa, _) = find(device)?;
         check(isa, &model.architecture, options)?;
-        let mut footprint = footprint(model, options, isa);
-        if is_amx(device) {
-            let rows = options.rows_of(&model.architecture);
-            let cols = Sizes::new(&model.architecture, rows).cols;
-            let bytes = Activations::bytes(rows, cols);
-            footprint.scratch_bytes = footprint.scratch_bytes.saturating_add(bytes);
-        }
+        let footprint = footprint(model, options, isa);
         footprint.fit(&host::available_memory()).map(|()| footprint)
     }
 
@@ -135,24 +122,6 @@ impl Backend for Cpu {
     }
 }
 
-/// The device whose prefill runs on tiles.
-const AMX: &str = "amx";
-
-fn is_amx(device: &Device) -> bool {
-    device.id.strip_prefix("cpu:") == Some(AMX)
-}
-
-/// The processor's tiles, tested once a process, where decode has its kernels too; or why there are none.
-fn tiles() -> Result<Tiles, String> {
-    static TILES: OnceLock<Result<Tiles, String>> = OnceLock::new();
-    let detect = || {
-        Avx512Vnni::detect()
-            .map_err(|features| format!("the processor lacks {}", features.join(", ")))?;
-        Tiles::detect()
-    };
-    TILES.get_or_init(detect).clone()
-}
-
 /// A session; its weights packed in `folder`, if there is one.
 fn open(
     device: &Device,
@@ -161,7 +130,18 @@ fn open(
     folder: Option<&Path>,
 ) -> Result<CpuSession, Error> {
     let footprint = Cpu.plan(device, model.info(), options)?;
-    let (isa, mutation) = find(device)?;
+    open_on(find(device)?, device, model, options, folder, footprint)
+}
+
+/// The same on an instruction set that need not be the device's own.
+fn open_on(
+    (isa, mutation): (Isa, Mutation),
+    device: &Device,
+    model: &Arc<Model>,
+    options: &Options,
+    folder: Option<&Path>,
+    footprint: Footprint,
+) -> Result<CpuSession, Error> {
     model.check_unchanged()?;
     let architecture = model.architecture();
     let (context, threads) = (options.context_of(architecture), threads(options));
@@ -177,10 +157,6 @@ fn open(
     let rows = options.rows_of(architecture);
     let chosen_by = options.rotary_context.unwrap_or(context);
     let mut engine = Engine::new(network, isa, mutation, cache, chosen_by, rows, threads)?;
-    if is_amx(device) {
-        let tiles = tiles().map_err(Error::Device)?;
-        engine.amx = Some(Amx::new(tiles, rows, engine.sizes.cols)?);
-    }
     engine.profile = options.profile.then(Recorder::default);
     Ok(CpuSession {
         engine,
@@ -197,8 +173,11 @@ fn open(
     })
 }
 
+/// The last that is usable; one with a matrix unit only where that is worth it.
 fn best() -> Isa {
-    Isa::all().into_iter().rev().find_map(|(_, isa)| isa.ok()).unwrap_or(Isa::Scalar)
+    let usable = Isa::all().into_iter().rev().filter_map(|(_, isa)| isa.ok());
+    let pays = |isa: &Isa| isa.amx().is_none() || amx::pays(isa.on(None).name());
+    usable.into_iter().find(pays).unwrap_or(Isa::Scalar)
 }
 
 fn ready(name: &str, isa: Isa, class: DeviceClass, preferred: bool) -> DeviceStatus {
@@ -226,17 +205,10 @@ fn find(device: &Device) -> Result<(Isa, Mutation), Unsupported> {
     if let Some((_, mutation)) = mutants::DEVICES.iter().find(|(mutant, _)| *mutant == name) {
         return Ok((best(), *mutation));
     }
-    if name == AMX {
-        let refuse = |reason| {
-            let fix = Some(format!("use cpu:{}", best().name()));
-            Unsupported { reason: format!("{}: {reason}", device.id), fix }
-        };
-        return tiles().map(|_| (best(), Mutation::default())).map_err(refuse);
-    }
     match Isa::all().into_iter().find(|(isa, _)| *isa == name) {
         Some((_, Ok(isa))) => Ok((isa, Mutation::default())),
-        Some((_, Err(features))) => Err(Unsupported {
-            reason: format!("{} needs {}", device.id, features.join(", ")),
+        Some((_, Err(reason))) => Err(Unsupported {
+            reason: format!("{}: {reason}", device.id),
             fix: Some(format!("use cpu:{}", best().name())),
         }),
         None => Err(Unsupported {
@@ -316,52 +288,64 @@ mod tests {
         assert_eq!(preferred.count(), 1);
     }
 
-    /// The whole path of `cpu:amx` but for the instructions: a model's prefill on the emulated tiles.
+    /// The whole path of `cpu:amx`, on the twin and, where there is a way, by the instructions themselves.
     #[test]
-    fn a_session_on_emulated_tiles_answers_as_one_without() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
-        let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let models = found.map(|entry| entry.path());
-        let models: Vec<_> = models
-            .flat_map(|path| match path.is_dir() {
-                true => std::fs::read_dir(path).unwrap().flatten().map(|e| e.path()).collect(),
-                false => vec![path],
-            })
-            .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
-            .collect();
-        if models.is_empty() || best() == Isa::Scalar {
-            return println!("skipped: no golden models, or no vectors here");
+    fn a_session_on_tiles_answers_as_one_without() {
+        let plain = best().on(None);
+        let units = amx::units();
+        if !matches!(plain, Isa::Avx512Vnni(_)) {
+            return println!("skipped: no AVX-512 here");
         }
-        let id = format!("cpu:{}", best().name());
+        let id = format!("cpu:{}", plain.name());
         let device = Cpu.devices().into_iter().find_map(|status| match status {
             DeviceStatus::Ready(device) if device.id == id => Some(device),
             _ => None,
         });
-        let mut quantised = 0;
-        for path in models {
+        let device = device.expect("it is usable");
+        let (mut models, mut differ) = (0, 0);
+        for path in golden_models() {
             let Ok(model) = Model::open(&path).map(Arc::new) else { continue };
-            let options = Options { threads: Some(2), context: Some(64), ..Options::default() };
-            let Ok(mut plain) = open(device.as_ref().unwrap(), &model, &options, None) else {
-                continue;
-            };
-            let mut tiled = open(device.as_ref().unwrap(), &model, &options, None).unwrap();
-            let cols = tiled.engine.sizes.cols;
-            tiled.engine.amx = Some(Amx::new(Tiles::Twin, 64, cols).unwrap());
-            let vocab = model.architecture().vocab as u32;
-            let tokens: Vec<u32> = (0..40).map(|i| (i * 97 + 3) % vocab).collect();
-            let spans = [Span { sequence: Sequence(0), tokens: &tokens }];
-            let batch = Batch { spans: &spans, rows: Rows::All };
-            let logits = |session: &mut CpuSession| {
-                session.forward(&batch).unwrap();
-                session.logits().unwrap().values.to_vec()
-            };
-            let (expected, found) = (logits(&mut plain), logits(&mut tiled));
-            quantised += usize::from(expected != found);
-            let square = |x: f32| f64::from(x).powi(2);
-            let error: f64 = expected.iter().zip(&found).map(|(a, b)| square(a - b)).sum();
-            let power: f64 = expected.iter().map(|&x| square(x)).sum();
-            assert!(error / power < 6e-3, "{}: {}", path.display(), error / power);
+            for numerics in device.numerics.clone() {
+                let (threads, context) = (Some(2), Some(64));
+                let numerics = Some(numerics);
+                let options = Options { threads, context, numerics, ..Options::default() };
+                let Ok(footprint) = Cpu.plan(&device, model.info(), &options) else { continue };
+                let logits = |isa: Isa| {
+                    let on = (isa, Mutation::default());
+                    let mut session =
+                        open_on(on, &device, &model, &options, None, footprint.clone()).unwrap();
+                    let vocab = model.architecture().vocab as u32;
+                    let tokens: Vec<u32> = (0..40).map(|i| (i * 97 + 3) % vocab).collect();
+                    let spans = [Span { sequence: Sequence(0), tokens: &tokens }];
+                    session.forward(&Batch { spans: &spans, rows: Rows::All }).unwrap();
+                    session.logits().unwrap().values.to_vec()
+                };
+                let expected = logits(plain);
+                let on_tiles = units.iter().map(|unit| logits(plain.on(Some(*unit))));
+                let on_tiles: Vec<_> = on_tiles.collect();
+                for found in &on_tiles {
+                    assert_eq!(*found, on_tiles[0], "{}: {numerics:?}", path.display());
+                    let square = |x: f32| f64::from(x).powi(2);
+                    let error: f64 = expected.iter().zip(found).map(|(a, b)| square(a - b)).sum();
+                    let power: f64 = expected.iter().map(|&x| square(x)).sum();
+                    assert!(error / power < 6e-3, "{}: {}", path.display(), error / power);
+                }
+                differ += usize::from(on_tiles.first().is_some_and(|found| *found != expected));
+                models += 1;
+            }
         }
-        println!("{quantised} models with quantised weights");
+        println!("{models} models and classes, of which {differ} ran on tiles");
+        assert!(models == 0 || differ > 0);
+    }
+
+    /// Every one there is.
+    fn golden_models() -> Vec<std::path::PathBuf> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
+        let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let files = found.map(|entry| entry.path()).flat_map(|path| match path.is_dir() {
+            true => std::fs::read_dir(path).unwrap().flatten().map(|e| e.path()).collect(),
+            false => vec![path],
+        });
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "gguf")).collect()
     }
 }

@@ -7,7 +7,6 @@ use yardstick_api::{Error, KvType, Numerics};
 use yardstick_model::Architecture;
 use yardstick_model::arch::Layer;
 
-use crate::amx::Amx;
 use crate::attention;
 use crate::buffer::Buffer;
 use crate::cuts::{Finished, most_parts};
@@ -82,11 +81,7 @@ impl Sizes {
             .saturating_mul((widths + mixture) as u64 * 4)
             .saturating_add((self.rows.max(self.pairs) as u64).saturating_mul(slots));
         let own = Rows::bytes(self.pairs.max(FEW), self.cols)
-            + Panel::bytes(
-                self.cols,
-                forms.bytes(),
-                forms.float || forms.brain || isa == Isa::Scalar,
-            )
+            + Panel::bytes(self.cols, forms.bytes(), forms.floats() || isa == Isa::Scalar)
             + attention::Scratch::bytes(self.key_dim, self.value_dim)
             + (most_parts(1) * self.partials() * 4) as u64
             + (TILE * self.cols * 4) as u64;
@@ -126,8 +121,6 @@ pub(crate) struct Engine {
     /// Attention over parts of a context: (most_parts, ROWS, partial_len)
     pub(crate) partials: Buffer<f32>,
     pub(crate) finished: Finished,
-    /// The matrix unit, on the device that has one.
-    pub(crate) amx: Option<Amx>,
     /// Only when times of operations are asked for.
     pub(crate) profile: Option<Recorder>,
     /// (rows wanted, vocab)
@@ -165,11 +158,7 @@ impl Engine {
         let scratch = (0..threads).map(|_| {
             Ok(Mutex::new(Scratch {
                 rows: Rows::new(sizes.pairs.max(FEW), sizes.cols)?,
-                panel: Panel::new(
-                    sizes.cols,
-                    forms.bytes(),
-                    forms.float || forms.brain || isa == Isa::Scalar,
-                )?,
+                panel: Panel::new(sizes.cols, forms.bytes(), forms.floats() || isa == Isa::Scalar)?,
                 attention: attention::Scratch::new(sizes.key_dim, sizes.value_dim),
                 lines: vec![0.0; TILE * sizes.cols],
             }))
@@ -194,7 +183,6 @@ impl Engine {
             tiles: Tiles::new(if rows > FEW { rows } else { 0 }, sizes.cols, forms)?,
             partials: Buffer::zeroed(most_parts(threads) * sizes.partials())?,
             finished: Finished::new(threads),
-            amx: None,
             profile: None,
             logits: Buffer::zeroed(0)?,
             scratch: scratch.collect::<Result<_, Error>>()?,

@@ -72,12 +72,6 @@ impl<'a> Pass<'a> {
             }
             // SAFETY: the tile is this task's.
             unsafe { tiles.fill(isa, tile, &lines[..columns * cols], cols, forms) };
-            if let Some(amx) = self.engine.amx.as_ref().filter(|_| forms.bytes()) {
-                for (i, line) in lines.chunks_exact(cols).take(columns).enumerate() {
-                    // SAFETY: the rows are this task's.
-                    unsafe { amx.activations.put(tile * TILE + i, line) };
-                }
-            }
         });
         (Input::Tiles(tiles, count), panel)
     }
@@ -176,15 +170,7 @@ impl<'a> Pass<'a> {
         let weights = self.engine.network.weights(job.matrix, job.first_row, job.rows);
         // SAFETY: the rows are this task's.
         let out = unsafe { Out::new(job.to, job.offset, job.stride) };
-        let by_tiles = match (&self.engine.amx, input) {
-            (Some(amx), Input::Tiles(_, count)) => {
-                amx.multiply(self.engine.isa, &weights, rows.clone(), count, &out, panel)
-            }
-            _ => false,
-        };
-        if !by_tiles {
-            multiply(self.engine.isa, &weights, rows.clone(), input, &out, panel);
-        }
+        multiply(self.engine.isa, &weights, rows.clone(), input, &out, panel);
         if let Some(bias) = job.matrix.bias.get(rows.clone()).filter(|bias| !bias.is_empty()) {
             let count = match input {
                 Input::Rows(_, count) | Input::Tiles(_, count) => count,

@@ -158,9 +158,11 @@ impl Session for CpuSession {
         };
         Facts {
             device: self.device.clone(),
-            isa: match self.engine.amx {
-                Some(_) => format!("amx-int8 (prefill), {} (decode)", self.engine.isa.name()),
-                None => self.engine.isa.name().to_owned(),
+            isa: match self.engine.isa {
+                isa if isa.amx().is_some() => {
+                    format!("amx (prefill), {} (decode)", isa.on(None).name())
+                }
+                isa => isa.name().to_owned(),
             }
             .into(),
             adapter: host::processor(),

@@ -1,28 +1,35 @@
-//! Two planes of weights times many columns on tiles: registers 0 to 3 are sums (two tiles of columns, two planes), 4 and 5
-//! columns, 6 and 7 the planes. The planes are the high and low parts of sixteen rows, or two panels of requantised rows.
+//! A pair of panels times many columns on tiles: registers 0 to 3 are sums (two tiles of columns, two planes), 4 and 5 columns,
+//! 6 and 7 the planes. The planes are the upper and lower part of one panel's sixteen rows, or the rows of both panels.
+//!
+//! Sums leave their registers through memory and are scaled by vectors. That is done between the multiplications of the sums that
+//! follow, so that a processor that reorders does both at once.
 
 use std::ops::Range;
 
-use super::activations::{Activations, BLOCK};
-use super::planes::Planes;
+use super::columns::{BLOCK, Columns};
+use super::scale::{Eight, add_floats, add_folded, add_scaled};
 use super::twin::Twin;
 use super::unit::{Configuration, ROW_BYTES, ROWS, Unit};
+use super::{Amx, Planes, Which};
+use crate::kernels::integer::{PAIR, Product, Unpacked};
+use crate::kernels::{Isa, TILE};
 
 /// Bytes of a tile.
-const TILE: usize = ROWS * ROW_BYTES;
+const TILE_BYTES: usize = ROWS * ROW_BYTES;
+/// Eights of columns that sums are of.
+pub(crate) const EIGHTS: usize = 2 * ROWS / TILE;
 
 /// What is multiplied.
-pub(super) struct Work<'a> {
-    /// Whole tiles of the weights `deep`.
-    pub(super) planes: [&'a [i8]; 2],
-    /// Of each plane, (deep / 256, 16).
-    pub(super) scales: [&'a [[f32; ROWS]]; 2],
-    pub(super) activations: &'a Activations,
-    /// Length of the rows of which `deep` are multiplied; its start is a multiple of 256.
-    pub(super) cols: usize,
-    pub(super) deep: Range<usize>,
-    /// Columns.
-    pub(super) count: usize,
+pub(crate) struct Work<'a> {
+    pub(crate) planes: Planes,
+    /// Weights `deep` of two panels, as `planes` says, whole tiles.
+    pub(crate) pair: &'a [Unpacked; PAIR],
+    pub(crate) columns: &'a Columns,
+    /// Length of the columns of which `deep` are multiplied; its start is a multiple of 256.
+    pub(crate) cols: usize,
+    pub(crate) deep: Range<usize>,
+    /// Eights of columns, from an even one on.
+    pub(crate) eights: Range<usize>,
 }
 
 /// Sums of one tile, (columns, rows).
@@ -30,154 +37,241 @@ pub(super) struct Work<'a> {
 #[derive(Clone, Copy)]
 struct Sums([[i32; ROWS]; ROWS]);
 
-/// Gives `emit` each column's products with the sixteen rows whose high and low parts the planes are.
-///
-/// # Safety
-/// The unit is there and granted; nobody writes the activations meanwhile.
-pub(super) unsafe fn folded<U: Unit>(
-    unit: &mut U,
-    work: &Work<'_>,
-    mut emit: impl FnMut(usize, &[f32; ROWS]),
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        run(
-            unit,
-            work,
-            |high, low| 64 * high + low,
-            |_, low| low,
-            |column, products| {
-                emit(column, products[0]);
-            },
-        );
+/// Sums made at once.
+#[derive(Clone, Debug)]
+struct Item {
+    /// First of the eights of columns.
+    eight: usize,
+    /// First panel.
+    panel: usize,
+    /// Of `deep`.
+    block: Range<usize>,
+}
+
+impl Work<'_> {
+    /// Everything there is to sum. All of a panel's blocks meet two tiles of columns before the next do.
+    fn items(&self) -> impl Iterator<Item = Item> {
+        let panels = if self.planes == Planes::Folded { PAIR } else { 1 };
+        let (deep, eights) = (self.deep.clone(), self.eights.clone());
+        // Sums of bf16 need no scale, and may be as deep as they like.
+        let each = if self.planes == Planes::Brain { deep.len().max(1) } else { BLOCK };
+        eights.step_by(EIGHTS).flat_map(move |eight| {
+            let deep = deep.clone();
+            (0..panels).flat_map(move |panel| {
+                let blocks = deep.clone().step_by(each);
+                let end = deep.end;
+                blocks.map(move |at| Item { eight, panel, block: at..(at + each).min(end) })
+            })
+        })
+    }
+
+    /// Columns of two tiles, and the two planes they meet: whole tiles, equally many.
+    ///
+    /// # Safety
+    /// Nobody writes the columns or the panels meanwhile.
+    unsafe fn tiles(&self, item: &Item) -> ([&[u8]; 2], [&[u8]; 2]) {
+        let tile = item.eight * TILE / ROWS;
+        let brain = self.planes == Planes::Brain;
+        // SAFETY: not written (the caller).
+        let columns = [tile, tile + 1].map(|tile| unsafe {
+            match brain {
+                true => self.columns.brains_of(tile, self.cols, &item.block),
+                false => self.columns.bytes_of(tile, self.cols, &item.block),
+            }
+        });
+        let bytes = if brain { 2 } else { 1 };
+        let first = (item.block.start - self.deep.start) * ROWS * bytes;
+        let place = first..first + columns[0].len();
+        // SAFETY: not written (the caller).
+        let planes = unsafe {
+            match self.planes {
+                Planes::Folded => {
+                    let panel = &self.pair[item.panel];
+                    [panel.q.read(place.clone()), panel.low.read(place)]
+                }
+                Planes::Requantised => [0, 1].map(|p: usize| self.pair[p].q.read(place.clone())),
+                Planes::Brain => [0, 1].map(|p: usize| {
+                    let words = self.pair[p].float.read(place.start / 4..place.end / 4);
+                    std::slice::from_raw_parts(words.as_ptr().cast(), place.len())
+                }),
+            }
+        };
+        (columns, planes)
+    }
+
+    /// Scales eight columns of an item's sums, and adds them to the products of the work's eights.
+    ///
+    /// # Safety
+    /// Nobody writes the columns or the panels meanwhile.
+    unsafe fn finish(
+        &self,
+        isa: Isa,
+        item: &Item,
+        eight: usize,
+        sums: &[Sums; 4],
+        products: &mut [[Product; PAIR]],
+    ) {
+        let Some(to) = products.get_mut(item.eight - self.eights.start + eight) else { return };
+        let of = |plane: usize| -> &Eight {
+            let tile = &sums[eight / 2 * 2 + plane].0;
+            if eight % 2 == 0 { &tile.as_chunks().0[0] } else { &tile.as_chunks().0[1] }
+        };
+        if self.planes == Planes::Brain {
+            return (0..PAIR).for_each(|p| add_floats(isa, of(p), &mut to[p]));
+        }
+        let at = (item.block.start - self.deep.start) / BLOCK * ROWS;
+        // SAFETY: not written (the caller).
+        let rows = |p: usize| -> &[f32; ROWS] {
+            unsafe { self.pair[p].scales.read(at..at + ROWS) }.as_array().expect("sixteen of them")
+        };
+        let block = item.block.start / BLOCK;
+        // SAFETY: not written (the caller).
+        let columns = unsafe { self.columns.scales_of(item.eight + eight, self.cols, block) };
+        match self.planes {
+            Planes::Folded => {
+                let p = item.panel;
+                add_folded(isa, of(0), of(1), rows(p), columns, &mut to[p]);
+            }
+            _ => (0..PAIR).for_each(|p| add_scaled(isa, of(p), rows(p), columns, &mut to[p])),
+        }
     }
 }
 
-/// Gives `emit` each column's products with the rows of the two panels that the planes are.
+/// Adds the products of the panels and the columns to those of each eight. `each` is called now and then, as often as there are
+/// pairs of tiles of columns.
 ///
 /// # Safety
-/// As [`folded`].
-pub(super) unsafe fn paired<U: Unit>(
-    unit: &mut U,
+/// Nobody writes the columns or the panels meanwhile.
+pub(crate) unsafe fn multiply(
+    isa: Isa,
+    amx: Amx,
     work: &Work<'_>,
-    emit: impl FnMut(usize, [&[f32; ROWS]; 2]),
+    products: &mut [[Product; PAIR]],
+    each: impl FnMut(),
 ) {
-    // SAFETY: the caller's.
-    unsafe { run(unit, work, |first, _| first, |_, second| second, emit) };
+    assert_eq!(products.len(), work.eights.len());
+    assert!(work.eights.start.is_multiple_of(2) && work.deep.start.is_multiple_of(BLOCK));
+    match amx.which {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: granted; the rest is the caller's.
+        Which::Real(granted) => unsafe {
+            run(isa, &mut super::real::Real::new(granted), work, products, each);
+        },
+        // SAFETY: the caller's.
+        Which::Twin => unsafe { run(isa, &mut Twin::default(), work, products, each) },
+    }
 }
 
-/// Makes two results of the sums of the planes.
+/// As [`multiply`].
 ///
 /// # Safety
-/// As [`folded`].
-unsafe fn run<U: Unit>(
+/// The unit is there and granted; and as there.
+pub(super) unsafe fn run<U: Unit>(
+    isa: Isa,
     unit: &mut U,
     work: &Work<'_>,
-    first: impl Fn(i32, i32) -> i32,
-    second: impl Fn(i32, i32) -> i32,
-    mut emit: impl FnMut(usize, [&[f32; ROWS]; 2]),
+    products: &mut [[Product; PAIR]],
+    mut each: impl FnMut(),
 ) {
+    let [mut one, mut other] = [[Sums([[0; ROWS]; ROWS]); 4]; 2];
+    let (mut now, mut last) = (&mut one, &mut other);
+    let mut before: Option<Item> = None;
     // SAFETY: the caller's.
     unsafe { unit.configure(&Configuration::WHOLE) };
-    for column in (0..work.count).step_by(2 * ROWS) {
-        let mut products = [[[0.0_f32; ROWS]; 2]; 2 * ROWS];
-        for start in work.deep.clone().step_by(BLOCK) {
-            let block = start..(start + BLOCK).min(work.deep.end);
-            // SAFETY: the caller's; the unit is configured.
-            let sums = unsafe { block_sums(unit, work, column / ROWS, &block) };
-            let scales = work.scales.map(|scales| &scales[(start - work.deep.start) / BLOCK]);
-            for (i, products) in products.iter_mut().enumerate().take(work.count - column) {
-                let (a, b) = (&sums[i / ROWS * 2].0[i % ROWS], &sums[i / ROWS * 2 + 1].0[i % ROWS]);
-                // SAFETY: the caller's.
-                let scale = unsafe { work.activations.scale(column + i, work.cols, start / BLOCK) };
-                for r in 0..ROWS {
-                    products[0][r] += scales[0][r] * scale * first(a[r], b[r]) as f32;
-                    products[1][r] += scales[1][r] * scale * second(a[r], b[r]) as f32;
+    for item in work.items() {
+        if before.as_ref().is_none_or(|before| before.eight != item.eight) {
+            each();
+        }
+        // SAFETY: the caller's; the unit is configured, and slices are whole tiles.
+        unsafe {
+            let (columns, planes) = work.tiles(&item);
+            zero(unit);
+            let steps = columns[0].len() / TILE_BYTES;
+            for step in 0..steps.max(EIGHTS) {
+                if step < steps {
+                    add(unit, work.planes == Planes::Brain, columns, planes, step * TILE_BYTES);
+                }
+                if let Some(before) = before.as_ref().filter(|_| step < EIGHTS) {
+                    work.finish(isa, before, step, last, products);
                 }
             }
+            store(unit, now);
         }
-        for (i, products) in products.iter().enumerate().take(work.count - column) {
-            emit(column + i, [&products[0], &products[1]]);
-        }
+        std::mem::swap(&mut now, &mut last);
+        before = Some(item);
     }
     // SAFETY: the caller's.
-    unsafe { unit.release() };
+    unsafe {
+        unit.release();
+        for eight in 0..EIGHTS {
+            if let Some(item) = &before {
+                work.finish(isa, item, eight, last, products);
+            }
+        }
+    }
 }
 
-/// Sums over one block, at most 256 deep, of two tiles of columns and two planes: 64 * 256 * 127 * 127 fits 32 bits.
+/// No sums.
 ///
 /// # Safety
-/// As [`run`]; the unit is configured.
-unsafe fn block_sums<U: Unit>(
-    unit: &mut U,
-    work: &Work<'_>,
-    tile: usize,
-    block: &Range<usize>,
-) -> [Sums; 4] {
-    let mut sums = [Sums([[0; ROWS]; ROWS]); 4];
-    let at = block.start - work.deep.start;
-    let planes = at * ROWS..(at + block.len().next_multiple_of(ROW_BYTES)) * ROWS;
-    let [high, low] = work.planes.map(|plane| &plane[planes.clone()]);
-    // SAFETY: the caller's; slices are whole tiles, and activations are there in twos.
+/// The unit is there, granted and configured.
+#[inline(always)]
+unsafe fn zero<U: Unit>(unit: &mut U) {
+    // SAFETY: the caller's.
     unsafe {
-        let columns = work.activations.tiles(tile, work.cols, block);
-        let more = work.activations.tiles(tile + 1, work.cols, block);
         unit.zero::<0>();
         unit.zero::<1>();
         unit.zero::<2>();
         unit.zero::<3>();
-        for at in (0..columns.len()).step_by(TILE) {
-            unit.load::<4>(columns.as_ptr().add(at), ROW_BYTES);
-            unit.load::<6>(high.as_ptr().add(at), ROW_BYTES);
+    }
+}
+
+/// Adds the products of the tiles at a place.
+///
+/// # Safety
+/// The unit is there, granted and configured; whole tiles are at the place.
+#[inline(always)]
+unsafe fn add<U: Unit>(
+    unit: &mut U,
+    brain: bool,
+    columns: [&[u8]; 2],
+    planes: [&[u8]; 2],
+    at: usize,
+) {
+    let [a, b, c, d] = [columns[0], columns[1], planes[0], planes[1]]
+        .map(|tiles| tiles[at..at + TILE_BYTES].as_ptr());
+    // SAFETY: the caller's.
+    unsafe {
+        unit.load::<4>(a, ROW_BYTES);
+        unit.load::<6>(c, ROW_BYTES);
+        unit.load::<7>(d, ROW_BYTES);
+        unit.load::<5>(b, ROW_BYTES);
+        if brain {
+            unit.multiply_brain::<0, 4, 6>();
+            unit.multiply_brain::<1, 4, 7>();
+            unit.multiply_brain::<2, 5, 6>();
+            unit.multiply_brain::<3, 5, 7>();
+        } else {
             unit.multiply::<0, 4, 6>();
-            unit.load::<7>(low.as_ptr().add(at), ROW_BYTES);
             unit.multiply::<1, 4, 7>();
-            unit.load::<5>(more.as_ptr().add(at), ROW_BYTES);
             unit.multiply::<2, 5, 6>();
             unit.multiply::<3, 5, 7>();
         }
-        let [a, b, c, d] = &mut sums;
+    }
+}
+
+/// Sums to memory.
+///
+/// # Safety
+/// The unit is there, granted and configured.
+#[inline(always)]
+unsafe fn store<U: Unit>(unit: &mut U, sums: &mut [Sums; 4]) {
+    let [a, b, c, d] = sums;
+    // SAFETY: the caller's; sums are whole tiles.
+    unsafe {
         unit.store::<0>(a.0.as_mut_ptr().cast(), ROW_BYTES);
         unit.store::<1>(b.0.as_mut_ptr().cast(), ROW_BYTES);
         unit.store::<2>(c.0.as_mut_ptr().cast(), ROW_BYTES);
         unit.store::<3>(d.0.as_mut_ptr().cast(), ROW_BYTES);
     }
-    sums
-}
-
-/// The self-test: made-up weights and columns, bit for bit as the twin has them.
-///
-/// # Safety
-/// The unit is there and granted.
-#[cfg_attr(not(any(test, target_arch = "x86_64")), allow(dead_code, reason = "no unit to test"))]
-pub(super) unsafe fn agrees_with_twin<U: Unit>(unit: &mut U) -> bool {
-    const DEEP: usize = 480;
-    const COUNT: usize = 37;
-    let mut planes = Planes::new();
-    let byte = |i: usize| (i.wrapping_mul(2_654_435_761) >> 13) as u8 as i8;
-    for (i, (high, low)) in planes.high.0.iter_mut().zip(&mut planes.low.0).enumerate() {
-        (*high, *low) = (byte(i).max(-127), byte(i + 77) >> 2);
-    }
-    planes.scales = std::array::from_fn(|b| std::array::from_fn(|r| (1 + b + r) as f32 / 64.0));
-    let Ok(activations) = Activations::new(COUNT, DEEP) else { return false };
-    for row in 0..COUNT {
-        let x: Vec<f32> = (0..DEEP).map(|k| f32::from(byte(row * DEEP + k + 5)) / 9.0).collect();
-        // SAFETY: nobody else has them.
-        unsafe { activations.put(row, &x) };
-    }
-    let work = Work {
-        planes: [&planes.high.0, &planes.low.0],
-        scales: [&planes.scales; 2],
-        activations: &activations,
-        cols: DEEP,
-        deep: 0..DEEP,
-        count: COUNT,
-    };
-    let (mut found, mut expected) = (vec![[0.0; ROWS]; COUNT], vec![[0.0; ROWS]; COUNT]);
-    // SAFETY: the caller's.
-    unsafe {
-        folded(unit, &work, |column, values| found[column] = *values);
-        folded(&mut Twin::default(), &work, |column, values| expected[column] = *values);
-    }
-    found == expected
 }

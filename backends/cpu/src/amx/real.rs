@@ -8,12 +8,25 @@ use crate::ceilings::amx;
 
 /// The processor has int8 tiles and the system lets this process use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Granted(());
+pub(super) struct Granted {
+    bf16: bool,
+}
 
 impl Granted {
     /// Asks for them, or says why there are none.
     pub(super) fn request() -> Result<Granted, String> {
-        amx::int8_granted().map(|()| Granted(()))
+        amx::granted().map(|bf16| Granted { bf16 })
+    }
+
+    /// Tiles that are caught and done by [`super::emulated`].
+    #[cfg(all(test, target_os = "linux"))]
+    pub(super) fn emulated(_: super::emulated::Installed) -> Granted {
+        Granted { bf16: true }
+    }
+
+    /// Tiles of bf16 are granted too.
+    pub(super) fn bf16(self) -> bool {
+        self.bf16
     }
 }
 
@@ -49,7 +62,7 @@ impl Unit for Real {
     }
 
     #[inline(always)]
-    unsafe fn load<const T: u8>(&mut self, from: *const i8, stride: usize) {
+    unsafe fn load<const T: u8>(&mut self, from: *const u8, stride: usize) {
         // SAFETY: granted, configured and readable (the caller).
         unsafe {
             asm!("tileloadd tmm{t}, [{from} + {stride}]", t = const T, from = in(reg) from,
@@ -71,6 +84,15 @@ impl Unit for Real {
         // SAFETY: granted and configured (the caller).
         unsafe {
             asm!("tdpbssd tmm{c}, tmm{a}, tmm{b}", c = const C, a = const A, b = const B,
+                options(nostack, nomem));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_brain<const C: u8, const A: u8, const B: u8>(&mut self) {
+        // SAFETY: granted and configured (the caller).
+        unsafe {
+            asm!("tdpbf16ps tmm{c}, tmm{a}, tmm{b}", c = const C, a = const A, b = const B,
                 options(nostack, nomem));
         }
     }

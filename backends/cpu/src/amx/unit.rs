@@ -45,9 +45,11 @@ pub(super) trait Unit {
     /// TILEZERO
     unsafe fn zero<const T: u8>(&mut self);
     /// TILELOADD
-    unsafe fn load<const T: u8>(&mut self, from: *const i8, stride: usize);
+    unsafe fn load<const T: u8>(&mut self, from: *const u8, stride: usize);
     /// TILESTORED
     unsafe fn store<const T: u8>(&mut self, to: *mut i32, stride: usize);
+    /// TDPBF16PS: as [`Unit::multiply`] with pairs of bf16 (`i < 2`), sums of f32.
+    unsafe fn multiply_brain<const C: u8, const A: u8, const B: u8>(&mut self);
     /// TDPBSSD: `C[m][n] += sum over k, i < 4 of A[m][4k + i] * B[k][4n + i]`, signed bytes, sums of 32 bits that wrap.
     unsafe fn multiply<const C: u8, const A: u8, const B: u8>(&mut self);
 }

@@ -99,8 +99,7 @@ impl Product {
         }
         let kernel = Kernel::choose(format, isa, numerics);
         let forms = kernel.forms();
-        let panel =
-            Panel::new(cols, forms.bytes(), forms.float || forms.brain || isa == Isa::Scalar)?;
+        let panel = Panel::new(cols, forms.bytes(), forms.floats() || isa == Isa::Scalar)?;
         let x = ramp(cols * TILE);
         let mut few = Rows::new(columns.min(FEW), cols)?;
         let tiles = Tiles::new(if columns > FEW { columns } else { 0 }, cols, forms)?;

@@ -8,6 +8,7 @@ use super::Isa;
 use super::float::brain_column;
 use super::quantise::{BLOCK, RowMut, TILE, TileMut, quantise_row, quantise_tile};
 use super::wide::{self, Wide, WideMut};
+use crate::amx;
 use crate::buffer::Buffer;
 
 /// Which forms of an input its consumers read.
@@ -21,6 +22,10 @@ pub(crate) struct Forms {
     pub(crate) float: bool,
     /// Many columns in bf16, few as they are.
     pub(crate) brain: bool,
+    /// 8 bits; many columns for a matrix unit, with a scale per 256, few as [`Forms::int8`].
+    pub(crate) matrix: bool,
+    /// Many columns in bf16 for a matrix unit, few as they are.
+    pub(crate) brain_matrix: bool,
 }
 
 impl Forms {
@@ -31,12 +36,24 @@ impl Forms {
             wide: self.wide || other.wide,
             float: self.float || other.float,
             brain: self.brain || other.brain,
+            matrix: self.matrix || other.matrix,
+            brain_matrix: self.brain_matrix || other.brain_matrix,
         }
     }
 
     /// Some in 8 bits.
     pub(crate) fn bytes(self) -> bool {
-        self.int8 || self.wide
+        self.int8 || self.wide || self.matrix
+    }
+
+    /// Many in bf16.
+    pub(crate) fn brains(self) -> bool {
+        self.brain || self.brain_matrix
+    }
+
+    /// Some that meet weights as floats.
+    pub(crate) fn floats(self) -> bool {
+        self.float || self.brains()
     }
 }
 
@@ -110,7 +127,7 @@ impl Rows {
     pub(crate) fn fill(&mut self, isa: Isa, row: usize, x: &[f32], forms: Forms) {
         let (cols, k) = (self.cols, padded(self.cols));
         assert_eq!(x.len(), cols);
-        if forms.float || forms.brain {
+        if forms.floats() {
             self.float.all_mut()[row * k..][..cols].copy_from_slice(x);
         }
         if forms.bytes() {
@@ -164,6 +181,7 @@ pub(crate) struct Tiles {
     wide_q: Buffer<u8>,
     wide_scale: Buffer<f32>,
     brain: Buffer<u32>,
+    matrix: amx::Columns,
 }
 
 /// One tile as the kernels read it; b = K / 32 blocks.
@@ -226,6 +244,7 @@ impl Tiles {
             wide_q: Buffer::zeroed(when(forms.wide, int8))?,
             wide_scale: Buffer::zeroed(when(forms.wide, scales))?,
             brain: Buffer::zeroed(when(forms.brain, columns * cols.div_ceil(2)))?,
+            matrix: amx::Columns::new(columns, cols, forms)?,
         })
     }
 
@@ -242,7 +261,8 @@ impl Tiles {
         } else {
             0
         };
-        float.saturating_add(int8).saturating_add(wide).saturating_add(brain)
+        let matrix = amx::Columns::bytes(columns, cols, forms);
+        [float, int8, wide, brain, matrix].into_iter().fold(0, u64::saturating_add)
     }
 
     /// Stores up to eight rows of `cols` as tile `tile`.
@@ -292,6 +312,13 @@ impl Tiles {
             // SAFETY: the tile is the caller's.
             unsafe { self.fill_wide(isa, tile, rows, cols) };
         }
+        // SAFETY: the tile is the caller's.
+        unsafe { self.matrix.fill(isa, tile, rows, cols, forms) };
+    }
+
+    /// Columns stored before for a matrix unit.
+    pub(crate) fn matrix(&self) -> &amx::Columns {
+        &self.matrix
     }
 
     /// As [`Tiles::fill`].

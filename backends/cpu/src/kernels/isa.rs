@@ -1,5 +1,7 @@
 //! Instruction sets: values whose possession proves that the processor has the features.
 
+use crate::amx::Amx;
+
 /// AVX2, FMA and F16C are usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Avx2 {
@@ -9,7 +11,10 @@ pub(crate) struct Avx2 {
 
 /// AVX-512 F, BW, DQ, VL and VNNI are usable, and all of [`Avx2`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Avx512Vnni(());
+pub(crate) struct Avx512Vnni {
+    /// So is a matrix unit, and it is meant to be used.
+    amx: Option<Amx>,
+}
 
 /// Products of bf16 are usable, and all of [`Avx512Vnni`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub(crate) enum Isa {
     Scalar,
     /// 32-byte vectors, with or without AVX-VNNI.
     Avx2(Avx2),
-    /// 64-byte vectors and 8-bit dot products.
+    /// 64-byte vectors and 8-bit dot products, with or without a matrix unit.
     Avx512Vnni(Avx512Vnni),
     /// 16-byte vectors and 8-bit dot products, with or without 8-bit matrix products.
     #[cfg(target_arch = "aarch64")]
@@ -87,13 +92,19 @@ impl Avx512Vnni {
         Avx2::detect()?;
         let missing =
             missing_features!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni");
-        if missing.is_empty() { Ok(Avx512Vnni(())) } else { Err(missing) }
+        if missing.is_empty() { Ok(Avx512Vnni { amx: None }) } else { Err(missing) }
     }
 
     /// Never on this architecture.
     #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn detect() -> Result<Avx512Vnni, Vec<&'static str>> {
         Err(vec!["x86-64"])
+    }
+
+    /// The proof that a matrix unit is usable too, or what is wrong with it.
+    fn detect_amx() -> Result<Avx512Vnni, String> {
+        let _ = Avx512Vnni::detect().map_err(lacks)?;
+        Ok(Avx512Vnni { amx: Some(Amx::detect()?) })
     }
 }
 
@@ -138,7 +149,28 @@ impl Dotprod {
     }
 }
 
+/// What a processor is told to lack.
+fn lacks(features: Vec<&'static str>) -> String {
+    format!("the processor lacks {}", features.join(", "))
+}
+
 impl Isa {
+    /// The matrix unit, where it is meant to be used.
+    pub(crate) fn amx(self) -> Option<Amx> {
+        match self {
+            Isa::Avx512Vnni(avx512) => avx512.amx,
+            _ => None,
+        }
+    }
+
+    /// The same on a matrix unit, where there is AVX-512.
+    pub(crate) fn on(self, amx: Option<Amx>) -> Isa {
+        match self {
+            Isa::Avx512Vnni(_) => Isa::Avx512Vnni(Avx512Vnni { amx }),
+            isa => isa,
+        }
+    }
+
     /// The proof of bf16 products, where this instruction set has them.
     pub(crate) fn bf16(self) -> Option<Avx512Bf16> {
         match self {
@@ -147,17 +179,18 @@ impl Isa {
         }
     }
 
-    /// Every instruction set, best last, usable or not.
-    pub(crate) fn all() -> Vec<(&'static str, Result<Isa, Vec<&'static str>>)> {
+    /// Every instruction set, best last, or why it is not usable.
+    pub(crate) fn all() -> Vec<(&'static str, Result<Isa, String>)> {
         vec![
             ("scalar", Ok(Isa::Scalar)),
-            ("avx2", Avx2::detect().map(Isa::Avx2)),
-            ("avx-vnni", Avx2::detect_vnni().map(Isa::Avx2)),
-            ("avx512-vnni", Avx512Vnni::detect().map(Isa::Avx512Vnni)),
+            ("avx2", Avx2::detect().map(Isa::Avx2).map_err(lacks)),
+            ("avx-vnni", Avx2::detect_vnni().map(Isa::Avx2).map_err(lacks)),
+            ("avx512-vnni", Avx512Vnni::detect().map(Isa::Avx512Vnni).map_err(lacks)),
+            ("amx", Avx512Vnni::detect_amx().map(Isa::Avx512Vnni)),
             #[cfg(target_arch = "aarch64")]
-            ("dotprod", Dotprod::detect().map(Isa::Dotprod)),
+            ("dotprod", Dotprod::detect().map(Isa::Dotprod).map_err(lacks)),
             #[cfg(target_arch = "aarch64")]
-            ("i8mm", Dotprod::detect_i8mm().map(Isa::Dotprod)),
+            ("i8mm", Dotprod::detect_i8mm().map(Isa::Dotprod).map_err(lacks)),
         ]
     }
 
@@ -173,6 +206,7 @@ impl Isa {
             Isa::Scalar => "scalar",
             Isa::Avx2(avx2) if avx2.vnni() => "avx-vnni",
             Isa::Avx2(_) => "avx2",
+            Isa::Avx512Vnni(Avx512Vnni { amx: Some(_) }) => "amx",
             Isa::Avx512Vnni(_) => "avx512-vnni",
             #[cfg(target_arch = "aarch64")]
             Isa::Dotprod(dotprod) if dotprod.i8mm() => "i8mm",

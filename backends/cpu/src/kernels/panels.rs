@@ -15,6 +15,7 @@ use super::multiply::{Out, Weights, decode};
 use super::prefetch::prefetch;
 use super::table::{Float, Integer, Kernel, WideProduct};
 use super::wide::requantise;
+use crate::amx;
 
 /// Rows of a pair of panels.
 const ROWS_OF_PAIR: usize = ROWS * PAIR;
@@ -67,8 +68,16 @@ pub(super) fn multiply(
                 let mut ahead = steps.peek().map(|next| next.lines(weights));
                 let each =
                     (weights.format.row_bytes(depth) * ROWS_OF_PAIR / 64).div_ceil(some.len());
+                let mut fetch = |n: usize| ahead.iter_mut().flatten().take(n).for_each(prefetch);
+                if let Some((amx, planes)) = weights.kernel.amx() {
+                    let (columns, cols, eights) = (x.matrix(), weights.cols, some.clone());
+                    let work = amx::Work { planes, pair: panels, columns, cols, deep, eights };
+                    // SAFETY: columns were written before the barrier (`Input::Tiles`), panels are this thread's.
+                    unsafe { amx::multiply(isa, amx, &work, sums, || fetch(each * amx::EIGHTS)) };
+                    continue;
+                }
                 for (tile, sums) in some.clone().zip(sums) {
-                    ahead.iter_mut().flatten().take(each).for_each(prefetch);
+                    fetch(each);
                     add(isa, weights, panels, &deep, x, tile, sums);
                 }
             }
@@ -125,14 +134,24 @@ fn open(
         match weights.kernel {
             Kernel::Integer(kernel) => {
                 unpack(kernel, weights, own, deep.clone(), to);
-                if let Some(WideProduct { grouping, .. }) = kernel.wide {
-                    requantise(isa, grouping, to, deep.len());
+                match (kernel.wide, kernel.amx) {
+                    (Some(WideProduct { grouping, .. }), _) => {
+                        requantise(isa, grouping, to, deep.len());
+                    }
+                    (None, Some((_, grouping))) => amx::fold(isa, grouping, to, deep.len()),
+                    (None, None) => {}
+                }
+                if kernel.amx.is_some() {
+                    amx::pad(to, deep.len());
                 }
             }
             Kernel::Float(float) => {
                 lines(isa, weights, own, deep.clone(), panel.row.all_mut(), to);
                 if float.brain.is_some() {
                     brain_lines(isa, &mut to.float.all_mut()[..deep.len() * ROWS]);
+                }
+                if float.amx.is_some() {
+                    amx::pad_brain(to, deep.len());
                 }
             }
         }
@@ -177,7 +196,7 @@ fn add(
 }
 
 /// Weights `deep` of a panel of rows, if there are any.
-pub(crate) fn unpack(
+fn unpack(
     kernel: Integer,
     weights: &Weights<'_>,
     rows: Range<usize>,

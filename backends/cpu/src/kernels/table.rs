@@ -13,6 +13,7 @@ use super::wide::{self, Wide};
 use super::{
     Isa, f16, integer, iq4_nl, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0,
 };
+use crate::amx::{Amx, Planes};
 
 /// Float rows of fewer weights are packed.
 const SHORT: usize = 2048;
@@ -62,6 +63,8 @@ pub(crate) struct Integer {
     pub(super) open: OpenFn,
     /// Many columns with a scale per 256, instead of `product`.
     pub(super) wide: Option<WideProduct>,
+    /// Many columns on a matrix unit, instead of either.
+    pub(super) amx: Option<(Amx, Grouping)>,
 }
 
 /// Second half of many columns with a scale per 256, which meet requantised weights.
@@ -79,6 +82,8 @@ pub(crate) struct Float {
     pub(super) dot: Option<DotFn>,
     /// Many columns in bf16.
     pub(super) brain: Option<Avx512Bf16>,
+    /// The same on a matrix unit.
+    pub(super) amx: Option<Amx>,
     /// Of rows that are packed.
     pub(super) panels: Option<FloatPanels>,
 }
@@ -95,7 +100,18 @@ impl Kernel {
             }
             (_, Numerics::A8) => integer(format, isa, false),
             (_, Numerics::Requantised) => integer(format, isa, true),
-            _ => Kernel::Float(Float { dot: None, brain: None, panels: None }),
+            _ => Kernel::Float(Float { dot: None, brain: None, amx: None, panels: None }),
+        }
+    }
+
+    /// The matrix unit that multiplies many columns, and what they meet there.
+    pub(super) fn amx(self) -> Option<(Amx, Planes)> {
+        match self {
+            Kernel::Integer(Integer { amx: Some((amx, _)), wide: None, .. }) => {
+                Some((amx, Planes::Folded))
+            }
+            Kernel::Integer(Integer { amx, .. }) => amx.map(|(amx, _)| (amx, Planes::Requantised)),
+            Kernel::Float(Float { amx, .. }) => amx.map(|amx| (amx, Planes::Brain)),
         }
     }
 
@@ -123,6 +139,12 @@ impl Kernel {
     /// What it reads.
     pub(crate) fn forms(self) -> Forms {
         match self {
+            Kernel::Integer(Integer { amx: Some(_), .. }) => {
+                Forms { matrix: true, ..Forms::default() }
+            }
+            Kernel::Float(Float { amx: Some(_), .. }) => {
+                Forms { brain_matrix: true, ..Forms::default() }
+            }
             Kernel::Integer(Integer { wide: None, .. }) => Forms { int8: true, ..Forms::default() },
             Kernel::Integer(_) => Forms { wide: true, ..Forms::default() },
             Kernel::Float(Float { brain: Some(_), .. }) => {
@@ -195,6 +217,13 @@ impl Kernel {
             Kernel::Float(_) => "rows decoded x f32, panels x f32",
         };
         let how = match self {
+            Kernel::Integer(Integer { amx: Some(_), wide: None, .. }) => {
+                ", panels as two planes of int8 on amx-int8 with a scale per row and 256, columns with one per 256"
+            }
+            Kernel::Integer(Integer { amx: Some(_), .. }) => {
+                ", panels requantised to int8 on amx-int8 with a scale per row and 256, columns with one per 256"
+            }
+            Kernel::Float(Float { amx: Some(_), .. }) => ", on amx-bf16",
             kernel if kernel.requantises() => {
                 ", panels requantised to int8 with a scale per row and 256, columns with one per 256"
             }
@@ -206,7 +235,8 @@ impl Kernel {
 
 /// The kernels of a float format.
 fn float(format: Format, isa: Isa, brain: Option<Avx512Bf16>) -> Float {
-    Float { dot: float_dot(format, isa), brain, panels: panels(format, isa) }
+    let amx = brain.and(isa.amx()).filter(|amx| amx.bf16());
+    Float { dot: float_dot(format, isa), brain, amx, panels: panels(format, isa) }
 }
 
 /// The row kernel of a float format; elsewhere rows are decoded.
@@ -277,12 +307,13 @@ fn integer(format: Format, isa: Isa, requantise: bool) -> Kernel {
         Format::Q5_K => with_dot(shared::<q5_k::Q5K>(isa), own_dot!(q5_k, isa)),
         Format::IQ4_NL => shared::<iq4_nl::Iq4Nl>(isa),
         Format::F32 | Format::F16 | Format::BF16 => {
-            return Kernel::Float(Float { dot: None, brain: None, panels: None });
+            return Kernel::Float(Float { dot: None, brain: None, amx: None, panels: None });
         }
     };
     let wide = grouping(format)
         .filter(|_| requantise)
         .map(|grouping| WideProduct { grouping, product: wide_fn(isa) });
+    let kernel = Integer { amx: isa.amx().zip(grouping(format)), ..kernel };
     Kernel::Integer(match (wide, bytes_of(format)) {
         (Some(_), Some((unpack, open))) if isa == Isa::Scalar => {
             Integer { unpack, open, wide, ..kernel }
@@ -347,6 +378,7 @@ fn shared<F: Packed>(isa: Isa) -> Integer {
                 rows: packed::$packed::rows::<F>,
                 open: packed::$packed::unpack::<F>,
                 wide: None,
+                amx: None,
             }
         };
     }

@@ -1,5 +1,5 @@
 //! Peaks of AMX, Intel's matrix unit: detected by cpuid, enabled by the kernel on request, used by inline assembly (Rust has no
-//! stable intrinsics). Compiled and its detection tested; no processor with AMX has run this file yet.
+//! stable intrinsics). Its detection is tested, and its loops on an emulation; no processor with AMX has run this file yet.
 //!
 //! Registers: tiles 0 to 5 are sums, 6 and 7 operands. A tile is 16 rows of 64 bytes; one multiplication of two tiles is
 //! 16 × 16 sums of 64 products of bytes, or 32 products of bf16.
@@ -59,12 +59,13 @@ fn request() -> bool {
     false
 }
 
-/// Asks for int8 tiles for the whole process, or says why there are none.
-pub(crate) fn int8_granted() -> Result<(), String> {
-    match (detect().int8, request()) {
+/// Asks for int8 tiles for the whole process and says whether there are those of bf16 too, or why there are none.
+pub(crate) fn granted() -> Result<bool, String> {
+    let amx = detect();
+    match (amx.int8, request()) {
         (false, _) => Err("the processor lacks amx-int8".into()),
         (true, false) => Err("the system does not let this process use amx-int8".into()),
-        (true, true) => Ok(()),
+        (true, true) => Ok(amx.bf16),
     }
 }
 
@@ -225,6 +226,19 @@ mod tests {
             match ways(limit) {
                 Ok(ways) => assert!(there && ways.len() == 1),
                 Err(reason) => assert!(reason.contains("amx"), "{reason}"),
+            }
+        }
+    }
+
+    /// The loops, their sums included, by the instructions: emulated where the processor lacks them.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_ways_give_the_sums_they_should() {
+        crate::amx::emulated::install();
+        for way in [INT8, BF16] {
+            for iterations in [1, 7] {
+                // SAFETY: tiles work from here on.
+                assert!(unsafe { (way.run)(iterations) }, "{}", way.label);
             }
         }
     }

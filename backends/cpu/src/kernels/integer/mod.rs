@@ -32,6 +32,8 @@ pub(crate) type Product = [[f32; ROWS]; TILE];
 pub(crate) struct Unpacked {
     /// (b, 8 groups of 4, 16 rows, 4); the scalar kernels for a scale per 32 read `float` instead
     pub(crate) q: Buffer<u8>,
+    /// What a matrix unit multiplies beside `q`: the lower plane of folded weights, as `q`
+    pub(crate) low: Buffer<u8>,
     /// (b, 32 / GROUP, 16)
     pub(crate) scales: Buffer<f32>,
     /// (b, 32 / GROUP, 16)
@@ -59,6 +61,7 @@ impl Panel {
         let unpacked = || {
             Ok::<_, yardstick_api::Error>(Unpacked {
                 q: Buffer::zeroed(when(int8, deep * ROWS))?,
+                low: Buffer::zeroed(when(int8, deep * ROWS))?,
                 scales: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
                 mins: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
                 excess: Buffer::zeroed(when(int8, deep / 16 * ROWS))?,
@@ -78,7 +81,7 @@ impl Panel {
         let deep = wide.min(DEPTH);
         let row = wide.max(deep * ROWS) as u64 * 4;
         let deep = (deep * PAIR) as u64;
-        u64::from(int8) * deep * 28 + u64::from(float) * (deep * 64 + row) + SUMS_BYTES
+        u64::from(int8) * deep * 44 + u64::from(float) * (deep * 64 + row) + SUMS_BYTES
     }
 }
 

@@ -49,7 +49,8 @@ fn kernel_speed() {
             let packed = Weights { packed: order, bytes: &panels[at..][..bytes.len()], ..plain };
             for weights in [plain, packed] {
                 let mut panel = Panel::new(COLS, true, true).unwrap();
-                let forms = Forms { int8: true, wide: true, float: true, brain: false };
+                let forms =
+                    Forms { int8: true, wide: true, float: true, brain: false, ..Forms::default() };
                 let x = vec![0.5_f32; COLS * TILE];
                 let mut rows = Rows::new(1, COLS).unwrap();
                 rows.reset(COLS);

@@ -13,7 +13,8 @@ use crate::kernels::packed::{LONG, Order, pack_panels, packed_bytes};
 use crate::kernels::table::Kernel;
 
 const FORMATS: [Format; 14] = Format::ALL;
-const INT8: Forms = Forms { int8: true, wide: true, float: true, brain: true };
+const INT8: Forms =
+    Forms { int8: true, wide: true, float: true, brain: true, matrix: false, brain_matrix: false };
 
 /// Random blocks whose f16 scales are moderate: random bytes, then every 16-bit word that may be a scale made small.
 pub(crate) fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
@@ -142,7 +143,7 @@ fn compare(isa: Isa, weights: &Weights<'_>, rows: usize, xs: &[Vec<f32>], expect
         });
     } else {
         let blocks = cols.is_multiple_of(32);
-        let forms = Forms { int8: blocks, wide: blocks, float: true, brain: true };
+        let forms = Forms { int8: blocks, wide: blocks, float: true, brain: true, ..INT8 };
         let x = Tiles::new(columns, cols, forms).unwrap();
         for (t, tile) in xs.chunks(TILE).enumerate() {
             // SAFETY: nobody else uses the tiles.

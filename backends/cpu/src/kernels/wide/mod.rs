@@ -16,7 +16,7 @@ pub(crate) mod scalar;
 mod tests;
 
 pub(crate) use columns::{Wide, WideMut, quantise_column};
-pub(crate) use prepare::requantise;
+pub(crate) use prepare::{largest, requantise, words};
 
 use super::integer::{ROWS, TILE, Unpacked};
 

@@ -13,7 +13,7 @@ const TOO_LARGE: i32 = 128;
 
 /// The four weights of each row.
 #[inline(always)]
-fn words(line: &[u8; LINE]) -> [u32; ROWS] {
+pub(crate) fn words(line: &[u8; LINE]) -> [u32; ROWS] {
     std::array::from_fn(|r| {
         u32::from_le_bytes([line[4 * r], line[4 * r + 1], line[4 * r + 2], line[4 * r + 3]])
     })
@@ -57,20 +57,7 @@ fn requantise_body(
     for (b, lines) in lines.chunks_mut(BLOCK / 4).enumerate() {
         let first = b * BLOCK / from.group;
         let min = |g: usize| if from.mins { mins[first + g] } else { [0.0; ROWS] };
-        let mut most = [0.0_f32; ROWS];
-        for (g, lines) in lines.chunks(group).enumerate() {
-            let (low, high) = range(lines);
-            let (scale, min) = (scales[first + g], min(g));
-            for r in 0..ROWS {
-                let low = (scale[r] * (f32::from(low[r]) - from.offset) - min[r]).abs();
-                let high = (scale[r] * (f32::from(high[r]) - from.offset) - min[r]).abs();
-                let largest = if low > high { low } else { high };
-                // What is no number must not hide behind those that are; a maximum would drop it.
-                let none = (low + high).is_nan();
-                let largest = if none { f32::INFINITY } else { largest };
-                most[r] = if largest > most[r] { largest } else { most[r] };
-            }
-        }
+        let most = largest(from, lines, &scales[first..], mins.get(first..).unwrap_or_default());
         // Below this, 127 times the inverse is no number; f16 scales are never so small.
         let some = |most: f32| most.is_finite() && most > 1e-30;
         let inverse = most.map(|most| if some(most) { 127.0 / most } else { 0.0 });
@@ -95,6 +82,31 @@ fn requantise_body(
         });
         excess[b] = sums.map(|sum| -TOO_LARGE * sum);
     }
+}
+
+/// Magnitude of the largest weight of each row, from its first group's scale and minimum on; infinite if one is no number.
+#[inline(always)]
+pub(crate) fn largest(
+    from: Grouping,
+    lines: &[[u8; LINE]],
+    scales: &[[f32; ROWS]],
+    mins: &[[f32; ROWS]],
+) -> [f32; ROWS] {
+    let mut most = [0.0_f32; ROWS];
+    for (g, lines) in lines.chunks(from.group / 4).enumerate() {
+        let (low, high) = range(lines);
+        let (scale, min) = (scales[g], if from.mins { mins[g] } else { [0.0; ROWS] });
+        for r in 0..ROWS {
+            let low = (scale[r] * (f32::from(low[r]) - from.offset) - min[r]).abs();
+            let high = (scale[r] * (f32::from(high[r]) - from.offset) - min[r]).abs();
+            let largest = if low > high { low } else { high };
+            // What is no number must not hide behind those that are; a maximum would drop it.
+            let none = (low + high).is_nan();
+            let largest = if none { f32::INFINITY } else { largest };
+            most[r] = if largest > most[r] { largest } else { most[r] };
+        }
+    }
+    most
 }
 
 /// Smallest and largest byte of each row.

@@ -9,10 +9,17 @@ use crate::buffer::Buffer;
 use crate::kernels::activations::{Forms, Tiles};
 use crate::kernels::integer::tests::{dequantised, packed, random_rows};
 use crate::kernels::integer::{PAIR, Panel};
-use crate::kernels::table::{WideFn, wide_fn};
-use crate::kernels::{Grouping, Input, Isa, Kernel, Out, Weights, grouping, multiply};
+use crate::kernels::table::{WideFn, grouping, wide_fn};
+use crate::kernels::{Grouping, Input, Isa, Kernel, Out, Weights, multiply};
 
-const WIDE: Forms = Forms { int8: false, wide: true, float: false, brain: false };
+const WIDE: Forms = Forms {
+    int8: false,
+    wide: true,
+    float: false,
+    brain: false,
+    matrix: false,
+    brain_matrix: false,
+};
 
 /// Numbers from a seed.
 fn noise(seed: u64) -> impl FnMut() -> u64 {

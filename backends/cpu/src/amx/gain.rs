@@ -1,0 +1,44 @@
+//! Whether prefill on tiles is worth it: measured once, at the start, on a small product.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use yardstick_api::{Error, Numerics};
+use yardstick_model::Format;
+
+use crate::bench::{Slices, packed, product_slices};
+
+/// Rows, length of a row, columns: some milliseconds without tiles.
+const SHAPE: [usize; 3] = [128, 2048, 256];
+/// Tries, by turns; the fastest counts.
+const TRIES: usize = 5;
+/// How much faster it must be: less may be chance, and then one start would choose one way and the next the other.
+const ENOUGH: f64 = 1.15;
+
+/// Prefill of a common format is faster on the tiles than on `plain`, the instruction set without them.
+pub(crate) fn pays(plain: &str) -> bool {
+    static GAIN: OnceLock<Option<f64>> = OnceLock::new();
+    GAIN.get_or_init(|| measure(plain).ok()).is_some_and(|gain| gain >= ENOUGH)
+}
+
+/// How many times as fast.
+fn measure(plain: &str) -> Result<f64, Error> {
+    let (mut with, mut without) = (product("amx")?, product(plain)?);
+    let time = |product: &mut dyn Slices| {
+        let start = Instant::now();
+        product.run(0);
+        start.elapsed()
+    };
+    let mut best = [Duration::MAX; 2];
+    for _ in 0..TRIES {
+        best = [best[0].min(time(&mut *with)), best[1].min(time(&mut *without))];
+    }
+    Ok(best[1].as_secs_f64() / best[0].as_secs_f64())
+}
+
+fn product(isa: &str) -> Result<Box<dyn Slices>, Error> {
+    let [rows, cols, _] = SHAPE;
+    let zeros = vec![0; rows * Format::Q4_K.row_bytes(cols)];
+    let weights = packed(isa, Format::Q4_K, Numerics::A8, [rows, cols], &zeros)?;
+    product_slices(isa, Format::Q4_K, Numerics::A8, SHAPE, weights)
+}
