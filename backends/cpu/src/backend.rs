@@ -313,7 +313,7 @@ mod tests {
                 let logits = |isa: Isa| {
                     let on = (isa, Mutation::default());
                     let mut session =
-                        open_on(on, &device, &model, &options, None, footprint.clone()).unwrap();
+                        open_on(on, &device, &model, &options, None, footprint).unwrap();
                     let vocab = model.architecture().vocab as u32;
                     let tokens: Vec<u32> = (0..40).map(|i| (i * 97 + 3) % vocab).collect();
                     let spans = [Span { sequence: Sequence(0), tokens: &tokens }];

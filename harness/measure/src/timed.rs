@@ -241,4 +241,4 @@ pub use profiled::ProfiledPass;
 pub use serve::{Clock, RealClock, Served, serve};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -114,15 +114,16 @@ impl Work<'_> {
         let Some(to) = products.get_mut(item.eight - self.eights.start + eight) else { return };
         let of = |plane: usize| -> &Eight {
             let tile = &sums[eight / 2 * 2 + plane].0;
-            if eight % 2 == 0 { &tile.as_chunks().0[0] } else { &tile.as_chunks().0[1] }
+            &tile.as_chunks().0[eight % 2]
         };
         if self.planes == Planes::Brain {
             return (0..PAIR).for_each(|p| add_floats(isa, of(p), &mut to[p]));
         }
         let at = (item.block.start - self.deep.start) / BLOCK * ROWS;
-        // SAFETY: not written (the caller).
         let rows = |p: usize| -> &[f32; ROWS] {
-            unsafe { self.pair[p].scales.read(at..at + ROWS) }.as_array().expect("sixteen of them")
+            // SAFETY: not written (the caller).
+            let scales = unsafe { self.pair[p].scales.read(at..at + ROWS) };
+            scales.as_array().expect("sixteen of them")
         };
         let block = item.block.start / BLOCK;
         // SAFETY: not written (the caller).

@@ -7,15 +7,15 @@
 use super::columns::BLOCK;
 use super::unit::ROW_BYTES;
 use crate::kernels::integer::{ROWS, Unpacked};
-use crate::kernels::isa::per_isa;
 use crate::kernels::packed::LINE;
 use crate::kernels::wide::{largest, words};
 use crate::kernels::{Grouping, Isa};
 
 /// Largest integer: high in -127 ..= 127, low in -32 ..= 31.
 const MOST: f32 = 8127.0;
-/// Values of the lower plane.
-const LOW: u32 = 64;
+/// Values of the lower plane, and their binary places.
+const LOW: u32 = 1 << PLACES;
+pub(super) const PLACES: u32 = 6;
 /// Adding this rounds to the nearest integer, ties to even, for |x| < 2^22, and leaves it, 32 too large, in the lowest bits.
 const ROUND: f32 = 12_582_912.0 + (LOW / 2) as f32;
 
@@ -43,73 +43,303 @@ pub(crate) fn pad_brain(panel: &mut Unpacked, deep: usize) {
     panel.float.all_mut()[rest].fill(0.0);
 }
 
-per_isa! {
-    /// As [`fold`].
-    fn fold_lines(
-        from: Grouping,
-        lines: &mut [[u8; LINE]],
-        lows: &mut [[u8; LINE]],
-        scales: &mut [[f32; ROWS]],
-        mins: &[[f32; ROWS]],
-    ) = fold_body;
-}
-
-#[inline(always)]
-fn fold_body(
+/// As [`fold`].
+fn fold_lines(
+    isa: Isa,
     from: Grouping,
     lines: &mut [[u8; LINE]],
     lows: &mut [[u8; LINE]],
     scales: &mut [[f32; ROWS]],
     mins: &[[f32; ROWS]],
 ) {
-    let group = from.group / 4;
     let blocks = lines.chunks_mut(BLOCK / 4).zip(lows.chunks_mut(BLOCK / 4));
     for (b, (lines, lows)) in blocks.enumerate() {
         let first = b * BLOCK / from.group;
         let mins = mins.get(first..).unwrap_or_default();
-        let most = largest(from, lines, &scales[first..], mins);
+        let most = largest_of(isa, from, lines, &scales[first..], mins);
         // Below this, 8127 times the inverse is no number; f16 scales are never so small.
         let some = |most: f32| most.is_finite() && most > 1e-30;
-        let inverse = most.map(|most| if some(most) { MOST / most } else { 0.0 });
-        let groups = lines.chunks_mut(group).zip(lows.chunks_mut(group));
-        for (g, (lines, lows)) in groups.enumerate() {
-            let (scale, min) = (scales[first + g], if from.mins { mins[g] } else { [0.0; ROWS] });
-            let (mut by, mut less) = ([0.0_f32; ROWS], [0.0_f32; ROWS]);
-            for r in 0..ROWS {
-                if inverse[r] > 0.0 {
-                    by[r] = scale[r] * inverse[r];
-                    less[r] = (scale[r] * from.offset + min[r]) * inverse[r];
-                }
-            }
-            for (line, low) in lines.iter_mut().zip(lows) {
-                split(line, low, &by, &less);
-            }
+        let mut inverse = [0.0; ROWS];
+        for r in (0..ROWS).filter(|&r| some(most[r])) {
+            inverse[r] = MOST / most[r];
         }
-        scales[b] = most.map(|most| match most {
-            most if !most.is_finite() => f32::NAN,
-            most if some(most) => most / MOST,
-            _ => 0.0,
-        });
+        split(isa, from, lines, lows, &scales[first..], mins, &inverse);
+        for r in 0..ROWS {
+            scales[b][r] = match most[r] {
+                most if !most.is_finite() => f32::NAN,
+                most if some(most) => most / MOST,
+                _ => 0.0,
+            };
+        }
     }
 }
 
-/// `round(by * q - less)` of each weight in two parts.
-#[inline(always)]
-fn split(line: &mut [u8; LINE], low: &mut [u8; LINE], by: &[f32; ROWS], less: &[f32; ROWS]) {
-    let q = words(line);
-    let (mut upper, mut lower) = ([0_u32; ROWS], [0_u32; ROWS]);
-    for r in 0..ROWS {
-        for j in 0..4 {
-            let w = ((q[r] >> (8 * j)) & 0xFF) as i32 as f32 * by[r] - less[r];
-            let bits = (w + ROUND).to_bits();
-            upper[r] |= ((bits >> LOW.trailing_zeros()) & 0xFF) << (8 * j);
-            lower[r] |= (bits & (LOW - 1)) << (8 * j);
-        }
-        // Each byte 32 less: the topmost bit keeps it from borrowing of its neighbour.
-        lower[r] = ((lower[r] | 0x8080_8080) - LOW / 2 * 0x0101_0101) ^ 0x8080_8080;
+/// As [`largest`].
+fn largest_of(
+    isa: Isa,
+    from: Grouping,
+    lines: &[[u8; LINE]],
+    scales: &[[f32; ROWS]],
+    mins: &[[f32; ROWS]],
+) -> [f32; ROWS] {
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        // SAFETY: the value proves the features.
+        return unsafe { avx512::largest(from, lines, scales, mins) };
     }
+    let _ = isa;
+    largest(from, lines, scales, mins)
+}
+
+/// `round((scale * (q - offset) - min) * inverse)` of each weight in two parts, the upper in place; zero where the inverse is.
+fn split(
+    isa: Isa,
+    from: Grouping,
+    lines: &mut [[u8; LINE]],
+    lows: &mut [[u8; LINE]],
+    scales: &[[f32; ROWS]],
+    mins: &[[f32; ROWS]],
+    inverse: &[f32; ROWS],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        // SAFETY: the value proves the features.
+        return unsafe { avx512::split(from, lines, lows, scales, mins, inverse) };
+    }
+    let _ = isa;
+    let group = from.group / 4;
+    for (g, (lines, lows)) in lines.chunks_mut(group).zip(lows.chunks_mut(group)).enumerate() {
+        let (scale, min) = (scales[g], if from.mins { mins[g] } else { [0.0; ROWS] });
+        let (mut by, mut less) = ([0.0_f32; ROWS], [0.0_f32; ROWS]);
+        for r in (0..ROWS).filter(|&r| inverse[r] > 0.0) {
+            by[r] = scale[r] * inverse[r];
+            less[r] = scale[r].mul_add(from.offset, min[r]) * inverse[r];
+        }
+        for (line, low) in lines.iter_mut().zip(lows) {
+            split_line(line, low, &by, &less);
+        }
+    }
+}
+
+/// As [`split`], of four weights of each row.
+fn split_line(line: &mut [u8; LINE], low: &mut [u8; LINE], by: &[f32; ROWS], less: &[f32; ROWS]) {
+    let q = words(line);
     for r in 0..ROWS {
-        line[4 * r..4 * r + 4].copy_from_slice(&upper[r].to_le_bytes());
-        low[4 * r..4 * r + 4].copy_from_slice(&lower[r].to_le_bytes());
+        let (mut upper, mut lower) = (0_u32, 0_u32);
+        for j in 0..4 {
+            let weight = ((q[r] >> (8 * j)) & 0xFF) as f32;
+            let bits = (weight.mul_add(by[r], -less[r]) + ROUND).to_bits();
+            upper |= ((bits >> PLACES) & 0xFF) << (8 * j);
+            lower |= (bits & (LOW - 1)) << (8 * j);
+        }
+        let lower = ((lower | TOP) - LESS) ^ TOP;
+        line[4 * r..4 * r + 4].copy_from_slice(&upper.to_le_bytes());
+        low[4 * r..4 * r + 4].copy_from_slice(&lower.to_le_bytes());
+    }
+}
+
+/// Bytes 32 less: their topmost bits keep them from borrowing of their neighbours.
+const LESS: u32 = LOW / 2 * 0x0101_0101;
+const TOP: u32 = 0x8080_8080;
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::{Grouping, LESS, LINE, LOW, PLACES, ROUND, ROWS, TOP};
+
+    /// The weights of byte `J` of each word.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn weights<const J: u32>(q: __m512i) -> __m512 {
+        let byte = _mm512_set1_epi32(0xFF);
+        let word = match J {
+            0 => _mm512_and_si512(q, byte),
+            1 => _mm512_and_si512(_mm512_srli_epi32::<8>(q), byte),
+            2 => _mm512_and_si512(_mm512_srli_epi32::<16>(q), byte),
+            _ => _mm512_srli_epi32::<24>(q),
+        };
+        _mm512_cvtepi32_ps(word)
+    }
+
+    /// Sixteen floats.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn floats(row: &[f32; ROWS]) -> __m512 {
+        // SAFETY: sixteen floats are 64 bytes.
+        unsafe { _mm512_loadu_ps(row.as_ptr()) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    pub(super) fn split(
+        from: Grouping,
+        lines: &mut [[u8; LINE]],
+        lows: &mut [[u8; LINE]],
+        scales: &[[f32; ROWS]],
+        mins: &[[f32; ROWS]],
+        inverse: &[f32; ROWS],
+    ) {
+        let inverse = floats(inverse);
+        let some = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(inverse, _mm512_setzero_ps());
+        let group = from.group / 4;
+        for (g, (lines, lows)) in lines.chunks_mut(group).zip(lows.chunks_mut(group)).enumerate() {
+            let scale = floats(&scales[g]);
+            let min = if from.mins { floats(&mins[g]) } else { _mm512_setzero_ps() };
+            let by = _mm512_maskz_mul_ps(some, scale, inverse);
+            let less = _mm512_fmadd_ps(scale, _mm512_set1_ps(from.offset), min);
+            let less = _mm512_maskz_mul_ps(some, less, inverse);
+            for (line, low) in lines.iter_mut().zip(lows) {
+                split_line(line, low, by, less);
+            }
+        }
+    }
+
+    /// Four weights of each row.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn split_line(line: &mut [u8; LINE], low: &mut [u8; LINE], by: __m512, less: __m512) {
+        // SAFETY: a line is 64 bytes.
+        let q = unsafe { _mm512_loadu_si512(line.as_ptr().cast()) };
+        let a = rounded(weights::<0>(q), by, less);
+        let b = rounded(weights::<1>(q), by, less);
+        let c = rounded(weights::<2>(q), by, less);
+        let d = rounded(weights::<3>(q), by, less);
+        let (upper, lower) = (uppers(a, b, c, d), lowers(a, b, c, d));
+        // SAFETY: a line is 64 bytes.
+        unsafe {
+            _mm512_storeu_si512(line.as_mut_ptr().cast(), upper);
+            _mm512_storeu_si512(low.as_mut_ptr().cast(), lower);
+        }
+    }
+
+    /// To the nearest integer, 32 too large, in the lowest bits.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn rounded(weight: __m512, by: __m512, less: __m512) -> __m512i {
+        let weight = _mm512_fmsub_ps(weight, by, less);
+        _mm512_castps_si512(_mm512_add_ps(weight, _mm512_set1_ps(ROUND)))
+    }
+
+    /// As [`super::largest`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    pub(super) fn largest(
+        from: Grouping,
+        lines: &[[u8; LINE]],
+        scales: &[[f32; ROWS]],
+        mins: &[[f32; ROWS]],
+    ) -> [f32; ROWS] {
+        let offset = _mm512_set1_ps(from.offset);
+        let mut most = _mm512_setzero_ps();
+        for (g, lines) in lines.chunks(from.group / 4).enumerate() {
+            let (mut low, mut high) = (_mm512_set1_epi8(-1), _mm512_setzero_si512());
+            for line in lines {
+                // SAFETY: a line is 64 bytes.
+                let q = unsafe { _mm512_loadu_si512(line.as_ptr().cast()) };
+                (low, high) = (_mm512_min_epu8(low, q), _mm512_max_epu8(high, q));
+            }
+            // Of the four bytes of a word, in its lowest.
+            low = _mm512_min_epu8(low, _mm512_srli_epi32::<8>(low));
+            high = _mm512_max_epu8(high, _mm512_srli_epi32::<8>(high));
+            low = _mm512_min_epu8(low, _mm512_srli_epi32::<16>(low));
+            high = _mm512_max_epu8(high, _mm512_srli_epi32::<16>(high));
+            let scale = floats(&scales[g]);
+            let min = if from.mins { floats(&mins[g]) } else { _mm512_setzero_ps() };
+            let low = _mm512_mul_ps(scale, _mm512_sub_ps(weights::<0>(low), offset));
+            let high = _mm512_mul_ps(scale, _mm512_sub_ps(weights::<0>(high), offset));
+            let low = _mm512_abs_ps(_mm512_sub_ps(low, min));
+            let high = _mm512_abs_ps(_mm512_sub_ps(high, min));
+            // What is no number must not hide behind those that are; a maximum would drop it.
+            let none = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(low, high);
+            let infinite = _mm512_set1_ps(f32::INFINITY);
+            let largest = _mm512_mask_mov_ps(_mm512_max_ps(low, high), none, infinite);
+            most = _mm512_max_ps(most, largest);
+        }
+        let mut out = [0.0; ROWS];
+        // SAFETY: sixteen floats are 64 bytes.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), most) };
+        out
+    }
+
+    /// `one` where the mask has bits, else `other`.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn choose(mask: u32, one: __m512i, other: __m512i) -> __m512i {
+        _mm512_ternarylogic_epi32::<0xCA>(_mm512_set1_epi32(mask as i32), one, other)
+    }
+
+    /// Bits 6 to 13 of each, as the bytes of a word.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn uppers(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
+        const { assert!(PLACES == 6) };
+        let ab = choose(0xFF, _mm512_srli_epi32::<6>(a), _mm512_slli_epi32::<2>(b));
+        let cd = choose(0xFF_0000, _mm512_slli_epi32::<10>(c), _mm512_slli_epi32::<18>(d));
+        choose(0xFFFF, ab, cd)
+    }
+
+    /// Bits 0 to 5 of each, 32 less, as the bytes of a word.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn lowers(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
+        let ab = choose(0xFF, a, _mm512_slli_epi32::<8>(b));
+        let cd = choose(0xFF_0000, _mm512_slli_epi32::<16>(c), _mm512_slli_epi32::<24>(d));
+        let all = choose(0xFFFF, ab, cd);
+        let top = _mm512_set1_epi32(TOP as i32);
+        let places = _mm512_set1_epi32(((LOW - 1) * 0x0101_0101) as i32);
+        // (all and places) or top
+        let all = _mm512_ternarylogic_epi32::<0xEA>(all, places, top);
+        _mm512_xor_si512(_mm512_sub_epi32(all, _mm512_set1_epi32(LESS as i32)), top)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Every instruction set makes the same planes; they stand for the weights within half a step of the largest one's 8127th.
+        #[test]
+        fn planes_stand_for_the_weights_and_every_isa_agrees(
+            q in prop::collection::vec(any::<u8>(), 96 * LINE),
+            scales in prop::collection::vec(-2.0_f32..2.0, 24 * ROWS),
+            mins in prop::collection::vec(-2.0_f32..2.0, 24 * ROWS),
+            small in any::<bool>(),
+            with_mins in any::<bool>(),
+            odd in 0..6_usize,
+        ) {
+            let group = if small { 16 } else { 32 };
+            let from = Grouping { group, offset: 128.0, mins: with_mins };
+            let mut scales: Vec<[f32; ROWS]> = scales.as_chunks().0.to_vec();
+            let bad = [0.0, 1e-38, f32::INFINITY, f32::NAN, 1e30, -1e-20][odd];
+            scales[1][5] = bad;
+            let mins: &[[f32; ROWS]] = mins.as_chunks().0;
+            let run = |isa: Isa| {
+                let mut lines: Vec<[u8; LINE]> = q.as_chunks().0.to_vec();
+                let (mut lows, mut scales) = (vec![[9; LINE]; 96], scales.clone());
+                fold_lines(isa, from, &mut lines, &mut lows, &mut scales, mins);
+                let bits: Vec<u32> = scales[..2].as_flattened().iter().map(|x| x.to_bits()).collect();
+                (lines, lows, bits)
+            };
+            let (lines, lows, bits) = run(Isa::Scalar);
+            for isa in Isa::usable() {
+                prop_assert_eq!(run(isa), (lines.clone(), lows.clone(), bits.clone()));
+            }
+            for (line, (k, r)) in (0..96).flat_map(|l| (0..4).flat_map(move |j| (0..ROWS).map(move |r| (l, (j, r))))) {
+                let (at, k) = (4 * r + k, 4 * line + k);
+                let (scale, group) = (f32::from_bits(bits[k / BLOCK * ROWS + r]), k / group);
+                let (high, low) = (i32::from(lines[line][at] as i8), i32::from(lows[line][at] as i8));
+                prop_assert!((-127..=127).contains(&high) && (-32..=31).contains(&low));
+                let min = if with_mins { f64::from(mins[group][r]) } else { 0.0 };
+                let weight = f64::from(scales[group][r]) * (f64::from(q[line * LINE + at]) - 128.0) - min;
+                if scale.is_nan() {
+                    prop_assert!(r == 5 && k < BLOCK && !bad.is_finite());
+                    continue;
+                }
+                let found = f64::from(scale) * f64::from(64 * high + low);
+                prop_assert!((found - weight).abs() <= f64::from(scale) * 0.51 + 1e-30, "{} {}", found, weight);
+            }
+        }
     }
 }

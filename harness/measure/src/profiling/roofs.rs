@@ -23,9 +23,6 @@ pub struct At<'b> {
     pub test: Test,
 }
 
-/// A name in the kernels of a backend that multiplies matrices in a unit of their own.
-const MATRIX: &str = "amx";
-
 /// Bytes that one pass of a test reads: what the read roof depends on. 0 where the device does not say.
 pub fn pass_bytes(facts: &Facts, architecture: &Architecture, test: Test) -> u64 {
     let Some(tokens) = test.tokens().filter(|_| facts.streamed_bytes > 0) else { return 0 };
@@ -63,18 +60,12 @@ pub fn measure_roofs(at: &At<'_>, before: Option<&Roofs>) -> Roofs {
         }
         reached
     };
-    let own = arithmetic(at.facts.numerics);
-    let matrix = at.facts.kernels.values().any(|kernel| kernel.to_lowercase().contains(MATRIX));
-    let products = match matrix {
-        true => first(&[&[Limit::Int8Matrix], own].concat()),
-        false => first(own),
-    };
     let now = Roofs {
         read: roof(match at.bytes {
             0 => Known::unavailable("the device does not say how many bytes a pass reads"),
             bytes => reach(Limit::Read { bytes }),
         }),
-        products: roof(products),
+        products: roof(first(&arithmetic(at.facts, at.test))),
         attention: roof(first(attention(&at.facts.notes, at.test))),
         barrier_ns: reach(Limit::Barrier).map(|reached| reached.value),
     };

@@ -19,7 +19,7 @@ fn model() -> Arc<Model> {
     Arc::new(Model::open(&made.path).unwrap())
 }
 
-fn session(context: usize, sequences: usize) -> Box<dyn Session> {
+pub(crate) fn session(context: usize, sequences: usize) -> Box<dyn Session> {
     let DeviceStatus::Ready(device) = Null::new().devices().remove(0) else { panic!() };
     let options = Options { context: Some(context), sequences, ..Options::default() };
     Null::new().load(&device, &model(), &options).unwrap()

@@ -41,7 +41,10 @@ fn brain_lines_body(lines: &mut [f32]) {
     let lines = lines.as_chunks_mut::<LINE>().0;
     for k in 0..lines.len().div_ceil(2) {
         let (first, second) = (lines[2 * k], lines.get(2 * k + 1).copied().unwrap_or([0.0; LINE]));
-        lines[k] = std::array::from_fn(|r| f32::from_bits(word(first[r], second[r])));
+        // A loop: a closure is not always compiled for the instruction set of whoever calls this.
+        for r in 0..LINE {
+            lines[k][r] = f32::from_bits(word(first[r], second[r]));
+        }
     }
 }
 

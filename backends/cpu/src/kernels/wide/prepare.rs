@@ -14,9 +14,13 @@ const TOO_LARGE: i32 = 128;
 /// The four weights of each row.
 #[inline(always)]
 pub(crate) fn words(line: &[u8; LINE]) -> [u32; ROWS] {
-    std::array::from_fn(|r| {
-        u32::from_le_bytes([line[4 * r], line[4 * r + 1], line[4 * r + 2], line[4 * r + 3]])
-    })
+    // Loops: a closure is not always compiled for the instruction set of whoever calls this.
+    let mut words = [0; ROWS];
+    for r in 0..ROWS {
+        words[r] =
+            u32::from_le_bytes([line[4 * r], line[4 * r + 1], line[4 * r + 2], line[4 * r + 3]]);
+    }
+    words
 }
 
 /// Makes `deep` weights of each row 8 bits under one scale per row and 256, in place: what is lost is at most half of a 127th
@@ -119,11 +123,15 @@ fn range(lines: &[[u8; LINE]]) -> ([u8; ROWS], [u8; ROWS]) {
             high[i] = high[i].max(line[i]);
         }
     }
-    let four = |bytes: &[u8; LINE], r: usize| [0, 1, 2, 3].map(|j| bytes[4 * r + j]);
-    let least = |[a, b, c, d]: [u8; 4]| a.min(b).min(c.min(d));
-    let most = |[a, b, c, d]: [u8; 4]| a.max(b).max(c.max(d));
-    let low = std::array::from_fn(|r| least(four(&low, r)));
-    (low, std::array::from_fn(|r| most(four(&high, r))))
+    let (low, high) = (words(&low), words(&high));
+    let (mut least, mut most) = ([u8::MAX; ROWS], [0_u8; ROWS]);
+    for r in 0..ROWS {
+        for j in 0..4 {
+            least[r] = least[r].min((low[r] >> (8 * j)) as u8);
+            most[r] = most[r].max((high[r] >> (8 * j)) as u8);
+        }
+    }
+    (least, most)
 }
 
 /// `round(by * q - less)` of each weight, and the sums of the rows.

@@ -130,7 +130,7 @@ impl Measuring<'_, '_, '_> {
         };
         let threads = facts.threads.value().copied();
         let mut reached = Known::unavailable("no arithmetic fits the numerics that ran");
-        for &limit in arithmetic(facts.numerics) {
+        for limit in arithmetic(facts, test) {
             reached = self.limit(child, test, limit, threads)?;
             if reached.value().is_some() {
                 break;
@@ -232,15 +232,29 @@ pub(crate) fn working_set(facts: &Facts, sequences: usize, positions_read: f64) 
     facts.streamed_bytes.saturating_add(kv as u64)
 }
 
-/// The arithmetic that a numerics class may run, first choice first. A device that has no units for halves computes them in
-/// f32; so does one whose class is `f16` only because its KV cache is.
-pub(crate) fn arithmetic(numerics: Numerics) -> &'static [Limit] {
-    match numerics {
-        Numerics::A8 | Numerics::Requantised => &[Limit::Int8],
-        Numerics::F32 => &[Limit::F32],
-        Numerics::F16 => &[Limit::F16, Limit::F32],
-        Numerics::Bf16 => &[Limit::Bf16, Limit::F32],
-    }
+/// Names in the kernels of a backend that multiplies many columns in a unit for matrices.
+const MATRIX_UNITS: [&str; 2] = ["amx", "i8mm"];
+
+/// The arithmetic that a test may run, first choice first. A device that has no units for halves computes them in
+/// f32; so does one whose class is `f16` only because its KV cache is. A unit for matrices multiplies only where there are
+/// many columns.
+pub(crate) fn arithmetic(facts: &Facts, test: Test) -> Vec<Limit> {
+    let (matrix, own): (_, &[_]) = match facts.numerics {
+        Numerics::A8 | Numerics::Requantised => (Some(Limit::Int8Matrix), &[Limit::Int8]),
+        Numerics::F32 => (None, &[Limit::F32]),
+        Numerics::F16 => (None, &[Limit::F16, Limit::F32]),
+        Numerics::Bf16 => (Some(Limit::Bf16Matrix), &[Limit::Bf16, Limit::F32]),
+    };
+    let named = |kernel: &String| {
+        let kernel = kernel.to_lowercase();
+        MATRIX_UNITS.iter().any(|unit| kernel.contains(unit))
+    };
+    let many = !matches!(test, Test::Generate { .. });
+    matrix
+        .filter(|_| many && facts.kernels.values().any(named))
+        .into_iter()
+        .chain(own.iter().copied())
+        .collect()
 }
 
 /// Those that may stand in for a device, each backend's best first.
@@ -320,6 +334,25 @@ mod tests {
             assert_eq!(found.sustained(), Some(2e9));
         }
         assert_eq!(Reached { rounds: Vec::new(), ..moment(1.0, 1) }.sustained(), None);
+    }
+
+    #[test]
+    fn a_unit_for_matrices_bounds_many_columns_of_its_class_and_no_decode() {
+        let facts = |kernel: &str, numerics| Facts {
+            numerics,
+            kernels: [("Q8_0".to_owned(), kernel.to_owned())].into(),
+            ..crate::timed::tests::session(64, 1).facts()
+        };
+        let plain = "avx512-vnni packed rows x int8, packed panels x int8";
+        let unit = "amx packed rows x int8, packed panels x int8, panels on amx-int8";
+        let of = |kernel, numerics, test: &str| {
+            arithmetic(&facts(kernel, numerics), test.parse().unwrap())
+        };
+        assert_eq!(of(plain, Numerics::A8, "pp512"), [Limit::Int8]);
+        assert_eq!(of(unit, Numerics::A8, "pp512"), [Limit::Int8Matrix, Limit::Int8]);
+        assert_eq!(of(unit, Numerics::A8, "tg64"), [Limit::Int8]);
+        assert_eq!(of(unit, Numerics::Bf16, "pp512"), [Limit::Bf16Matrix, Limit::Bf16, Limit::F32]);
+        assert_eq!(of(unit, Numerics::F32, "pp512"), [Limit::F32]);
     }
 
     #[test]
