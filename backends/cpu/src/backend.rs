@@ -306,7 +306,7 @@ mod tests {
         for path in golden_models() {
             let Ok(model) = Model::open(&path).map(Arc::new) else { continue };
             for numerics in device.numerics.clone() {
-                let (threads, context) = (Some(2), Some(64));
+                let (threads, context) = (Some(2), Some(128));
                 let numerics = Some(numerics);
                 let options = Options { threads, context, numerics, ..Options::default() };
                 let Ok(footprint) = Cpu.plan(&device, model.info(), &options) else { continue };
@@ -315,7 +315,7 @@ mod tests {
                     let mut session =
                         open_on(on, &device, &model, &options, None, footprint).unwrap();
                     let vocab = model.architecture().vocab as u32;
-                    let tokens: Vec<u32> = (0..40).map(|i| (i * 97 + 3) % vocab).collect();
+                    let tokens: Vec<u32> = (0..70).map(|i| (i * 97 + 3) % vocab).collect();
                     let spans = [Span { sequence: Sequence(0), tokens: &tokens }];
                     session.forward(&Batch { spans: &spans, rows: Rows::All }).unwrap();
                     session.logits().unwrap().values.to_vec()

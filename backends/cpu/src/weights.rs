@@ -278,7 +278,7 @@ impl Network {
         match self.forms() {
             _ if self.matrices().any(|matrix| matrix.kernel.requantises()) => Numerics::Requantised,
             forms if forms.bytes() => Numerics::A8,
-            forms if forms.brains() => Numerics::Bf16,
+            forms if forms.brain => Numerics::Bf16,
             _ => Numerics::F32,
         }
     }

@@ -28,15 +28,16 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Room for `columns` columns of up to `cols` values in those of the forms that are a matrix unit's.
+    /// Room for `columns` columns of up to `cols` values in the forms that are a matrix unit's.
     pub(crate) fn new(columns: usize, cols: usize, forms: Forms) -> Result<Columns, Error> {
         // Tiles are multiplied in twos.
         let columns = columns.next_multiple_of(2 * ROWS);
+        let (bytes, brain) = kinds(forms);
         let when = |wanted: bool, each: usize| if wanted { columns * each } else { 0 };
         Ok(Columns {
-            q: Buffer::zeroed(when(forms.matrix, cols.next_multiple_of(ROW_BYTES)))?,
-            scales: Buffer::zeroed(when(forms.matrix, cols.div_ceil(BLOCK)))?,
-            brain: Buffer::zeroed(when(forms.brain_matrix, cols.next_multiple_of(ROW_BRAINS) / 2))?,
+            q: Buffer::zeroed(when(bytes, cols.next_multiple_of(ROW_BYTES)))?,
+            scales: Buffer::zeroed(when(bytes, cols.div_ceil(BLOCK)))?,
+            brain: Buffer::zeroed(when(brain, cols.next_multiple_of(ROW_BRAINS) / 2))?,
         })
     }
 
@@ -44,12 +45,13 @@ impl Columns {
     pub(crate) fn bytes(columns: usize, cols: usize, forms: Forms) -> u64 {
         let columns = columns.checked_next_multiple_of(2 * ROWS).unwrap_or(usize::MAX) as u64;
         let when = |wanted: bool, each: usize| if wanted { each as u64 } else { 0 };
-        let int8 = when(forms.matrix, cols.next_multiple_of(ROW_BYTES) + 4 * cols.div_ceil(BLOCK));
-        let brain = when(forms.brain_matrix, 2 * cols.next_multiple_of(ROW_BRAINS));
+        let (bytes, brain) = kinds(forms);
+        let int8 = when(bytes, cols.next_multiple_of(ROW_BYTES) + 4 * cols.div_ceil(BLOCK));
+        let brain = when(brain, 2 * cols.next_multiple_of(ROW_BRAINS));
         columns.saturating_mul(int8 + brain)
     }
 
-    /// Stores up to eight columns of `cols` values as the tile'th eight, in those of the forms that are a matrix unit's.
+    /// Stores up to eight columns of `cols` values as the tile'th eight, in the forms that are a matrix unit's.
     ///
     /// # Safety
     /// Nobody else reads or writes these columns meanwhile.
@@ -61,12 +63,13 @@ impl Columns {
         cols: usize,
         forms: Forms,
     ) {
+        let (bytes, brain) = kinds(forms);
         for (i, x) in columns.chunks_exact(cols).enumerate() {
-            if forms.matrix {
+            if bytes {
                 // SAFETY: the column is the caller's.
                 unsafe { self.put(isa, tile * TILE + i, x) };
             }
-            if forms.brain_matrix {
+            if brain {
                 // SAFETY: the column is the caller's.
                 unsafe { self.put_brain(isa, tile * TILE + i, x) };
             }
@@ -150,6 +153,11 @@ impl Columns {
     }
 }
 
+/// Whether there are columns in 8 bits, and in bf16.
+fn kinds(forms: Forms) -> (bool, bool) {
+    (forms.matrix && forms.bytes(), forms.matrix && forms.brain)
+}
+
 /// Rows of tiles before a column's first, when a column takes `tiles`.
 fn place(column: usize, tiles: usize) -> usize {
     column / ROWS * ROWS * tiles + column % ROWS
@@ -193,14 +201,7 @@ mod tests {
 
     use super::*;
 
-    const BOTH: Forms = Forms {
-        int8: false,
-        wide: false,
-        float: false,
-        brain: false,
-        matrix: true,
-        brain_matrix: true,
-    };
+    const BOTH: Forms = Forms { int8: true, wide: false, float: false, brain: true, matrix: true };
 
     proptest! {
         /// Every value is found where a tile's row has it, within half a step; what pads a row is zero.

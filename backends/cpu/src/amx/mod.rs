@@ -18,6 +18,8 @@ mod gain;
 mod gemm;
 mod planes;
 #[cfg(target_arch = "x86_64")]
+mod planes_x86;
+#[cfg(target_arch = "x86_64")]
 mod real;
 mod scale;
 mod selftest;

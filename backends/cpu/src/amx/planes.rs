@@ -5,6 +5,8 @@
 //! that activations in 8 bits make.
 
 use super::columns::BLOCK;
+#[cfg(target_arch = "x86_64")]
+use super::planes_x86;
 use super::unit::ROW_BYTES;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::packed::LINE;
@@ -14,10 +16,10 @@ use crate::kernels::{Grouping, Isa};
 /// Largest integer: high in -127 ..= 127, low in -32 ..= 31.
 const MOST: f32 = 8127.0;
 /// Values of the lower plane, and their binary places.
-const LOW: u32 = 1 << PLACES;
+pub(super) const LOW: u32 = 1 << PLACES;
 pub(super) const PLACES: u32 = 6;
 /// Adding this rounds to the nearest integer, ties to even, for |x| < 2^22, and leaves it, 32 too large, in the lowest bits.
-const ROUND: f32 = 12_582_912.0 + (LOW / 2) as f32;
+pub(super) const ROUND: f32 = 12_582_912.0 + (LOW / 2) as f32;
 
 /// Folds `deep` unpacked weights of each row, in place: the upper plane takes the place of the weights, and a scale per 256 that of
 /// the scales. A weight that is no number makes the scale none.
@@ -85,7 +87,7 @@ fn largest_of(
     #[cfg(target_arch = "x86_64")]
     if let Isa::Avx512Vnni(_) = isa {
         // SAFETY: the value proves the features.
-        return unsafe { avx512::largest(from, lines, scales, mins) };
+        return unsafe { planes_x86::largest(from, lines, scales, mins) };
     }
     let _ = isa;
     largest(from, lines, scales, mins)
@@ -104,7 +106,7 @@ fn split(
     #[cfg(target_arch = "x86_64")]
     if let Isa::Avx512Vnni(_) = isa {
         // SAFETY: the value proves the features.
-        return unsafe { avx512::split(from, lines, lows, scales, mins, inverse) };
+        return unsafe { planes_x86::split(from, lines, lows, scales, mins, inverse) };
     }
     let _ = isa;
     let group = from.group / 4;
@@ -139,158 +141,8 @@ fn split_line(line: &mut [u8; LINE], low: &mut [u8; LINE], by: &[f32; ROWS], les
 }
 
 /// Bytes 32 less: their topmost bits keep them from borrowing of their neighbours.
-const LESS: u32 = LOW / 2 * 0x0101_0101;
-const TOP: u32 = 0x8080_8080;
-
-#[cfg(target_arch = "x86_64")]
-mod avx512 {
-    use std::arch::x86_64::*;
-
-    use super::{Grouping, LESS, LINE, LOW, PLACES, ROUND, ROWS, TOP};
-
-    /// The weights of byte `J` of each word.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn weights<const J: u32>(q: __m512i) -> __m512 {
-        let byte = _mm512_set1_epi32(0xFF);
-        let word = match J {
-            0 => _mm512_and_si512(q, byte),
-            1 => _mm512_and_si512(_mm512_srli_epi32::<8>(q), byte),
-            2 => _mm512_and_si512(_mm512_srli_epi32::<16>(q), byte),
-            _ => _mm512_srli_epi32::<24>(q),
-        };
-        _mm512_cvtepi32_ps(word)
-    }
-
-    /// Sixteen floats.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn floats(row: &[f32; ROWS]) -> __m512 {
-        // SAFETY: sixteen floats are 64 bytes.
-        unsafe { _mm512_loadu_ps(row.as_ptr()) }
-    }
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-    pub(super) fn split(
-        from: Grouping,
-        lines: &mut [[u8; LINE]],
-        lows: &mut [[u8; LINE]],
-        scales: &[[f32; ROWS]],
-        mins: &[[f32; ROWS]],
-        inverse: &[f32; ROWS],
-    ) {
-        let inverse = floats(inverse);
-        let some = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(inverse, _mm512_setzero_ps());
-        let group = from.group / 4;
-        for (g, (lines, lows)) in lines.chunks_mut(group).zip(lows.chunks_mut(group)).enumerate() {
-            let scale = floats(&scales[g]);
-            let min = if from.mins { floats(&mins[g]) } else { _mm512_setzero_ps() };
-            let by = _mm512_maskz_mul_ps(some, scale, inverse);
-            let less = _mm512_fmadd_ps(scale, _mm512_set1_ps(from.offset), min);
-            let less = _mm512_maskz_mul_ps(some, less, inverse);
-            for (line, low) in lines.iter_mut().zip(lows) {
-                split_line(line, low, by, less);
-            }
-        }
-    }
-
-    /// Four weights of each row.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn split_line(line: &mut [u8; LINE], low: &mut [u8; LINE], by: __m512, less: __m512) {
-        // SAFETY: a line is 64 bytes.
-        let q = unsafe { _mm512_loadu_si512(line.as_ptr().cast()) };
-        let a = rounded(weights::<0>(q), by, less);
-        let b = rounded(weights::<1>(q), by, less);
-        let c = rounded(weights::<2>(q), by, less);
-        let d = rounded(weights::<3>(q), by, less);
-        let (upper, lower) = (uppers(a, b, c, d), lowers(a, b, c, d));
-        // SAFETY: a line is 64 bytes.
-        unsafe {
-            _mm512_storeu_si512(line.as_mut_ptr().cast(), upper);
-            _mm512_storeu_si512(low.as_mut_ptr().cast(), lower);
-        }
-    }
-
-    /// To the nearest integer, 32 too large, in the lowest bits.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn rounded(weight: __m512, by: __m512, less: __m512) -> __m512i {
-        let weight = _mm512_fmsub_ps(weight, by, less);
-        _mm512_castps_si512(_mm512_add_ps(weight, _mm512_set1_ps(ROUND)))
-    }
-
-    /// As [`super::largest`].
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-    pub(super) fn largest(
-        from: Grouping,
-        lines: &[[u8; LINE]],
-        scales: &[[f32; ROWS]],
-        mins: &[[f32; ROWS]],
-    ) -> [f32; ROWS] {
-        let offset = _mm512_set1_ps(from.offset);
-        let mut most = _mm512_setzero_ps();
-        for (g, lines) in lines.chunks(from.group / 4).enumerate() {
-            let (mut low, mut high) = (_mm512_set1_epi8(-1), _mm512_setzero_si512());
-            for line in lines {
-                // SAFETY: a line is 64 bytes.
-                let q = unsafe { _mm512_loadu_si512(line.as_ptr().cast()) };
-                (low, high) = (_mm512_min_epu8(low, q), _mm512_max_epu8(high, q));
-            }
-            // Of the four bytes of a word, in its lowest.
-            low = _mm512_min_epu8(low, _mm512_srli_epi32::<8>(low));
-            high = _mm512_max_epu8(high, _mm512_srli_epi32::<8>(high));
-            low = _mm512_min_epu8(low, _mm512_srli_epi32::<16>(low));
-            high = _mm512_max_epu8(high, _mm512_srli_epi32::<16>(high));
-            let scale = floats(&scales[g]);
-            let min = if from.mins { floats(&mins[g]) } else { _mm512_setzero_ps() };
-            let low = _mm512_mul_ps(scale, _mm512_sub_ps(weights::<0>(low), offset));
-            let high = _mm512_mul_ps(scale, _mm512_sub_ps(weights::<0>(high), offset));
-            let low = _mm512_abs_ps(_mm512_sub_ps(low, min));
-            let high = _mm512_abs_ps(_mm512_sub_ps(high, min));
-            // What is no number must not hide behind those that are; a maximum would drop it.
-            let none = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(low, high);
-            let infinite = _mm512_set1_ps(f32::INFINITY);
-            let largest = _mm512_mask_mov_ps(_mm512_max_ps(low, high), none, infinite);
-            most = _mm512_max_ps(most, largest);
-        }
-        let mut out = [0.0; ROWS];
-        // SAFETY: sixteen floats are 64 bytes.
-        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), most) };
-        out
-    }
-
-    /// `one` where the mask has bits, else `other`.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn choose(mask: u32, one: __m512i, other: __m512i) -> __m512i {
-        _mm512_ternarylogic_epi32::<0xCA>(_mm512_set1_epi32(mask as i32), one, other)
-    }
-
-    /// Bits 6 to 13 of each, as the bytes of a word.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn uppers(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
-        const { assert!(PLACES == 6) };
-        let ab = choose(0xFF, _mm512_srli_epi32::<6>(a), _mm512_slli_epi32::<2>(b));
-        let cd = choose(0xFF_0000, _mm512_slli_epi32::<10>(c), _mm512_slli_epi32::<18>(d));
-        choose(0xFFFF, ab, cd)
-    }
-
-    /// Bits 0 to 5 of each, 32 less, as the bytes of a word.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn lowers(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
-        let ab = choose(0xFF, a, _mm512_slli_epi32::<8>(b));
-        let cd = choose(0xFF_0000, _mm512_slli_epi32::<16>(c), _mm512_slli_epi32::<24>(d));
-        let all = choose(0xFFFF, ab, cd);
-        let top = _mm512_set1_epi32(TOP as i32);
-        let places = _mm512_set1_epi32(((LOW - 1) * 0x0101_0101) as i32);
-        // (all and places) or top
-        let all = _mm512_ternarylogic_epi32::<0xEA>(all, places, top);
-        _mm512_xor_si512(_mm512_sub_epi32(all, _mm512_set1_epi32(LESS as i32)), top)
-    }
-}
+pub(super) const LESS: u32 = LOW / 2 * 0x0101_0101;
+pub(super) const TOP: u32 = 0x8080_8080;
 
 #[cfg(test)]
 mod tests {

@@ -34,8 +34,8 @@ fn made_up(planes: Planes) -> Option<([Unpacked; PAIR], Columns)> {
             }
         }
     }
-    let matrix = planes != Planes::Brain;
-    let forms = Forms { matrix, brain_matrix: !matrix, ..Forms::default() };
+    let brain = planes == Planes::Brain;
+    let forms = Forms { int8: !brain, brain, matrix: true, ..Forms::default() };
     let columns = Columns::new(COUNT, DEEP, forms).ok()?;
     for tile in 0..COUNT.div_ceil(TILE) {
         let here = (COUNT - tile * TILE).min(TILE) * DEEP;

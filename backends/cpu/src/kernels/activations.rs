@@ -22,10 +22,8 @@ pub(crate) struct Forms {
     pub(crate) float: bool,
     /// Many columns in bf16, few as they are.
     pub(crate) brain: bool,
-    /// 8 bits; many columns for a matrix unit, with a scale per 256, few as [`Forms::int8`].
+    /// Many columns of all these but [`Forms::float`] are for a matrix unit, and 8 bits have a scale per 256.
     pub(crate) matrix: bool,
-    /// Many columns in bf16 for a matrix unit, few as they are.
-    pub(crate) brain_matrix: bool,
 }
 
 impl Forms {
@@ -37,23 +35,22 @@ impl Forms {
             float: self.float || other.float,
             brain: self.brain || other.brain,
             matrix: self.matrix || other.matrix,
-            brain_matrix: self.brain_matrix || other.brain_matrix,
         }
+    }
+
+    /// Of so many columns, those that vectors read.
+    fn on_vectors(self, columns: usize) -> usize {
+        if self.matrix { 0 } else { columns }
     }
 
     /// Some in 8 bits.
     pub(crate) fn bytes(self) -> bool {
-        self.int8 || self.wide || self.matrix
-    }
-
-    /// Many in bf16.
-    pub(crate) fn brains(self) -> bool {
-        self.brain || self.brain_matrix
+        self.int8 || self.wide
     }
 
     /// Some that meet weights as floats.
     pub(crate) fn floats(self) -> bool {
-        self.float || self.brains()
+        self.float || self.brain
     }
 }
 
@@ -231,8 +228,10 @@ fn part(tile: usize, each: usize) -> Range<usize> {
 impl Tiles {
     /// Room for `columns` columns of up to `cols` values in these forms.
     pub(crate) fn new(columns: usize, cols: usize, forms: Forms) -> Result<Tiles, Error> {
-        let columns = columns.next_multiple_of(TILE);
-        let (float, int8) = (columns * cols, columns * cols.next_multiple_of(BLOCK));
+        let matrix = amx::Columns::new(columns, cols, forms)?;
+        let float = columns.next_multiple_of(TILE) * cols;
+        let columns = forms.on_vectors(columns).next_multiple_of(TILE);
+        let int8 = columns * cols.next_multiple_of(BLOCK);
         let scales = columns * cols.div_ceil(wide::BLOCK);
         let when = |wanted: bool, n: usize| if wanted { n } else { 0 };
         Ok(Tiles {
@@ -244,24 +243,24 @@ impl Tiles {
             wide_q: Buffer::zeroed(when(forms.wide, int8))?,
             wide_scale: Buffer::zeroed(when(forms.wide, scales))?,
             brain: Buffer::zeroed(when(forms.brain, columns * cols.div_ceil(2)))?,
-            matrix: amx::Columns::new(columns, cols, forms)?,
+            matrix,
         })
     }
 
     /// Bytes of that.
     pub(crate) fn bytes(columns: usize, cols: usize, forms: Forms) -> u64 {
-        let columns = columns.checked_next_multiple_of(TILE).unwrap_or(usize::MAX);
-        let all = (columns as u64).saturating_mul(cols as u64);
-        let float = if forms.float { all.saturating_mul(4) } else { 0 };
-        let int8 = if forms.int8 { all.saturating_add(all / 32 * 28) } else { 0 };
-        let scales = (columns as u64).saturating_mul(cols.div_ceil(wide::BLOCK) as u64 * 4);
-        let wide = if forms.wide { all.saturating_add(scales) } else { 0 };
-        let brain = if forms.brain {
-            (columns as u64).saturating_mul(cols.div_ceil(2) as u64 * 4)
-        } else {
-            0
-        };
         let matrix = amx::Columns::bytes(columns, cols, forms);
+        let tiles =
+            |columns: usize| columns.checked_next_multiple_of(TILE).unwrap_or(usize::MAX) as u64;
+        let all = tiles(columns).saturating_mul(cols as u64);
+        let float = if forms.float { all.saturating_mul(4) } else { 0 };
+        let columns = tiles(forms.on_vectors(columns));
+        let all = columns.saturating_mul(cols as u64);
+        let int8 = if forms.int8 { all.saturating_add(all / 32 * 28) } else { 0 };
+        let scales = columns.saturating_mul(cols.div_ceil(wide::BLOCK) as u64 * 4);
+        let wide = if forms.wide { all.saturating_add(scales) } else { 0 };
+        let brain =
+            if forms.brain { columns.saturating_mul(cols.div_ceil(2) as u64 * 4) } else { 0 };
         [float, int8, wide, brain, matrix].into_iter().fold(0, u64::saturating_add)
     }
 
@@ -288,6 +287,10 @@ impl Tiles {
                 }
             }
         }
+        if forms.matrix {
+            // SAFETY: the tile is the caller's.
+            return unsafe { self.matrix.fill(isa, tile, rows, cols, forms) };
+        }
         if forms.int8 {
             // SAFETY: the tile is the caller's.
             let mut parts = unsafe {
@@ -312,8 +315,6 @@ impl Tiles {
             // SAFETY: the tile is the caller's.
             unsafe { self.fill_wide(isa, tile, rows, cols) };
         }
-        // SAFETY: the tile is the caller's.
-        unsafe { self.matrix.fill(isa, tile, rows, cols, forms) };
     }
 
     /// Columns stored before for a matrix unit.

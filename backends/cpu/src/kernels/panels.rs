@@ -51,6 +51,7 @@ pub(super) fn multiply(
     panel: &mut Panel,
 ) {
     let depth = if matches!(weights.kernel, Kernel::Float(_)) { FLOAT_DEPTH } else { DEPTH };
+    let unit = weights.kernel.amx();
     let tiles = count.div_ceil(TILE);
     for first_row in rows.clone().step_by(TASK) {
         let rows = first_row..(first_row + TASK).min(rows.end);
@@ -69,7 +70,7 @@ pub(super) fn multiply(
                 let each =
                     (weights.format.row_bytes(depth) * ROWS_OF_PAIR / 64).div_ceil(some.len());
                 let mut fetch = |n: usize| ahead.iter_mut().flatten().take(n).for_each(prefetch);
-                if let Some((amx, planes)) = weights.kernel.amx() {
+                if let Some((amx, planes)) = unit {
                     let (columns, cols, eights) = (x.matrix(), weights.cols, some.clone());
                     let work = amx::Work { planes, pair: panels, columns, cols, deep, eights };
                     // SAFETY: columns were written before the barrier (`Input::Tiles`), panels are this thread's.

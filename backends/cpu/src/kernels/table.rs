@@ -138,19 +138,12 @@ impl Kernel {
 
     /// What it reads.
     pub(crate) fn forms(self) -> Forms {
+        let forms = Forms { matrix: self.amx().is_some(), ..Forms::default() };
         match self {
-            Kernel::Integer(Integer { amx: Some(_), .. }) => {
-                Forms { matrix: true, ..Forms::default() }
-            }
-            Kernel::Float(Float { amx: Some(_), .. }) => {
-                Forms { brain_matrix: true, ..Forms::default() }
-            }
-            Kernel::Integer(Integer { wide: None, .. }) => Forms { int8: true, ..Forms::default() },
-            Kernel::Integer(_) => Forms { wide: true, ..Forms::default() },
-            Kernel::Float(Float { brain: Some(_), .. }) => {
-                Forms { brain: true, ..Forms::default() }
-            }
-            Kernel::Float(_) => Forms { float: true, ..Forms::default() },
+            Kernel::Integer(Integer { wide: None, .. }) => Forms { int8: true, ..forms },
+            Kernel::Integer(_) => Forms { wide: true, ..forms },
+            Kernel::Float(Float { brain: Some(_), .. }) => Forms { brain: true, ..forms },
+            Kernel::Float(_) => Forms { float: true, ..forms },
         }
     }
 

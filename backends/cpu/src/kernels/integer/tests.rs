@@ -13,8 +13,7 @@ use crate::kernels::packed::{LONG, Order, pack_panels, packed_bytes};
 use crate::kernels::table::Kernel;
 
 const FORMATS: [Format; 14] = Format::ALL;
-const INT8: Forms =
-    Forms { int8: true, wide: true, float: true, brain: true, matrix: false, brain_matrix: false };
+const INT8: Forms = Forms { int8: true, wide: true, float: true, brain: true, matrix: false };
 
 /// Random blocks whose f16 scales are moderate: random bytes, then every 16-bit word that may be a scale made small.
 pub(crate) fn random_rows(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {

@@ -12,14 +12,7 @@ use crate::kernels::integer::{PAIR, Panel};
 use crate::kernels::table::{WideFn, grouping, wide_fn};
 use crate::kernels::{Grouping, Input, Isa, Kernel, Out, Weights, multiply};
 
-const WIDE: Forms = Forms {
-    int8: false,
-    wide: true,
-    float: false,
-    brain: false,
-    matrix: false,
-    brain_matrix: false,
-};
+const WIDE: Forms = Forms { int8: false, wide: true, float: false, brain: false, matrix: false };
 
 /// Numbers from a seed.
 fn noise(seed: u64) -> impl FnMut() -> u64 {
