@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::columns::{BLOCK, Columns};
-use super::scale::{Eight, add_floats, add_folded, add_scaled};
+use super::scale::{Eight, Plain, Vectors};
 use super::twin::Twin;
 use super::unit::{Configuration, ROW_BYTES, ROWS, Unit};
 use super::{Amx, Planes, Which};
@@ -37,9 +37,9 @@ pub(crate) struct Work<'a> {
 #[derive(Clone, Copy)]
 struct Sums([[i32; ROWS]; ROWS]);
 
-/// Sums made at once.
+/// Which sums are made at once.
 #[derive(Clone, Debug)]
-struct Item {
+struct Place {
     /// First of the eights of columns.
     eight: usize,
     /// First panel.
@@ -48,9 +48,24 @@ struct Item {
     block: Range<usize>,
 }
 
-impl Work<'_> {
+/// Sums made at once, and what scales them.
+struct Item<'a> {
+    /// First of the eights of columns, of those of the work.
+    eight: usize,
+    panel: usize,
+    /// Two tiles wide, whole tiles.
+    columns: [&'a [u8]; 2],
+    /// As many tiles of each.
+    planes: [&'a [u8]; 2],
+    /// Scales of the rows of each panel; of those that are bf16 none.
+    rows: [&'a [f32; ROWS]; PAIR],
+    /// Scales of each eight columns.
+    scales: [&'a [f32; TILE]; EIGHTS],
+}
+
+impl<'a> Work<'a> {
     /// Everything there is to sum. All of a panel's blocks meet two tiles of columns before the next do.
-    fn items(&self) -> impl Iterator<Item = Item> {
+    fn places(&self) -> impl Iterator<Item = Place> + use<> {
         let panels = if self.planes == Planes::Folded { PAIR } else { 1 };
         let (deep, eights) = (self.deep.clone(), self.eights.clone());
         // Sums of bf16 need no scale, and may be as deep as they like.
@@ -60,80 +75,89 @@ impl Work<'_> {
             (0..panels).flat_map(move |panel| {
                 let blocks = deep.clone().step_by(each);
                 let end = deep.end;
-                blocks.map(move |at| Item { eight, panel, block: at..(at + each).min(end) })
+                blocks.map(move |at| Place { eight, panel, block: at..(at + each).min(end) })
             })
         })
     }
 
-    /// Columns of two tiles, and the two planes they meet: whole tiles, equally many.
+    /// What is there.
     ///
     /// # Safety
     /// Nobody writes the columns or the panels meanwhile.
-    unsafe fn tiles(&self, item: &Item) -> ([&[u8]; 2], [&[u8]; 2]) {
-        let tile = item.eight * TILE / ROWS;
+    unsafe fn item(&self, place: &Place) -> Item<'a> {
+        const NONE: (&[f32; ROWS], &[f32; TILE]) = (&[1.0; ROWS], &[1.0; TILE]);
         let brain = self.planes == Planes::Brain;
+        let tile = place.eight * TILE / ROWS;
         // SAFETY: not written (the caller).
         let columns = [tile, tile + 1].map(|tile| unsafe {
             match brain {
-                true => self.columns.brains_of(tile, self.cols, &item.block),
-                false => self.columns.bytes_of(tile, self.cols, &item.block),
+                true => self.columns.brains_of(tile, self.cols, &place.block),
+                false => self.columns.bytes_of(tile, self.cols, &place.block),
             }
         });
-        let bytes = if brain { 2 } else { 1 };
-        let first = (item.block.start - self.deep.start) * ROWS * bytes;
-        let place = first..first + columns[0].len();
+        let first = place.block.start - self.deep.start;
+        let bytes = first * ROWS * if brain { 2 } else { 1 };
+        let bytes = bytes..bytes + columns[0].len();
+        let at = first / BLOCK * ROWS;
         // SAFETY: not written (the caller).
-        let planes = unsafe {
-            match self.planes {
+        let (planes, rows) = unsafe {
+            let planes = match self.planes {
                 Planes::Folded => {
-                    let panel = &self.pair[item.panel];
-                    [panel.q.read(place.clone()), panel.low.read(place)]
+                    let panel = &self.pair[place.panel];
+                    [panel.q.read(bytes.clone()), panel.low.read(bytes)]
                 }
-                Planes::Requantised => [0, 1].map(|p: usize| self.pair[p].q.read(place.clone())),
-                Planes::Brain => [0, 1].map(|p: usize| {
-                    let words = self.pair[p].float.read(place.start / 4..place.end / 4);
-                    std::slice::from_raw_parts(words.as_ptr().cast(), place.len())
+                Planes::Requantised => {
+                    self.pair.each_ref().map(|panel| panel.q.read(bytes.clone()))
+                }
+                Planes::Brain => self.pair.each_ref().map(|panel| {
+                    let words = panel.float.read(bytes.start / 4..bytes.end / 4);
+                    std::slice::from_raw_parts(words.as_ptr().cast(), bytes.len())
                 }),
-            }
+            };
+            let rows = self.pair.each_ref().map(|panel| match brain {
+                true => NONE.0,
+                false => panel.scales.read(at..at + ROWS).as_array().expect("sixteen of them"),
+            });
+            (planes, rows)
         };
-        (columns, planes)
-    }
-
-    /// Scales eight columns of an item's sums, and adds them to the products of the work's eights.
-    ///
-    /// # Safety
-    /// Nobody writes the columns or the panels meanwhile.
-    unsafe fn finish(
-        &self,
-        isa: Isa,
-        item: &Item,
-        eight: usize,
-        sums: &[Sums; 4],
-        products: &mut [[Product; PAIR]],
-    ) {
-        let Some(to) = products.get_mut(item.eight - self.eights.start + eight) else { return };
-        let of = |plane: usize| -> &Eight {
-            let tile = &sums[eight / 2 * 2 + plane].0;
-            &tile.as_chunks().0[eight % 2]
-        };
-        if self.planes == Planes::Brain {
-            return (0..PAIR).for_each(|p| add_floats(isa, of(p), &mut to[p]));
-        }
-        let at = (item.block.start - self.deep.start) / BLOCK * ROWS;
-        let rows = |p: usize| -> &[f32; ROWS] {
+        let block = place.block.start / BLOCK;
+        let scales = std::array::from_fn(|i| {
+            // Beyond the last there are none.
+            let eight = (place.eight + i).min(self.eights.end - 1);
             // SAFETY: not written (the caller).
-            let scales = unsafe { self.pair[p].scales.read(at..at + ROWS) };
-            scales.as_array().expect("sixteen of them")
-        };
-        let block = item.block.start / BLOCK;
-        // SAFETY: not written (the caller).
-        let columns = unsafe { self.columns.scales_of(item.eight + eight, self.cols, block) };
-        match self.planes {
-            Planes::Folded => {
-                let p = item.panel;
-                add_folded(isa, of(0), of(1), rows(p), columns, &mut to[p]);
-            }
-            _ => (0..PAIR).for_each(|p| add_scaled(isa, of(p), rows(p), columns, &mut to[p])),
+            if brain { NONE.1 } else { unsafe { self.columns.scales_of(eight, self.cols, block) } }
+        });
+        let eight = place.eight - self.eights.start;
+        Item { eight, panel: place.panel, columns, planes, rows, scales }
+    }
+}
+
+/// Scales eight columns of an item's sums, and adds them to the products of the work's eights.
+#[inline(always)]
+fn finish<V: Vectors>(
+    vectors: V,
+    planes: Planes,
+    item: &Item<'_>,
+    eight: usize,
+    sums: &[Sums; 4],
+    products: &mut [[Product; PAIR]],
+) {
+    let Some(to) = products.get_mut(item.eight + eight) else { return };
+    let first: &Eight = &sums[eight / 2 * 2].0.as_chunks().0[eight % 2];
+    let second: &Eight = &sums[eight / 2 * 2 + 1].0.as_chunks().0[eight % 2];
+    let (rows, columns) = (item.rows, item.scales[eight]);
+    match planes {
+        Planes::Folded => {
+            let p = item.panel;
+            vectors.add_folded(first, second, rows[p], columns, &mut to[p]);
+        }
+        Planes::Requantised => {
+            vectors.add_scaled(first, rows[0], columns, &mut to[0]);
+            vectors.add_scaled(second, rows[1], columns, &mut to[1]);
+        }
+        Planes::Brain => {
+            vectors.add_floats(first, &mut to[0]);
+            vectors.add_floats(second, &mut to[1]);
         }
     }
 }
@@ -156,58 +180,95 @@ pub(crate) unsafe fn multiply(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: granted; the rest is the caller's.
         Which::Real(granted) => unsafe {
-            run(isa, &mut super::real::Real::new(granted), work, products, each);
+            by(isa, &mut super::real::Real::new(granted), work, products, each);
         },
         // SAFETY: the caller's.
-        Which::Twin => unsafe { run(isa, &mut Twin::default(), work, products, each) },
+        Which::Twin => unsafe { by(isa, &mut Twin::default(), work, products, each) },
     }
 }
 
-/// As [`multiply`].
+/// As [`multiply`], on a unit.
 ///
 /// # Safety
 /// The unit is there and granted; and as there.
-pub(super) unsafe fn run<U: Unit>(
+pub(super) unsafe fn by<U: Unit>(
     isa: Isa,
+    unit: &mut U,
+    work: &Work<'_>,
+    products: &mut [[Product; PAIR]],
+    each: impl FnMut(),
+) {
+    /// Compiled for AVX-512, so that no call lies between the multiplications and what scales their sums.
+    ///
+    /// # Safety
+    /// As [`by`].
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    unsafe fn avx512<U: Unit>(
+        vectors: super::scale::Avx512,
+        unit: &mut U,
+        work: &Work<'_>,
+        products: &mut [[Product; PAIR]],
+        each: impl FnMut(),
+    ) {
+        // SAFETY: the caller's.
+        unsafe { run(vectors, unit, work, products, each) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(proof) = isa {
+        let vectors = super::scale::Avx512::new(proof);
+        // SAFETY: the value proves the features; the rest is the caller's.
+        return unsafe { avx512(vectors, unit, work, products, each) };
+    }
+    let _ = isa;
+    // SAFETY: the caller's.
+    unsafe { run(Plain, unit, work, products, each) };
+}
+
+/// # Safety
+/// As [`by`].
+#[inline(always)]
+unsafe fn run<V: Vectors, U: Unit>(
+    vectors: V,
     unit: &mut U,
     work: &Work<'_>,
     products: &mut [[Product; PAIR]],
     mut each: impl FnMut(),
 ) {
+    let planes = work.planes;
     let [mut one, mut other] = [[Sums([[0; ROWS]; ROWS]); 4]; 2];
     let (mut now, mut last) = (&mut one, &mut other);
-    let mut before: Option<Item> = None;
+    let mut before: Option<Item<'_>> = None;
     // SAFETY: the caller's.
     unsafe { unit.configure(&Configuration::WHOLE) };
-    for item in work.items() {
+    for place in work.places() {
+        // SAFETY: the caller's.
+        let item = unsafe { work.item(&place) };
         if before.as_ref().is_none_or(|before| before.eight != item.eight) {
             each();
         }
+        let steps = item.columns[0].len() / TILE_BYTES;
         // SAFETY: the caller's; the unit is configured, and slices are whole tiles.
-        unsafe {
-            let (columns, planes) = work.tiles(&item);
-            zero(unit);
-            let steps = columns[0].len() / TILE_BYTES;
-            for step in 0..steps.max(EIGHTS) {
-                if step < steps {
-                    add(unit, work.planes == Planes::Brain, columns, planes, step * TILE_BYTES);
-                }
-                if let Some(before) = before.as_ref().filter(|_| step < EIGHTS) {
-                    work.finish(isa, before, step, last, products);
-                }
+        unsafe { zero(unit) };
+        for step in 0..steps.max(EIGHTS) {
+            if step < steps {
+                // SAFETY: as above.
+                unsafe { add(unit, planes == Planes::Brain, &item, step * TILE_BYTES) };
             }
-            store(unit, now);
+            if let Some(before) = before.as_ref().filter(|_| step < EIGHTS) {
+                finish(vectors, planes, before, step, last, products);
+            }
         }
+        // SAFETY: as above.
+        unsafe { store(unit, now) };
         std::mem::swap(&mut now, &mut last);
         before = Some(item);
     }
     // SAFETY: the caller's.
-    unsafe {
-        unit.release();
+    unsafe { unit.release() };
+    if let Some(item) = &before {
         for eight in 0..EIGHTS {
-            if let Some(item) = &before {
-                work.finish(isa, item, eight, last, products);
-            }
+            finish(vectors, planes, item, eight, last, products);
         }
     }
 }
@@ -232,15 +293,11 @@ unsafe fn zero<U: Unit>(unit: &mut U) {
 /// # Safety
 /// The unit is there, granted and configured; whole tiles are at the place.
 #[inline(always)]
-unsafe fn add<U: Unit>(
-    unit: &mut U,
-    brain: bool,
-    columns: [&[u8]; 2],
-    planes: [&[u8]; 2],
-    at: usize,
-) {
-    let [a, b, c, d] = [columns[0], columns[1], planes[0], planes[1]]
-        .map(|tiles| tiles[at..at + TILE_BYTES].as_ptr());
+unsafe fn add<U: Unit>(unit: &mut U, brain: bool, item: &Item<'_>, at: usize) {
+    let ([a, b], [c, d]) = (item.columns, item.planes);
+    let [a, b, c, d] = [&a[at..], &b[at..], &c[at..], &d[at..]];
+    assert!(a.len().min(b.len()).min(c.len()).min(d.len()) >= TILE_BYTES);
+    let (a, b, c, d) = (a.as_ptr(), b.as_ptr(), c.as_ptr(), d.as_ptr());
     // SAFETY: the caller's.
     unsafe {
         unit.load::<4>(a, ROW_BYTES);

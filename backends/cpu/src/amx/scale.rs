@@ -2,69 +2,105 @@
 
 use super::planes::PLACES;
 use super::unit::ROWS;
+use crate::kernels::TILE;
 use crate::kernels::integer::Product;
-use crate::kernels::{Isa, TILE};
 
 /// Sums of eight columns times sixteen rows, as a tile has them.
 pub(super) type Eight = [[i32; ROWS]; TILE];
 
-/// Adds `rows[r] * columns[c] * (64 * high[c][r] + low[c][r])`.
-pub(super) fn add_folded(
-    isa: Isa,
-    high: &Eight,
-    low: &Eight,
-    rows: &[f32; ROWS],
-    columns: &[f32; TILE],
-    to: &mut Product,
-) {
-    #[cfg(target_arch = "x86_64")]
-    if let Isa::Avx512Vnni(_) = isa {
-        // SAFETY: the value proves the features.
-        return unsafe { avx512::add_folded(high, low, rows, columns, to) };
+/// How they are added.
+pub(super) trait Vectors: Copy {
+    /// Adds `rows[r] * columns[c] * (64 * high[c][r] + low[c][r])`.
+    fn add_folded(
+        self,
+        high: &Eight,
+        low: &Eight,
+        rows: &[f32; ROWS],
+        columns: &[f32; TILE],
+        to: &mut Product,
+    );
+    /// Adds `rows[r] * columns[c] * sums[c][r]`.
+    fn add_scaled(self, sums: &Eight, rows: &[f32; ROWS], columns: &[f32; TILE], to: &mut Product);
+    /// Adds sums that are bits of f32.
+    fn add_floats(self, sums: &Eight, to: &mut Product);
+}
+
+/// Any processor.
+#[derive(Clone, Copy)]
+pub(super) struct Plain;
+
+impl Vectors for Plain {
+    fn add_folded(
+        self,
+        high: &Eight,
+        low: &Eight,
+        rows: &[f32; ROWS],
+        columns: &[f32; TILE],
+        to: &mut Product,
+    ) {
+        for c in 0..TILE {
+            for r in 0..ROWS {
+                // At most 256 * 127 * 8127: it fits.
+                let sum = high[c][r].wrapping_shl(PLACES).wrapping_add(low[c][r]);
+                to[c][r] = (sum as f32).mul_add(rows[r] * columns[c], to[c][r]);
+            }
+        }
     }
-    let _ = isa;
-    for c in 0..TILE {
-        for r in 0..ROWS {
-            // At most 256 * 127 * 8127: it fits.
-            let sum = high[c][r].wrapping_shl(PLACES).wrapping_add(low[c][r]);
-            to[c][r] = (sum as f32).mul_add(rows[r] * columns[c], to[c][r]);
+
+    fn add_scaled(self, sums: &Eight, rows: &[f32; ROWS], columns: &[f32; TILE], to: &mut Product) {
+        for c in 0..TILE {
+            for r in 0..ROWS {
+                to[c][r] = (sums[c][r] as f32).mul_add(rows[r] * columns[c], to[c][r]);
+            }
+        }
+    }
+
+    fn add_floats(self, sums: &Eight, to: &mut Product) {
+        for c in 0..TILE {
+            for r in 0..ROWS {
+                to[c][r] += f32::from_bits(sums[c][r] as u32);
+            }
         }
     }
 }
 
-/// Adds `rows[r] * columns[c] * sums[c][r]`.
-pub(super) fn add_scaled(
-    isa: Isa,
-    sums: &Eight,
-    rows: &[f32; ROWS],
-    columns: &[f32; TILE],
-    to: &mut Product,
-) {
-    #[cfg(target_arch = "x86_64")]
-    if let Isa::Avx512Vnni(_) = isa {
-        // SAFETY: the value proves the features.
-        return unsafe { avx512::add_scaled(sums, rows, columns, to) };
-    }
-    let _ = isa;
-    for c in 0..TILE {
-        for r in 0..ROWS {
-            to[c][r] = (sums[c][r] as f32).mul_add(rows[r] * columns[c], to[c][r]);
-        }
+/// AVX-512: inlined into what has its features too.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx512 {
+    pub(super) fn new(_: crate::kernels::Avx512Vnni) -> Avx512 {
+        Avx512(())
     }
 }
 
-/// Adds sums that are bits of f32.
-pub(super) fn add_floats(isa: Isa, sums: &Eight, to: &mut Product) {
-    #[cfg(target_arch = "x86_64")]
-    if let Isa::Avx512Vnni(_) = isa {
-        // SAFETY: the value proves the features.
-        return unsafe { avx512::add_floats(sums, to) };
+#[cfg(target_arch = "x86_64")]
+impl Vectors for Avx512 {
+    #[inline(always)]
+    fn add_folded(
+        self,
+        high: &Eight,
+        low: &Eight,
+        rows: &[f32; ROWS],
+        columns: &[f32; TILE],
+        to: &mut Product,
+    ) {
+        // SAFETY: it was made with the proof of the features.
+        unsafe { avx512::add_folded(high, low, rows, columns, to) };
     }
-    let _ = isa;
-    for c in 0..TILE {
-        for r in 0..ROWS {
-            to[c][r] += f32::from_bits(sums[c][r] as u32);
-        }
+
+    #[inline(always)]
+    fn add_scaled(self, sums: &Eight, rows: &[f32; ROWS], columns: &[f32; TILE], to: &mut Product) {
+        // SAFETY: it was made with the proof of the features.
+        unsafe { avx512::add_scaled(sums, rows, columns, to) };
+    }
+
+    #[inline(always)]
+    fn add_floats(self, sums: &Eight, to: &mut Product) {
+        // SAFETY: it was made with the proof of the features.
+        unsafe { avx512::add_floats(sums, to) };
     }
 }
 
@@ -99,6 +135,7 @@ mod avx512 {
         unsafe { _mm512_storeu_ps(row.as_mut_ptr(), values) };
     }
 
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     pub(super) fn add_folded(
         high: &Eight,
@@ -117,6 +154,7 @@ mod avx512 {
         }
     }
 
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     pub(super) fn add_scaled(
         sums: &Eight,
@@ -133,6 +171,7 @@ mod avx512 {
         }
     }
 
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     pub(super) fn add_floats(sums: &Eight, to: &mut Product) {
         for c in 0..TILE {
@@ -151,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_isa_adds_the_same(
+        fn vectors_add_what_plain_rust_does(
             high in prop::collection::vec(-4_129_024..4_129_024_i32, 128),
             low in prop::collection::vec(-1_040_384..1_040_384_i32, 128),
             rows in prop::array::uniform16(-1e3_f32..1e3),
@@ -164,16 +203,27 @@ mod tests {
             let (high, low) = (eight(&high), eight(&low));
             let before: Product =
                 std::array::from_fn(|c| std::array::from_fn(|r| before[c * ROWS + r]));
-            let run = |isa: Isa| {
+            let floats = before.map(|row| row.map(|x| x.to_bits() as i32));
+            fn run<V: Vectors>(
+                vectors: V,
+                [high, low, floats]: [&Eight; 3],
+                rows: &[f32; ROWS],
+                columns: &[f32; TILE],
+                before: Product,
+            ) -> [Product; 3] {
                 let mut to = [before; 3];
-                add_folded(isa, &high, &low, &rows, &columns, &mut to[0]);
-                add_scaled(isa, &high, &rows, &columns, &mut to[1]);
-                add_floats(isa, &before.map(|row| row.map(|x| x.to_bits() as i32)), &mut to[2]);
+                vectors.add_folded(high, low, rows, columns, &mut to[0]);
+                vectors.add_scaled(high, rows, columns, &mut to[1]);
+                vectors.add_floats(floats, &mut to[2]);
                 to
-            };
-            let plain = run(Isa::Scalar);
-            for isa in Isa::usable() {
-                prop_assert_eq!(run(isa), plain);
+            }
+            let sums = [&high, &low, &floats];
+            let plain = run(Plain, sums, &rows, &columns, before);
+            #[cfg(target_arch = "x86_64")]
+            for isa in crate::kernels::Isa::usable() {
+                if let crate::kernels::Isa::Avx512Vnni(proof) = isa {
+                    prop_assert_eq!(run(Avx512::new(proof), sums, &rows, &columns, before), plain);
+                }
             }
             for (c, r) in (0..TILE).flat_map(|c| (0..ROWS).map(move |r| (c, r))) {
                 let scale = f64::from(rows[r]) * f64::from(columns[c]);

@@ -213,7 +213,7 @@ fn the_self_test_passes_on_every_unit_and_a_broken_one_is_found_out() {
         let broken = selftest::products_by(planes, |work, products| {
             // SAFETY: the twin needs nothing.
             unsafe {
-                gemm::run(Isa::Scalar, &mut Broken(twin::Twin::default()), work, products, || {});
+                gemm::by(Isa::Scalar, &mut Broken(twin::Twin::default()), work, products, || {});
             }
         });
         assert!(good.is_some() && broken.is_some() && good != broken, "{planes:?}");

@@ -31,6 +31,8 @@ mod sdot;
 pub(crate) mod table;
 pub(crate) mod wide;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use isa::Avx512Vnni;
 pub(crate) use isa::{Avx512Bf16, Isa};
 pub(crate) use multiply::{FEW, Input, Out, Weights, decode, multiply, task_rows};
 pub(crate) use quant::f16_to_f32;
