@@ -10,7 +10,7 @@ use super::planes_x86;
 use super::unit::ROW_BYTES;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::packed::LINE;
-use crate::kernels::wide::{largest, words};
+use crate::kernels::wide::{largest, some, words};
 use crate::kernels::{Grouping, Isa};
 
 /// Largest integer: high in -127 ..= 127, low in -32 ..= 31.
@@ -58,9 +58,7 @@ fn fold_lines(
     for (b, (lines, lows)) in blocks.enumerate() {
         let first = b * BLOCK / from.group;
         let mins = mins.get(first..).unwrap_or_default();
-        let most = largest_of(isa, from, lines, &scales[first..], mins);
-        // Below this, 8127 times the inverse is no number; f16 scales are never so small.
-        let some = |most: f32| most.is_finite() && most > 1e-30;
+        let most = largest(isa, from, lines, &scales[first..], mins);
         let mut inverse = [0.0; ROWS];
         for r in (0..ROWS).filter(|&r| some(most[r])) {
             inverse[r] = MOST / most[r];
@@ -74,23 +72,6 @@ fn fold_lines(
             };
         }
     }
-}
-
-/// As [`largest`].
-fn largest_of(
-    isa: Isa,
-    from: Grouping,
-    lines: &[[u8; LINE]],
-    scales: &[[f32; ROWS]],
-    mins: &[[f32; ROWS]],
-) -> [f32; ROWS] {
-    #[cfg(target_arch = "x86_64")]
-    if let Isa::Avx512Vnni(_) = isa {
-        // SAFETY: the value proves the features.
-        return unsafe { planes_x86::largest(from, lines, scales, mins) };
-    }
-    let _ = isa;
-    largest(from, lines, scales, mins)
 }
 
 /// `round((scale * (q - offset) - min) * inverse)` of each weight in two parts, the upper in place; zero where the inverse is.

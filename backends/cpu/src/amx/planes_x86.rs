@@ -6,28 +6,7 @@ use super::planes::{LESS, LOW, PLACES, ROUND, TOP};
 use crate::kernels::Grouping;
 use crate::kernels::integer::ROWS;
 use crate::kernels::packed::LINE;
-
-/// The weights of byte `J` of each word.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn weights<const J: u32>(q: __m512i) -> __m512 {
-    let byte = _mm512_set1_epi32(0xFF);
-    let word = match J {
-        0 => _mm512_and_si512(q, byte),
-        1 => _mm512_and_si512(_mm512_srli_epi32::<8>(q), byte),
-        2 => _mm512_and_si512(_mm512_srli_epi32::<16>(q), byte),
-        _ => _mm512_srli_epi32::<24>(q),
-    };
-    _mm512_cvtepi32_ps(word)
-}
-
-/// Sixteen floats.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn floats(row: &[f32; ROWS]) -> __m512 {
-    // SAFETY: sixteen floats are 64 bytes.
-    unsafe { _mm512_loadu_ps(row.as_ptr()) }
-}
+use crate::kernels::wide::prepare_x86::{choose, floats, weights};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) fn split(
@@ -77,53 +56,6 @@ fn split_line(line: &mut [u8; LINE], low: &mut [u8; LINE], by: __m512, less: __m
 fn rounded(weight: __m512, by: __m512, less: __m512) -> __m512i {
     let weight = _mm512_fmsub_ps(weight, by, less);
     _mm512_castps_si512(_mm512_add_ps(weight, _mm512_set1_ps(ROUND)))
-}
-
-/// As [`crate::kernels::wide::largest`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn largest(
-    from: Grouping,
-    lines: &[[u8; LINE]],
-    scales: &[[f32; ROWS]],
-    mins: &[[f32; ROWS]],
-) -> [f32; ROWS] {
-    let offset = _mm512_set1_ps(from.offset);
-    let mut most = _mm512_setzero_ps();
-    for (g, lines) in lines.chunks(from.group / 4).enumerate() {
-        let (mut low, mut high) = (_mm512_set1_epi8(-1), _mm512_setzero_si512());
-        for line in lines {
-            // SAFETY: a line is 64 bytes.
-            let q = unsafe { _mm512_loadu_si512(line.as_ptr().cast()) };
-            (low, high) = (_mm512_min_epu8(low, q), _mm512_max_epu8(high, q));
-        }
-        // Of the four bytes of a word, in its lowest.
-        low = _mm512_min_epu8(low, _mm512_srli_epi32::<8>(low));
-        high = _mm512_max_epu8(high, _mm512_srli_epi32::<8>(high));
-        low = _mm512_min_epu8(low, _mm512_srli_epi32::<16>(low));
-        high = _mm512_max_epu8(high, _mm512_srli_epi32::<16>(high));
-        let scale = floats(&scales[g]);
-        let min = if from.mins { floats(&mins[g]) } else { _mm512_setzero_ps() };
-        let low = _mm512_mul_ps(scale, _mm512_sub_ps(weights::<0>(low), offset));
-        let high = _mm512_mul_ps(scale, _mm512_sub_ps(weights::<0>(high), offset));
-        let low = _mm512_abs_ps(_mm512_sub_ps(low, min));
-        let high = _mm512_abs_ps(_mm512_sub_ps(high, min));
-        // What is no number must not hide behind those that are; a maximum would drop it.
-        let none = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(low, high);
-        let infinite = _mm512_set1_ps(f32::INFINITY);
-        let largest = _mm512_mask_mov_ps(_mm512_max_ps(low, high), none, infinite);
-        most = _mm512_max_ps(most, largest);
-    }
-    let mut out = [0.0; ROWS];
-    // SAFETY: sixteen floats are 64 bytes.
-    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), most) };
-    out
-}
-
-/// `one` where the mask has bits, else `other`.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn choose(mask: u32, one: __m512i, other: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<0xCA>(_mm512_set1_epi32(mask as i32), one, other)
 }
 
 /// Bits 6 to 13 of each, as the bytes of a word.

@@ -11,12 +11,14 @@ pub(crate) mod avx512_vnni;
 pub(crate) mod avx_vnni;
 mod columns;
 mod prepare;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod prepare_x86;
 pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use columns::{Wide, WideMut, quantise_column};
-pub(crate) use prepare::{largest, requantise, words};
+pub(crate) use prepare::{largest, requantise, some, words};
 
 use super::integer::{ROWS, TILE, Unpacked};
 

@@ -1,15 +1,17 @@
 //! Unpacked panels requantised to signed bytes.
 
 use super::BLOCK;
-use crate::kernels::Grouping;
+#[cfg(target_arch = "x86_64")]
+use super::prepare_x86;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::isa::per_isa;
 use crate::kernels::packed::LINE;
+use crate::kernels::{Grouping, Isa};
 
 /// Adding and subtracting this rounds to the nearest integer, ties to even, for |x| < 2^22.
-const ROUND: f32 = 12_582_912.0;
+pub(super) const ROUND: f32 = 12_582_912.0;
 /// How much too large columns are.
-const TOO_LARGE: i32 = 128;
+pub(super) const TOO_LARGE: i32 = 128;
 
 /// The four weights of each row.
 #[inline(always)]
@@ -25,17 +27,22 @@ pub(crate) fn words(line: &[u8; LINE]) -> [u32; ROWS] {
 
 /// Makes `deep` weights of each row 8 bits under one scale per row and 256, in place: what is lost is at most half of a 127th
 /// of the largest of the 256. A scale that is no number makes all 256 weights of its row none.
-pub(crate) fn requantise(
-    isa: crate::kernels::Isa,
-    from: Grouping,
-    panel: &mut Unpacked,
-    deep: usize,
-) {
+pub(crate) fn requantise(isa: Isa, from: Grouping, panel: &mut Unpacked, deep: usize) {
     let lines = panel.q.all_mut()[..deep * ROWS].as_chunks_mut::<LINE>().0;
     let scales = panel.scales.all_mut().as_chunks_mut::<ROWS>().0;
     let excess = panel.excess.all_mut().as_chunks_mut::<ROWS>().0;
     let mins = panel.mins.all_mut().as_chunks::<ROWS>().0;
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        // SAFETY: the value proves the features.
+        return unsafe { prepare_x86::requantise(from, lines, scales, mins, excess) };
+    }
     requantise_lines(isa, from, lines, scales, mins, excess);
+}
+
+/// Below this, integers times the inverse are no numbers; f16 scales are never so small.
+pub(crate) fn some(most: f32) -> bool {
+    most.is_finite() && most > 1e-30
 }
 
 per_isa! {
@@ -61,9 +68,8 @@ fn requantise_body(
     for (b, lines) in lines.chunks_mut(BLOCK / 4).enumerate() {
         let first = b * BLOCK / from.group;
         let min = |g: usize| if from.mins { mins[first + g] } else { [0.0; ROWS] };
-        let most = largest(from, lines, &scales[first..], mins.get(first..).unwrap_or_default());
-        // Below this, 127 times the inverse is no number; f16 scales are never so small.
-        let some = |most: f32| most.is_finite() && most > 1e-30;
+        let most =
+            plain_largest(from, lines, &scales[first..], mins.get(first..).unwrap_or_default());
         let inverse = most.map(|most| if some(most) { 127.0 / most } else { 0.0 });
         let mut sums = [0_i32; ROWS];
         for (g, lines) in lines.chunks_mut(group).enumerate() {
@@ -89,8 +95,25 @@ fn requantise_body(
 }
 
 /// Magnitude of the largest weight of each row, from its first group's scale and minimum on; infinite if one is no number.
-#[inline(always)]
 pub(crate) fn largest(
+    isa: Isa,
+    from: Grouping,
+    lines: &[[u8; LINE]],
+    scales: &[[f32; ROWS]],
+    mins: &[[f32; ROWS]],
+) -> [f32; ROWS] {
+    #[cfg(target_arch = "x86_64")]
+    if let Isa::Avx512Vnni(_) = isa {
+        // SAFETY: the value proves the features.
+        return unsafe { prepare_x86::largest(from, lines, scales, mins) };
+    }
+    let _ = isa;
+    plain_largest(from, lines, scales, mins)
+}
+
+/// As [`largest`].
+#[inline(always)]
+fn plain_largest(
     from: Grouping,
     lines: &[[u8; LINE]],
     scales: &[[f32; ROWS]],
