@@ -98,10 +98,7 @@ impl Backend for Cpu {
         model: &ModelInfo,
         options: &Options,
     ) -> Result<Footprint, Unsupported> {
-        let (isa, _) = find(device)?;
-        check(isa, &model.architecture, options)?;
-        let footprint = footprint(model, options, isa);
-        footprint.fit(&host::available_memory()).map(|()| footprint)
+        plan_on(find(device)?.0, model, options)
     }
 
     fn load(
@@ -129,19 +126,29 @@ fn open(
     options: &Options,
     folder: Option<&Path>,
 ) -> Result<CpuSession, Error> {
-    let footprint = Cpu.plan(device, model.info(), options)?;
-    open_on(find(device)?, device, model, options, folder, footprint)
+    open_on(find(device)?, device, model, options, folder)
 }
 
-/// The same on an instruction set that need not be the device's own.
-fn open_on(
+/// What a model takes on an instruction set, and whether it can be run there.
+pub(crate) fn plan_on(
+    isa: Isa,
+    model: &ModelInfo,
+    options: &Options,
+) -> Result<Footprint, Unsupported> {
+    check(isa, &model.architecture, options)?;
+    let footprint = footprint(model, options, isa);
+    footprint.fit(&host::available_memory()).map(|()| footprint)
+}
+
+/// As [`open`], on an instruction set that tests may have made up.
+pub(crate) fn open_on(
     (isa, mutation): (Isa, Mutation),
     device: &Device,
     model: &Arc<Model>,
     options: &Options,
     folder: Option<&Path>,
-    footprint: Footprint,
 ) -> Result<CpuSession, Error> {
+    let footprint = plan_on(isa, model.info(), options)?;
     model.check_unchanged()?;
     let architecture = model.architecture();
     let (context, threads) = (options.context_of(architecture), threads(options));
@@ -270,8 +277,6 @@ fn head_bytes(architecture: &Architecture, options: &Options) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use yardstick_api::{Batch, Rows, Sequence, Span};
-
     use super::*;
 
     #[test]
@@ -286,66 +291,5 @@ mod tests {
             }
         });
         assert_eq!(preferred.count(), 1);
-    }
-
-    /// The whole path of `cpu:amx`, on the twin and, where there is a way, by the instructions themselves.
-    #[test]
-    fn a_session_on_tiles_answers_as_one_without() {
-        let plain = best().on(None);
-        let units = amx::units();
-        if !matches!(plain, Isa::Avx512Vnni(_)) {
-            return println!("skipped: no AVX-512 here");
-        }
-        let id = format!("cpu:{}", plain.name());
-        let device = Cpu.devices().into_iter().find_map(|status| match status {
-            DeviceStatus::Ready(device) if device.id == id => Some(device),
-            _ => None,
-        });
-        let device = device.expect("it is usable");
-        let (mut models, mut differ) = (0, 0);
-        for path in golden_models() {
-            let Ok(model) = Model::open(&path).map(Arc::new) else { continue };
-            for numerics in device.numerics.clone() {
-                let (threads, context) = (Some(2), Some(128));
-                let numerics = Some(numerics);
-                let options = Options { threads, context, numerics, ..Options::default() };
-                let Ok(footprint) = Cpu.plan(&device, model.info(), &options) else { continue };
-                let logits = |isa: Isa| {
-                    let on = (isa, Mutation::default());
-                    let mut session =
-                        open_on(on, &device, &model, &options, None, footprint).unwrap();
-                    let vocab = model.architecture().vocab as u32;
-                    let tokens: Vec<u32> = (0..70).map(|i| (i * 97 + 3) % vocab).collect();
-                    let spans = [Span { sequence: Sequence(0), tokens: &tokens }];
-                    session.forward(&Batch { spans: &spans, rows: Rows::All }).unwrap();
-                    session.logits().unwrap().values.to_vec()
-                };
-                let expected = logits(plain);
-                let on_tiles = units.iter().map(|unit| logits(plain.on(Some(*unit))));
-                let on_tiles: Vec<_> = on_tiles.collect();
-                for found in &on_tiles {
-                    assert_eq!(*found, on_tiles[0], "{}: {numerics:?}", path.display());
-                    let square = |x: f32| f64::from(x).powi(2);
-                    let error: f64 = expected.iter().zip(found).map(|(a, b)| square(a - b)).sum();
-                    let power: f64 = expected.iter().map(|&x| square(x)).sum();
-                    assert!(error / power < 6e-3, "{}: {}", path.display(), error / power);
-                }
-                differ += usize::from(on_tiles.first().is_some_and(|found| *found != expected));
-                models += 1;
-            }
-        }
-        println!("{models} models and classes, of which {differ} ran on tiles");
-        assert!(models == 0 || differ > 0);
-    }
-
-    /// Every one there is.
-    fn golden_models() -> Vec<std::path::PathBuf> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
-        let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let files = found.map(|entry| entry.path()).flat_map(|path| match path.is_dir() {
-            true => std::fs::read_dir(path).unwrap().flatten().map(|e| e.path()).collect(),
-            false => vec![path],
-        });
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "gguf")).collect()
     }
 }

@@ -24,6 +24,8 @@ mod real;
 mod scale;
 mod selftest;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod tests;
 mod twin;
 mod unit;
