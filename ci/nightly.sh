@@ -54,6 +54,8 @@ aarch64() {
 processors() {
     local binary cpu
     aarch64
+    # Intel's tiles, caught where this processor has none.
+    step "conformance, cpu:amx by instructions" cargo test --locked --release -p yardstick-cpu --lib conforms_by_instructions -- --ignored
     command -v qemu-x86_64-static >/dev/null || { skip processors "there is no qemu-x86_64-static; ci/setup.sh optional"; return; }
     [ "$(uname -m)" = x86_64 ] || { skip processors "this is no x86-64 machine"; return; }
     step "conformance, build" cargo test --locked --release -p yardstick-cpu --test conformance --no-run

@@ -1,17 +1,22 @@
-//! Many columns as tiles of 16 rows of 64 bytes: 8 bits with one scale per column and 256 values, or bf16.
+//! Many columns as tiles of 16 rows of 64 bytes, as the weights that they meet have them: two planes of bytes under one scale per
+//! column and 512 values, one plane with one per 256, or bf16.
 
 use std::ops::Range;
 
 use yardstick_api::Error;
 
+use super::planes::{LOW, MOST, PLACES, ROUND as UP};
 use super::unit::{ROW_BYTES, ROWS};
 use crate::buffer::Buffer;
 use crate::kernels::activations::Forms;
 use crate::kernels::float::word;
+use crate::kernels::integer::DEPTH;
 use crate::kernels::isa::per_isa;
+use crate::kernels::wide::some;
 use crate::kernels::{Isa, TILE};
 
-/// Values that share a scale.
+/// Values that share a scale: of two planes, which are so fine that it need not fit closer, and of one.
+pub(super) const FOLDED: usize = DEPTH;
 pub(super) const BLOCK: usize = 256;
 /// 32-bit words of a row of a tile, and the bf16 in them.
 const ROW_WORDS: usize = ROW_BYTES / 4;
@@ -19,10 +24,14 @@ const ROW_BRAINS: usize = ROW_BYTES / 2;
 
 /// Columns of a chunk, shared by the crew; K is their length padded with zeros to whole rows of a tile.
 pub(crate) struct Columns {
+    /// Upper and lower, each (columns / 16, K / 64, 16, 64)
+    folded: [Buffer<i8>; 2],
+    /// (columns / 8, blocks of 512, 8)
+    folded_scales: Buffer<f32>,
     /// (columns / 16, K / 64, 16, 64)
-    q: Buffer<i8>,
+    wide: Buffer<i8>,
     /// (columns / 8, blocks of 256, 8)
-    scales: Buffer<f32>,
+    wide_scales: Buffer<f32>,
     /// Two bf16 a word, (columns / 16, K / 32, 16, 16)
     brain: Buffer<u32>,
 }
@@ -32,23 +41,33 @@ impl Columns {
     pub(crate) fn new(columns: usize, cols: usize, forms: Forms) -> Result<Columns, Error> {
         // Tiles are multiplied in twos.
         let columns = columns.next_multiple_of(2 * ROWS);
-        let (bytes, brain) = kinds(forms);
-        let when = |wanted: bool, each: usize| if wanted { columns * each } else { 0 };
+        let when = |wanted: bool, each: usize| {
+            if wanted && forms.matrix { columns * each } else { 0 }
+        };
+        let bytes = cols.next_multiple_of(ROW_BYTES);
         Ok(Columns {
-            q: Buffer::zeroed(when(bytes, cols.next_multiple_of(ROW_BYTES)))?,
-            scales: Buffer::zeroed(when(bytes, cols.div_ceil(BLOCK)))?,
-            brain: Buffer::zeroed(when(brain, cols.next_multiple_of(ROW_BRAINS) / 2))?,
+            folded: [
+                Buffer::zeroed(when(forms.int8, bytes))?,
+                Buffer::zeroed(when(forms.int8, bytes))?,
+            ],
+            folded_scales: Buffer::zeroed(when(forms.int8, cols.div_ceil(FOLDED)))?,
+            wide: Buffer::zeroed(when(forms.wide, bytes))?,
+            wide_scales: Buffer::zeroed(when(forms.wide, cols.div_ceil(BLOCK)))?,
+            brain: Buffer::zeroed(when(forms.brain, cols.next_multiple_of(ROW_BRAINS) / 2))?,
         })
     }
 
     /// Bytes of that; saturates.
     pub(crate) fn bytes(columns: usize, cols: usize, forms: Forms) -> u64 {
         let columns = columns.checked_next_multiple_of(2 * ROWS).unwrap_or(usize::MAX) as u64;
-        let when = |wanted: bool, each: usize| if wanted { each as u64 } else { 0 };
-        let (bytes, brain) = kinds(forms);
-        let int8 = when(bytes, cols.next_multiple_of(ROW_BYTES) + 4 * cols.div_ceil(BLOCK));
-        let brain = when(brain, 2 * cols.next_multiple_of(ROW_BRAINS));
-        columns.saturating_mul(int8 + brain)
+        let when = |wanted: bool, each: usize| {
+            if wanted && forms.matrix { each as u64 } else { 0 }
+        };
+        let bytes = cols.next_multiple_of(ROW_BYTES);
+        let folded = when(forms.int8, 2 * bytes + 4 * cols.div_ceil(FOLDED));
+        let wide = when(forms.wide, bytes + 4 * cols.div_ceil(BLOCK));
+        let brain = when(forms.brain, 2 * cols.next_multiple_of(ROW_BRAINS));
+        columns.saturating_mul(folded + wide + brain)
     }
 
     /// Stores up to eight columns of `cols` values as the tile'th eight, in the forms that are a matrix unit's.
@@ -63,38 +82,57 @@ impl Columns {
         cols: usize,
         forms: Forms,
     ) {
-        let (bytes, brain) = kinds(forms);
         for (i, x) in columns.chunks_exact(cols).enumerate() {
-            if bytes {
-                // SAFETY: the column is the caller's.
-                unsafe { self.put(isa, tile * TILE + i, x) };
-            }
-            if brain {
-                // SAFETY: the column is the caller's.
-                unsafe { self.put_brain(isa, tile * TILE + i, x) };
+            let column = tile * TILE + i;
+            // SAFETY: the column is the caller's.
+            unsafe {
+                if forms.int8 {
+                    self.put_folded(isa, column, x);
+                }
+                if forms.wide {
+                    self.put_wide(isa, column, x);
+                }
+                if forms.brain {
+                    self.put_brain(isa, column, x);
+                }
             }
         }
     }
 
-    /// Stores a column in 8 bits.
+    /// Stores a column in two planes.
     ///
     /// # Safety
     /// Nobody else reads or writes it meanwhile.
-    unsafe fn put(&self, isa: Isa, column: usize, x: &[f32]) {
-        let first = place(column, x.len().div_ceil(ROW_BYTES)) * ROW_BYTES;
+    unsafe fn put_folded(&self, isa: Isa, column: usize, x: &[f32]) {
+        let (mut high, mut low) = ([0; FOLDED], [0; FOLDED]);
+        for (b, block) in x.chunks(FOLDED).enumerate() {
+            let n = block.len();
+            let scale = quantise_in_two(isa, block, &mut high[..n], &mut low[..n]);
+            let at = scale_place(column, x.len().div_ceil(FOLDED), b);
+            // SAFETY: the column is the caller's.
+            unsafe {
+                put_strips(&self.folded[0], column, x.len(), b * FOLDED, &high[..n]);
+                put_strips(&self.folded[1], column, x.len(), b * FOLDED, &low[..n]);
+                self.folded_scales.set(at, scale);
+            }
+        }
+    }
+
+    /// Stores a column in one plane.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes it meanwhile.
+    unsafe fn put_wide(&self, isa: Isa, column: usize, x: &[f32]) {
         let mut line = [0; BLOCK];
         for (b, block) in x.chunks(BLOCK).enumerate() {
-            line[block.len()..].fill(0);
-            let scale = quantise(isa, block, &mut line[..block.len()]);
-            let strips = line.as_chunks::<ROW_BYTES>().0;
-            for (i, strip) in strips[..block.len().div_ceil(ROW_BYTES)].iter().enumerate() {
-                let at = first + (b * BLOCK / ROW_BYTES + i) * ROWS * ROW_BYTES;
-                // SAFETY: the column is the caller's.
-                unsafe { self.q.write(at..at + ROW_BYTES) }.copy_from_slice(strip);
-            }
-            let at = (column / TILE * x.len().div_ceil(BLOCK) + b) * TILE + column % TILE;
+            let n = block.len();
+            let scale = quantise(isa, block, &mut line[..n]);
+            let at = scale_place(column, x.len().div_ceil(BLOCK), b);
             // SAFETY: the column is the caller's.
-            unsafe { self.scales.set(at, scale) };
+            unsafe {
+                put_strips(&self.wide, column, x.len(), b * BLOCK, &line[..n]);
+                self.wide_scales.set(at, scale);
+            }
         }
     }
 
@@ -114,21 +152,30 @@ impl Columns {
     }
 
     /// The tiles of 16 columns of `cols` values, of those that begin at a multiple of a tile's row: consecutive, 1024 bytes each.
-    /// In 8 bits.
+    /// Upper and lower plane.
     ///
     /// # Safety
     /// Nobody writes them meanwhile.
-    pub(super) unsafe fn bytes_of(&self, tile: usize, cols: usize, deep: &Range<usize>) -> &[u8] {
-        let first = place(tile * ROWS, cols.div_ceil(ROW_BYTES)) * ROW_BYTES;
-        let tiles = deep.start / ROW_BYTES..deep.end.div_ceil(ROW_BYTES);
-        let of = |tile: usize| first + tile * ROWS * ROW_BYTES;
+    pub(super) unsafe fn folded_of(
+        &self,
+        tile: usize,
+        cols: usize,
+        deep: &Range<usize>,
+    ) -> [&[u8]; 2] {
         // SAFETY: not written (the caller).
-        let q = unsafe { self.q.read(of(tiles.start)..of(tiles.end)) };
-        // SAFETY: the same bytes as unsigned ones.
-        unsafe { std::slice::from_raw_parts(q.as_ptr().cast(), q.len()) }
+        self.folded.each_ref().map(|plane| unsafe { strips(plane, tile, cols, deep) })
     }
 
-    /// As [`Columns::bytes_of`], in bf16.
+    /// As [`Columns::folded_of`], of one plane.
+    ///
+    /// # Safety
+    /// As there.
+    pub(super) unsafe fn wide_of(&self, tile: usize, cols: usize, deep: &Range<usize>) -> &[u8] {
+        // SAFETY: not written (the caller).
+        unsafe { strips(&self.wide, tile, cols, deep) }
+    }
+
+    /// As [`Columns::folded_of`], in bf16.
     ///
     /// # Safety
     /// As there.
@@ -142,25 +189,92 @@ impl Columns {
         unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 4) }
     }
 
-    /// Scales of eight columns of `cols` values in a block.
+    /// Scales of eight columns of `cols` values in a block of two planes.
     ///
     /// # Safety
     /// Nobody writes them meanwhile.
-    pub(super) unsafe fn scales_of(&self, tile: usize, cols: usize, block: usize) -> &[f32; TILE] {
-        let at = (tile * cols.div_ceil(BLOCK) + block) * TILE;
+    pub(super) unsafe fn folded_scales(
+        &self,
+        eight: usize,
+        cols: usize,
+        block: usize,
+    ) -> &[f32; TILE] {
         // SAFETY: not written (the caller).
-        unsafe { self.scales.read(at..at + TILE) }.as_array().expect("eight of them")
+        unsafe { eight_of(&self.folded_scales, eight, cols.div_ceil(FOLDED), block) }
     }
-}
 
-/// Whether there are columns in 8 bits, and in bf16.
-fn kinds(forms: Forms) -> (bool, bool) {
-    (forms.matrix && forms.bytes(), forms.matrix && forms.brain)
+    /// The same of one plane.
+    ///
+    /// # Safety
+    /// Nobody writes them meanwhile.
+    pub(super) unsafe fn wide_scales(
+        &self,
+        eight: usize,
+        cols: usize,
+        block: usize,
+    ) -> &[f32; TILE] {
+        // SAFETY: not written (the caller).
+        unsafe { eight_of(&self.wide_scales, eight, cols.div_ceil(BLOCK), block) }
+    }
 }
 
 /// Rows of tiles before a column's first, when a column takes `tiles`.
 fn place(column: usize, tiles: usize) -> usize {
     column / ROWS * ROWS * tiles + column % ROWS
+}
+
+/// Where a column's scale of a block is, when it has `blocks`.
+fn scale_place(column: usize, blocks: usize, block: usize) -> usize {
+    (column / TILE * blocks + block) * TILE + column % TILE
+}
+
+/// Scales of eight columns that have `blocks` each.
+///
+/// # Safety
+/// Nobody writes them meanwhile.
+unsafe fn eight_of(
+    scales: &Buffer<f32>,
+    eight: usize,
+    blocks: usize,
+    block: usize,
+) -> &[f32; TILE] {
+    let at = scale_place(eight * TILE, blocks, block);
+    // SAFETY: not written (the caller).
+    unsafe { scales.read(at..at + TILE) }.as_array().expect("eight of them")
+}
+
+/// Stores values from `k` on of a column of `cols`; zeros fill up the last row of a tile.
+///
+/// # Safety
+/// Nobody else reads or writes the column meanwhile.
+unsafe fn put_strips(to: &Buffer<i8>, column: usize, cols: usize, k: usize, values: &[i8]) {
+    let first = place(column, cols.div_ceil(ROW_BYTES)) + k / ROW_BYTES * ROWS;
+    for (i, strip) in values.chunks(ROW_BYTES).enumerate() {
+        let at = (first + i * ROWS) * ROW_BYTES;
+        // SAFETY: the column is the caller's.
+        let to = unsafe { to.write(at..at + ROW_BYTES) };
+        to[..strip.len()].copy_from_slice(strip);
+        to[strip.len()..].fill(0);
+    }
+}
+
+/// The tiles of 16 columns.
+///
+/// # Safety
+/// Nobody writes them meanwhile.
+unsafe fn strips<'a>(
+    plane: &'a Buffer<i8>,
+    tile: usize,
+    cols: usize,
+    deep: &Range<usize>,
+) -> &'a [u8] {
+    let first = place(tile * ROWS, cols.div_ceil(ROW_BYTES)) * ROW_BYTES;
+    let tiles = deep.start / ROW_BYTES..deep.end.div_ceil(ROW_BYTES);
+    let of = |tile: usize| first + tile * ROWS * ROW_BYTES;
+    // SAFETY: not written (the caller).
+    let q = unsafe { plane.read(of(tiles.start)..of(tiles.end)) };
+    // SAFETY: the same bytes as unsigned ones.
+    unsafe { std::slice::from_raw_parts(q.as_ptr().cast(), q.len()) }
 }
 
 /// Adding and subtracting this rounds to the nearest integer, ties to even, for |x| < 2^22.
@@ -184,6 +298,28 @@ fn quantise_body(x: &[f32], q: &mut [i8]) -> f32 {
 }
 
 per_isa! {
+    /// Values as `scale * (64 * high + low)`; the scale is returned, no number if one of them is none.
+    fn quantise_in_two(x: &[f32], high: &mut [i8], low: &mut [i8]) -> f32 = quantise_in_two_body;
+}
+
+#[inline(always)]
+fn quantise_in_two_body(x: &[f32], high: &mut [i8], low: &mut [i8]) -> f32 {
+    let largest = x.iter().fold(0_u32, |most, x| most.max(x.to_bits() & 0x7FFF_FFFF));
+    let largest = f32::from_bits(largest);
+    let inverse = if some(largest) { MOST / largest } else { 0.0 };
+    for ((high, low), x) in high.iter_mut().zip(low).zip(x) {
+        let bits = (x * inverse + UP).to_bits();
+        *high = (bits >> PLACES) as i8;
+        *low = (bits & (LOW - 1)) as i8 - (LOW / 2) as i8;
+    }
+    match largest {
+        largest if !largest.is_finite() => f32::NAN,
+        largest if some(largest) => largest / MOST,
+        _ => 0.0,
+    }
+}
+
+per_isa! {
     /// Values in bf16, two to a word; of an odd count the last is paired with zero.
     fn brain(x: &[f32], words: &mut [u32]) = brain_body;
 }
@@ -201,14 +337,14 @@ mod tests {
 
     use super::*;
 
-    const BOTH: Forms = Forms { int8: true, wide: false, float: false, brain: true, matrix: true };
+    const ALL: Forms = Forms { int8: true, wide: true, float: false, brain: true, matrix: true };
 
     proptest! {
         /// Every value is found where a tile's row has it, within half a step; what pads a row is zero.
         #[test]
         fn columns_are_laid_out_as_tiles(
             columns in 1..40_usize,
-            cols in 1..600_usize,
+            cols in 1..1200_usize,
             seed in any::<u32>(),
         ) {
             let value = |c: usize, k: usize| {
@@ -216,31 +352,43 @@ mod tests {
                 (mixed >> 7 & 0xFFFF) as f32 / 655.36 - 50.0
             };
             for isa in Isa::usable() {
-                let all = Columns::new(columns, cols, BOTH).unwrap();
-                for c in 0..columns {
-                    let x: Vec<f32> = (0..cols).map(|k| value(c, k)).collect();
+                let all = Columns::new(columns, cols, ALL).unwrap();
+                for tile in 0..columns.div_ceil(TILE) {
+                    let here = tile * TILE..((tile + 1) * TILE).min(columns);
+                    let x: Vec<f32> = here.flat_map(|c| (0..cols).map(move |k| value(c, k))).collect();
                     // SAFETY: nobody else has them.
-                    unsafe {
-                        all.put(isa, c, &x);
-                        all.put_brain(isa, c, &x);
-                    }
+                    unsafe { all.fill(isa, tile, &x, cols, ALL) };
                 }
                 for c in 0..columns {
+                    let (tile, deep) = (c / ROWS, 0..cols);
                     // SAFETY: written above.
-                    let (q, b) = unsafe {
-                        (all.bytes_of(c / 16, cols, &(0..cols)), all.brains_of(c / 16, cols, &(0..cols)))
+                    let ([high, low], wide, brain) = unsafe {
+                        (
+                            all.folded_of(tile, cols, &deep),
+                            all.wide_of(tile, cols, &deep),
+                            all.brains_of(tile, cols, &deep),
+                        )
                     };
-                    for k in 0..cols.next_multiple_of(64) {
-                        let q = q[k / 64 * 1024 + c % 16 * 64 + k % 64] as i8;
+                    for k in 0..cols.next_multiple_of(ROW_BYTES) {
+                        let at = k / 64 * 1024 + c % 16 * 64 + k % 64;
+                        let (high, low, wide) = (high[at] as i8, low[at] as i8, wide[at] as i8);
                         if k >= cols {
-                            prop_assert_eq!(q, 0);
+                            prop_assert_eq!((high, low, wide), (0, 0, 0));
                             continue;
                         }
                         // SAFETY: written above.
-                        let scale = unsafe { all.scales_of(c / 8, cols, k / 256)[c % 8] };
-                        prop_assert!((f32::from(q) * scale - value(c, k)).abs() <= scale * 0.501);
+                        let (fine, coarse) = unsafe {
+                            (
+                                all.folded_scales(c / TILE, cols, k / FOLDED)[c % TILE],
+                                all.wide_scales(c / TILE, cols, k / BLOCK)[c % TILE],
+                            )
+                        };
+                        prop_assert!((-127..=127).contains(&high) && (-32..=31).contains(&low));
+                        let found = fine * (64.0 * f32::from(high) + f32::from(low));
+                        prop_assert!((found - value(c, k)).abs() <= fine * 0.51);
+                        prop_assert!((f32::from(wide) * coarse - value(c, k)).abs() <= coarse * 0.501);
                         let at = k / 32 * 1024 + c % 16 * 64 + k % 32 * 2;
-                        let found = half::bf16::from_le_bytes([b[at], b[at + 1]]);
+                        let found = half::bf16::from_le_bytes([brain[at], brain[at + 1]]);
                         prop_assert_eq!(found, half::bf16::from_f32(value(c, k)));
                     }
                 }
@@ -255,7 +403,11 @@ mod tests {
                 let mut q = [0; 32];
                 let mut x = [1.0; 32];
                 x[17] = bad;
+                let mut low = [0; 32];
                 assert!(quantise(isa, &x, &mut q).is_nan());
+                assert!(quantise_in_two(isa, &x, &mut q, &mut low).is_nan());
+                assert_eq!(quantise_in_two(isa, &[0.0; 32], &mut q, &mut low), 0.0);
+                assert_eq!((q, low), ([0; 32], [0; 32]));
                 assert_eq!(quantise(isa, &[0.0; 32], &mut q), 0.0);
                 assert_eq!(q, [0; 32]);
             }

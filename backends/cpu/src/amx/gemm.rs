@@ -1,12 +1,14 @@
 //! A pair of panels times many columns on tiles: registers 0 to 3 are sums (two tiles of columns, two planes), 4 and 5 columns,
 //! 6 and 7 the planes. The planes are the upper and lower part of one panel's sixteen rows, or the rows of both panels.
+//! Where they are parts, columns have two planes as well, and what the upper parts of one and the lower ones of the other
+//! give share the second sums.
 //!
 //! Sums leave their registers through memory and are scaled by vectors. That is done between the multiplications of the sums that
 //! follow, so that a processor that reorders does both at once.
 
 use std::ops::Range;
 
-use super::columns::{BLOCK, Columns};
+use super::columns::{BLOCK, Columns, FOLDED};
 use super::scale::{Eight, Plain, Vectors};
 use super::twin::Twin;
 use super::unit::{Configuration, ROW_BYTES, ROWS, Unit};
@@ -25,7 +27,7 @@ pub(crate) struct Work<'a> {
     /// Weights `deep` of two panels, as `planes` says, whole tiles.
     pub(crate) pair: &'a [Unpacked; PAIR],
     pub(crate) columns: &'a Columns,
-    /// Length of the columns of which `deep` are multiplied; its start is a multiple of 256.
+    /// Length of the columns of which `deep` are multiplied; its start is a multiple of 256, and of 512 where they are folded.
     pub(crate) cols: usize,
     pub(crate) deep: Range<usize>,
     /// Eights of columns, from an even one on.
@@ -53,8 +55,9 @@ struct Item<'a> {
     /// First of the eights of columns, of those of the work.
     eight: usize,
     panel: usize,
-    /// Two tiles wide, whole tiles.
+    /// Two tiles wide, whole tiles; and the lower plane, where there is one.
     columns: [&'a [u8]; 2],
+    lower: [&'a [u8]; 2],
     /// As many tiles of each.
     planes: [&'a [u8]; 2],
     /// Scales of the rows of each panel; of those that are bf16 none.
@@ -69,7 +72,11 @@ impl<'a> Work<'a> {
         let panels = if self.planes == Planes::Folded { PAIR } else { 1 };
         let (deep, eights) = (self.deep.clone(), self.eights.clone());
         // Sums of bf16 need no scale, and may be as deep as they like.
-        let each = if self.planes == Planes::Brain { deep.len().max(1) } else { BLOCK };
+        let each = match self.planes {
+            Planes::Folded => FOLDED,
+            Planes::Requantised => BLOCK,
+            Planes::Brain => deep.len().max(1),
+        };
         eights.step_by(EIGHTS).flat_map(move |eight| {
             let deep = deep.clone();
             (0..panels).flat_map(move |panel| {
@@ -89,15 +96,20 @@ impl<'a> Work<'a> {
         let brain = self.planes == Planes::Brain;
         let tile = place.eight * TILE / ROWS;
         // SAFETY: not written (the caller).
-        let columns = [tile, tile + 1].map(|tile| unsafe {
-            match brain {
-                true => self.columns.brains_of(tile, self.cols, &place.block),
-                false => self.columns.bytes_of(tile, self.cols, &place.block),
+        let [[a, b], [c, d]] = [tile, tile + 1].map(|tile| unsafe {
+            match self.planes {
+                Planes::Folded => self.columns.folded_of(tile, self.cols, &place.block),
+                Planes::Requantised => {
+                    [self.columns.wide_of(tile, self.cols, &place.block), &[][..]]
+                }
+                Planes::Brain => [self.columns.brains_of(tile, self.cols, &place.block), &[][..]],
             }
         });
+        let (columns, lower) = ([a, c], [b, d]);
         let first = place.block.start - self.deep.start;
         let bytes = first * ROWS * if brain { 2 } else { 1 };
         let bytes = bytes..bytes + columns[0].len();
+        // One a block; of what is folded, a block is all there is.
         let at = first / BLOCK * ROWS;
         // SAFETY: not written (the caller).
         let (planes, rows) = unsafe {
@@ -120,15 +132,20 @@ impl<'a> Work<'a> {
             });
             (planes, rows)
         };
-        let block = place.block.start / BLOCK;
         let scales = std::array::from_fn(|i| {
             // Beyond the last there are none.
-            let eight = (place.eight + i).min(self.eights.end - 1);
+            let (at, start) = ((place.eight + i).min(self.eights.end - 1), place.block.start);
             // SAFETY: not written (the caller).
-            if brain { NONE.1 } else { unsafe { self.columns.scales_of(eight, self.cols, block) } }
+            unsafe {
+                match self.planes {
+                    Planes::Folded => self.columns.folded_scales(at, self.cols, start / FOLDED),
+                    Planes::Requantised => self.columns.wide_scales(at, self.cols, start / BLOCK),
+                    Planes::Brain => NONE.1,
+                }
+            }
         });
         let eight = place.eight - self.eights.start;
-        Item { eight, panel: place.panel, columns, planes, rows, scales }
+        Item { eight, panel: place.panel, columns, lower, planes, rows, scales }
     }
 }
 
@@ -176,6 +193,7 @@ pub(crate) unsafe fn multiply(
 ) {
     assert_eq!(products.len(), work.eights.len());
     assert!(work.eights.start.is_multiple_of(2) && work.deep.start.is_multiple_of(BLOCK));
+    assert!(work.planes != Planes::Folded || work.deep.start.is_multiple_of(FOLDED));
     match amx.which {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: granted; the rest is the caller's.
@@ -253,7 +271,7 @@ unsafe fn run<V: Vectors, U: Unit>(
         for step in 0..steps.max(EIGHTS) {
             if step < steps {
                 // SAFETY: as above.
-                unsafe { add(unit, planes == Planes::Brain, &item, step * TILE_BYTES) };
+                unsafe { add(unit, planes, &item, step * TILE_BYTES) };
             }
             if let Some(before) = before.as_ref().filter(|_| step < EIGHTS) {
                 finish(vectors, planes, before, step, last, products);
@@ -291,29 +309,44 @@ unsafe fn zero<U: Unit>(unit: &mut U) {
 /// Adds the products of the tiles at a place.
 ///
 /// # Safety
-/// The unit is there, granted and configured; whole tiles are at the place.
+/// The unit is there, granted and configured.
 #[inline(always)]
-unsafe fn add<U: Unit>(unit: &mut U, brain: bool, item: &Item<'_>, at: usize) {
+unsafe fn add<U: Unit>(unit: &mut U, planes: Planes, item: &Item<'_>, at: usize) {
+    let of = |tiles: &[u8]| tiles[at..at + TILE_BYTES].as_ptr();
     let ([a, b], [c, d]) = (item.columns, item.planes);
-    let [a, b, c, d] = [&a[at..], &b[at..], &c[at..], &d[at..]];
-    assert!(a.len().min(b.len()).min(c.len()).min(d.len()) >= TILE_BYTES);
-    let (a, b, c, d) = (a.as_ptr(), b.as_ptr(), c.as_ptr(), d.as_ptr());
-    // SAFETY: the caller's.
+    let (a, b, c, d) = (of(a), of(b), of(c), of(d));
+    // SAFETY: the caller's; whole tiles are there (checked).
     unsafe {
         unit.load::<4>(a, ROW_BYTES);
-        unit.load::<6>(c, ROW_BYTES);
         unit.load::<7>(d, ROW_BYTES);
         unit.load::<5>(b, ROW_BYTES);
-        if brain {
-            unit.multiply_brain::<0, 4, 6>();
-            unit.multiply_brain::<1, 4, 7>();
-            unit.multiply_brain::<2, 5, 6>();
-            unit.multiply_brain::<3, 5, 7>();
-        } else {
-            unit.multiply::<0, 4, 6>();
-            unit.multiply::<1, 4, 7>();
-            unit.multiply::<2, 5, 6>();
-            unit.multiply::<3, 5, 7>();
+        unit.load::<6>(c, ROW_BYTES);
+        match planes {
+            Planes::Brain => {
+                unit.multiply_brain::<1, 4, 7>();
+                unit.multiply_brain::<3, 5, 7>();
+                unit.multiply_brain::<0, 4, 6>();
+                unit.multiply_brain::<2, 5, 6>();
+            }
+            Planes::Requantised => {
+                unit.multiply::<1, 4, 7>();
+                unit.multiply::<3, 5, 7>();
+                unit.multiply::<0, 4, 6>();
+                unit.multiply::<2, 5, 6>();
+            }
+            Planes::Folded => {
+                let [e, f] = item.lower;
+                let (e, f) = (of(e), of(f));
+                // In an order in which no sum waits for the last but one.
+                unit.multiply::<1, 4, 7>();
+                unit.multiply::<3, 5, 7>();
+                unit.multiply::<0, 4, 6>();
+                unit.load::<7>(e, ROW_BYTES);
+                unit.multiply::<1, 7, 6>();
+                unit.load::<4>(f, ROW_BYTES);
+                unit.multiply::<3, 4, 6>();
+                unit.multiply::<2, 5, 6>();
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Weights as two planes of bytes: `w = scale * (64 * high + low)`, one scale per row and 256 weights.
+//! Weights as two planes of bytes: `w = scale / 64 * (64 * high + low)`, one scale per row and 512 weights.
 //!
-//! Sub-scales and minima of a format are folded into integers of 14 bits, so that sums need one floating-point step per 256
-//! instead of one per 16 or 32. What is lost is at most a 16254th of the largest weight of the 256: a thousandth of the error
-//! that activations in 8 bits make.
+//! Sub-scales and minima of a format are folded into integers of 14 bits, so that sums need one floating-point step per 512
+//! instead of one per 16 or 32. What is lost is at most a 16254th of the largest weight of the 512. Columns are two such planes
+//! too, and of the four products of planes all but that of the lower ones is summed, which is a 65000th of the largest.
 
-use super::columns::BLOCK;
+use super::columns::FOLDED;
 #[cfg(target_arch = "x86_64")]
 use super::planes_x86;
 use super::unit::ROW_BYTES;
@@ -14,14 +14,14 @@ use crate::kernels::wide::{largest, some, words};
 use crate::kernels::{Grouping, Isa};
 
 /// Largest integer: high in -127 ..= 127, low in -32 ..= 31.
-const MOST: f32 = 8127.0;
+pub(super) const MOST: f32 = 8127.0;
 /// Values of the lower plane, and their binary places.
 pub(super) const LOW: u32 = 1 << PLACES;
 pub(super) const PLACES: u32 = 6;
 /// Adding this rounds to the nearest integer, ties to even, for |x| < 2^22, and leaves it, 32 too large, in the lowest bits.
 pub(super) const ROUND: f32 = 12_582_912.0 + (LOW / 2) as f32;
 
-/// Folds `deep` unpacked weights of each row, in place: the upper plane takes the place of the weights, and a scale per 256 that of
+/// Folds `deep` unpacked weights of each row, in place: the upper plane takes the place of the weights, and a scale per 512 that of
 /// the scales. A weight that is no number makes the scale none.
 pub(crate) fn fold(isa: Isa, from: Grouping, panel: &mut Unpacked, deep: usize) {
     let lines = panel.q.all_mut()[..deep * ROWS].as_chunks_mut::<LINE>().0;
@@ -54,9 +54,9 @@ fn fold_lines(
     scales: &mut [[f32; ROWS]],
     mins: &[[f32; ROWS]],
 ) {
-    let blocks = lines.chunks_mut(BLOCK / 4).zip(lows.chunks_mut(BLOCK / 4));
+    let blocks = lines.chunks_mut(FOLDED / 4).zip(lows.chunks_mut(FOLDED / 4));
     for (b, (lines, lows)) in blocks.enumerate() {
-        let first = b * BLOCK / from.group;
+        let first = b * FOLDED / from.group;
         let mins = mins.get(first..).unwrap_or_default();
         let most = largest(isa, from, lines, &scales[first..], mins);
         let mut inverse = [0.0; ROWS];
@@ -67,7 +67,7 @@ fn fold_lines(
         for r in 0..ROWS {
             scales[b][r] = match most[r] {
                 most if !most.is_finite() => f32::NAN,
-                most if some(most) => most / MOST,
+                most if some(most) => LOW as f32 * most / MOST,
                 _ => 0.0,
             };
         }
@@ -161,13 +161,13 @@ mod tests {
             }
             for (line, (k, r)) in (0..96).flat_map(|l| (0..4).flat_map(move |j| (0..ROWS).map(move |r| (l, (j, r))))) {
                 let (at, k) = (4 * r + k, 4 * line + k);
-                let (scale, group) = (f32::from_bits(bits[k / BLOCK * ROWS + r]), k / group);
+                let (scale, group) = (f32::from_bits(bits[k / FOLDED * ROWS + r]) / LOW as f32, k / group);
                 let (high, low) = (i32::from(lines[line][at] as i8), i32::from(lows[line][at] as i8));
                 prop_assert!((-127..=127).contains(&high) && (-32..=31).contains(&low));
                 let min = if with_mins { f64::from(mins[group][r]) } else { 0.0 };
                 let weight = f64::from(scales[group][r]) * (f64::from(q[line * LINE + at]) - 128.0) - min;
                 if scale.is_nan() {
-                    prop_assert!(r == 5 && k < BLOCK && !bad.is_finite());
+                    prop_assert!(r == 5 && k < FOLDED && !bad.is_finite());
                     continue;
                 }
                 let found = f64::from(scale) * f64::from(64 * high + low);

@@ -40,7 +40,7 @@ impl Vectors for Plain {
     ) {
         for c in 0..TILE {
             for r in 0..ROWS {
-                // At most 256 * 127 * 8127: it fits.
+                // Of 512 products, at most 512 * 127 * 8127 and 512 * 2 * 127 * 32: it fits.
                 let sum = high[c][r].wrapping_shl(PLACES).wrapping_add(low[c][r]);
                 to[c][r] = (sum as f32).mul_add(rows[r] * columns[c], to[c][r]);
             }

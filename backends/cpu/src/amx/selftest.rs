@@ -34,8 +34,13 @@ fn made_up(planes: Planes) -> Option<([Unpacked; PAIR], Columns)> {
             }
         }
     }
-    let brain = planes == Planes::Brain;
-    let forms = Forms { int8: !brain, brain, matrix: true, ..Forms::default() };
+    let forms = Forms {
+        int8: planes == Planes::Folded,
+        wide: planes == Planes::Requantised,
+        brain: planes == Planes::Brain,
+        matrix: true,
+        float: false,
+    };
     let columns = Columns::new(COUNT, DEEP, forms).ok()?;
     for tile in 0..COUNT.div_ceil(TILE) {
         let here = (COUNT - tile * TILE).min(TILE) * DEEP;

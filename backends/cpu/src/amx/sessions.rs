@@ -55,10 +55,13 @@ impl Backend for OnTiles {
 
     fn plan(
         &self,
-        _: &Device,
+        device: &Device,
         model: &ModelInfo,
         options: &Options,
     ) -> Result<Footprint, Unsupported> {
+        if device.id != self.device.id {
+            return Cpu.plan(device, model, options);
+        }
         plan_on(self.isa, model, options)
     }
 
@@ -76,14 +79,22 @@ impl Backend for OnTiles {
     }
 }
 
+fn conforms(unit: Option<OnTiles>) {
+    let Some(on_tiles) = unit else { return println!("skipped: no AVX-512 here") };
+    run_golden(&on_tiles, Path::new(GOLDEN));
+    run_synthetic(&on_tiles, &Reference);
+}
+
 #[test]
 #[cfg_attr(feature = "mutants", ignore = "mutants do not conform, and are not meant to")]
 fn conforms_on_golden_and_made_up_models() {
-    let Some(on_tiles) = OnTiles::by_instructions() else {
-        return println!("skipped: no AVX-512 here");
-    };
-    run_golden(&on_tiles, Path::new(GOLDEN));
-    run_synthetic(&on_tiles, &Reference);
+    conforms(OnTiles::new(Amx::TWIN));
+}
+
+#[test]
+#[ignore = "a minute and more where instructions are caught one by one: ci/nightly.sh processors"]
+fn conforms_by_instructions() {
+    conforms(OnTiles::by_instructions());
 }
 
 #[test]

@@ -122,12 +122,9 @@ fn every_format_and_odd_shape_comes_out_of_the_tiles_as_it_went_in() {
             // Few products may be near 0 by chance, and then errors are large beside them.
             let slack = if rows * count < 100 { 1e3 } else { 1.0 };
             if !float {
-                let found = on_units(Numerics::A8);
-                let all = error(&found, &decoded, &columns, cols);
-                let weights = error(&found, &decoded, &rounded(&columns, cols), cols);
-                // Integers of 14 bits: the weights lose next to nothing, and columns what 8 bits lose.
-                assert!(weights < 1e-7 * slack, "{place}: {weights}");
-                assert!(all < 2e-4 * slack, "{place}: {all}");
+                // Integers of 14 bits on both sides lose next to nothing.
+                let all = error(&on_units(Numerics::A8), &decoded, &columns, cols);
+                assert!(all < 1e-7 * slack, "{place}: {all}");
                 let found = on_units(Numerics::Requantised);
                 let all = error(&found, &decoded, &columns, cols);
                 let weights = error(&found, &decoded, &rounded(&columns, cols), cols);

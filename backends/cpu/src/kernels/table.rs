@@ -211,7 +211,7 @@ impl Kernel {
         };
         let how = match self {
             Kernel::Integer(Integer { amx: Some(_), wide: None, .. }) => {
-                ", panels as two planes of int8 on amx-int8 with a scale per row and 256, columns with one per 256"
+                ", panels and columns as two planes of int8 on amx-int8 with a scale per row or column and 512"
             }
             Kernel::Integer(Integer { amx: Some(_), .. }) => {
                 ", panels requantised to int8 on amx-int8 with a scale per row and 256, columns with one per 256"
