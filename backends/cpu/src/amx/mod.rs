@@ -4,7 +4,9 @@
 //! ([`columns`]): sums stay in tile registers over eight steps 64 deep, of three multiplications each. 8 bits under so wide a scale
 //! would cost columns twice the error of one scale per 32, which the class `a8` does not allow. In the class
 //! `requantised` both sides are one plane, with a scale per 256, and the panels of a pair take the place of the two planes; in
-//! `bf16` both sides are rounded to it and nothing is scaled. Tile operations stand behind [`unit::Unit`]: the real ones are inline assembly, and a twin
+//! `bf16` both sides are rounded to it and nothing is scaled.
+//!
+//! Tile operations stand behind [`unit::Unit`]: the real ones are inline assembly, and a twin
 //! in plain Rust runs the same driver on any machine. Tests run the real ones on any x86-64 machine too, since what a processor
 //! lacks can be caught and done for it ([`emulated`]).
 //!

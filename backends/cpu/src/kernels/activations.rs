@@ -22,7 +22,7 @@ pub(crate) struct Forms {
     pub(crate) float: bool,
     /// Many columns in bf16, few as they are.
     pub(crate) brain: bool,
-    /// Many columns of all these but [`Forms::float`] are for a matrix unit, and 8 bits have a scale per 256.
+    /// Many columns of all these but [`Forms::float`] are for a matrix unit, and those with a scale per 32 are two planes there.
     pub(crate) matrix: bool,
 }
 
