@@ -8,7 +8,7 @@
 //!
 //! Tile operations stand behind [`unit::Unit`]: the real ones are inline assembly, and a twin
 //! in plain Rust runs the same driver on any machine. Tests run the real ones on any x86-64 machine too, since what a processor
-//! lacks can be caught and done for it ([`emulated`]).
+//! lacks can be caught and done for it (`emulated.rs`).
 //!
 //! **No processor with AMX has run them yet**: the device is offered only where they agree with the twin at the start, and `cpu`
 //! means it only where it is measured to be faster then.
