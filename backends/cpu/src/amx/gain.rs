@@ -18,12 +18,12 @@ const ENOUGH: f64 = 1.15;
 /// Prefill of a common format is faster on the tiles than on `plain`, the instruction set without them.
 pub(crate) fn pays(plain: &str) -> bool {
     static GAIN: OnceLock<Option<f64>> = OnceLock::new();
-    GAIN.get_or_init(|| measure(plain).ok()).is_some_and(|gain| gain >= ENOUGH)
+    GAIN.get_or_init(|| gain("amx", plain).ok()).is_some_and(|gain| gain >= ENOUGH)
 }
 
-/// How many times as fast.
-fn measure(plain: &str) -> Result<f64, Error> {
-    let (mut with, mut without) = (product("amx")?, product(plain)?);
+/// How many times as fast the first is as the second.
+fn gain(with: &str, without: &str) -> Result<f64, Error> {
+    let (mut with, mut without) = (product(with)?, product(without)?);
     let time = |product: &mut dyn Slices| {
         let start = Instant::now();
         product.run(0);
@@ -41,4 +41,23 @@ fn product(isa: &str) -> Result<Box<dyn Slices>, Error> {
     let zeros = vec![0; rows * Format::Q4_K.row_bytes(cols)];
     let weights = packed(isa, Format::Q4_K, Numerics::A8, [rows, cols], &zeros)?;
     product_slices(isa, Format::Q4_K, Numerics::A8, SHAPE, weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::Isa;
+
+    #[test]
+    fn what_is_faster_pays_and_what_is_slower_or_not_there_does_not() {
+        let Some(plain) = Isa::usable().into_iter().rev().find(|isa| isa.amx().is_none()) else {
+            return;
+        };
+        if plain == Isa::Scalar {
+            return println!("skipped: nothing to compare");
+        }
+        assert!(gain(plain.name(), "scalar").unwrap() >= ENOUGH);
+        assert!(gain("scalar", plain.name()).unwrap() < ENOUGH);
+        assert!(gain("none", plain.name()).is_err());
+    }
 }
