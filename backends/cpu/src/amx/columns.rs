@@ -12,7 +12,7 @@ use crate::kernels::activations::Forms;
 use crate::kernels::float::word;
 use crate::kernels::integer::DEPTH;
 use crate::kernels::isa::per_isa;
-use crate::kernels::wide::some;
+use crate::kernels::wide::{inverse, step};
 use crate::kernels::{Isa, TILE};
 
 /// Values that share a scale: of two planes, which are so fine that it need not fit closer, and of one.
@@ -306,17 +306,13 @@ per_isa! {
 fn quantise_in_two_body(x: &[f32], high: &mut [i8], low: &mut [i8]) -> f32 {
     let largest = x.iter().fold(0_u32, |most, x| most.max(x.to_bits() & 0x7FFF_FFFF));
     let largest = f32::from_bits(largest);
-    let inverse = if some(largest) { MOST / largest } else { 0.0 };
+    let inverse = inverse(largest, MOST);
     for ((high, low), x) in high.iter_mut().zip(low).zip(x) {
         let bits = (x * inverse + UP).to_bits();
         *high = (bits >> PLACES) as i8;
         *low = (bits & (LOW - 1)) as i8 - (LOW / 2) as i8;
     }
-    match largest {
-        largest if !largest.is_finite() => f32::NAN,
-        largest if some(largest) => largest / MOST,
-        _ => 0.0,
-    }
+    step(largest, MOST)
 }
 
 per_isa! {

@@ -10,7 +10,7 @@ use super::planes_x86;
 use super::unit::ROW_BYTES;
 use crate::kernels::integer::{ROWS, Unpacked};
 use crate::kernels::packed::LINE;
-use crate::kernels::wide::{largest, some, words};
+use crate::kernels::wide::{inverse, largest, step, words};
 use crate::kernels::{Grouping, Isa};
 
 /// Largest integer: high in -127 ..= 127, low in -32 ..= 31.
@@ -59,18 +59,9 @@ fn fold_lines(
         let first = b * FOLDED / from.group;
         let mins = mins.get(first..).unwrap_or_default();
         let most = largest(isa, from, lines, &scales[first..], mins);
-        let mut inverse = [0.0; ROWS];
-        for r in (0..ROWS).filter(|&r| some(most[r])) {
-            inverse[r] = MOST / most[r];
-        }
+        let inverse = most.map(|most| inverse(most, MOST));
         split(isa, from, lines, lows, &scales[first..], mins, &inverse);
-        for r in 0..ROWS {
-            scales[b][r] = match most[r] {
-                most if !most.is_finite() => f32::NAN,
-                most if some(most) => LOW as f32 * most / MOST,
-                _ => 0.0,
-            };
-        }
+        scales[b] = most.map(|most| LOW as f32 * step(most, MOST));
     }
 }
 

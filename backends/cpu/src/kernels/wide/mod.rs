@@ -18,7 +18,7 @@ pub(crate) mod scalar;
 mod tests;
 
 pub(crate) use columns::{Wide, WideMut, quantise_column};
-pub(crate) use prepare::{largest, requantise, some, words};
+pub(crate) use prepare::{inverse, largest, requantise, step, words};
 
 use super::integer::{ROWS, TILE, Unpacked};
 

@@ -40,9 +40,27 @@ pub(crate) fn requantise(isa: Isa, from: Grouping, panel: &mut Unpacked, deep: u
     requantise_lines(isa, from, lines, scales, mins, excess);
 }
 
-/// Below this, integers times the inverse are no numbers; f16 scales are never so small.
-pub(crate) fn some(most: f32) -> bool {
+/// Whether integers stand for weights of which this is the largest: below, integers times the inverse are no numbers; f16 scales are
+/// never so small.
+#[inline(always)]
+fn some(most: f32) -> bool {
     most.is_finite() && most > 1e-30
+}
+
+/// Steps in one, where `most` is so many steps; 0 where there is nothing to count.
+#[inline(always)]
+pub(crate) fn inverse(most: f32, steps: f32) -> f32 {
+    if some(most) { steps / most } else { 0.0 }
+}
+
+/// What a step stands for; no number where `most` is none.
+#[inline(always)]
+pub(crate) fn step(most: f32, steps: f32) -> f32 {
+    match most {
+        most if !most.is_finite() => f32::NAN,
+        most if some(most) => most / steps,
+        _ => 0.0,
+    }
 }
 
 per_isa! {
@@ -70,7 +88,7 @@ fn requantise_body(
         let min = |g: usize| if from.mins { mins[first + g] } else { [0.0; ROWS] };
         let most =
             plain_largest(from, lines, &scales[first..], mins.get(first..).unwrap_or_default());
-        let inverse = most.map(|most| if some(most) { 127.0 / most } else { 0.0 });
+        let inverse = most.map(|most| inverse(most, 127.0));
         let mut sums = [0_i32; ROWS];
         for (g, lines) in lines.chunks_mut(group).enumerate() {
             let (scale, min) = (scales[first + g], min(g));
@@ -85,11 +103,7 @@ fn requantise_body(
                 round_line(line, &by, &less, &mut sums);
             }
         }
-        scales[b] = most.map(|most| match most {
-            most if !most.is_finite() => f32::NAN,
-            most if some(most) => most / 127.0,
-            _ => 0.0,
-        });
+        scales[b] = most.map(|most| step(most, 127.0));
         excess[b] = sums.map(|sum| -TOO_LARGE * sum);
     }
 }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::BLOCK;
-use super::prepare::{ROUND, TOO_LARGE, some};
+use super::prepare::{ROUND, TOO_LARGE, inverse, step};
 use crate::kernels::Grouping;
 use crate::kernels::integer::ROWS;
 use crate::kernels::packed::LINE;
@@ -90,11 +90,11 @@ pub(super) fn requantise(
     for (b, lines) in lines.chunks_mut(BLOCK / 4).enumerate() {
         let first = b * BLOCK / from.group;
         let most = largest(from, lines, &scales[first..], mins.get(first..).unwrap_or_default());
-        let mut inverse = [0.0; ROWS];
+        let mut inverses = [0.0; ROWS];
         for r in 0..ROWS {
-            inverse[r] = if some(most[r]) { 127.0 / most[r] } else { 0.0 };
+            inverses[r] = inverse(most[r], 127.0);
         }
-        let inverse = floats(&inverse);
+        let inverse = floats(&inverses);
         let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(inverse, _mm512_setzero_ps());
         let mut sums = _mm512_setzero_si512();
         for (g, lines) in lines.chunks_mut(group).enumerate() {
@@ -108,11 +108,7 @@ pub(super) fn requantise(
             }
         }
         for r in 0..ROWS {
-            scales[b][r] = match most[r] {
-                most if !most.is_finite() => f32::NAN,
-                most if some(most) => most / 127.0,
-                _ => 0.0,
-            };
+            scales[b][r] = step(most[r], 127.0);
         }
         let sums = _mm512_mullo_epi32(sums, _mm512_set1_epi32(-TOO_LARGE));
         // SAFETY: sixteen words are 64 bytes.
