@@ -200,6 +200,9 @@ pub(crate) unsafe fn multiply(
         Which::Real(granted) => unsafe {
             by(isa, &mut super::real::Real::new(granted), work, products, each);
         },
+        #[cfg(test)]
+        // SAFETY: the caller's.
+        Which::Nothing => unsafe { by(isa, &mut super::speed::Nothing, work, products, each) },
         // SAFETY: the caller's.
         Which::Twin => unsafe { by(isa, &mut Twin::default(), work, products, each) },
     }

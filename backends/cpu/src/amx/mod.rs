@@ -29,6 +29,8 @@ mod selftest;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 mod tests;
 mod twin;
 mod unit;
@@ -55,6 +57,9 @@ enum Which {
     Real(real::Granted),
     /// Plain Rust: slow, what the others are held against.
     Twin,
+    /// None, to time the rest.
+    #[cfg(test)]
+    Nothing,
 }
 
 /// What meets the columns on tiles.

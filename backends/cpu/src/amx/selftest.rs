@@ -8,7 +8,7 @@ use crate::kernels::float::word;
 use crate::kernels::integer::{DEPTH, PAIR, Panel, Product, ROWS, Unpacked};
 use crate::kernels::{Isa, TILE};
 
-/// Deep enough for a whole block and a part of one.
+/// A whole block of 256 and a part of one; of folded weights, whose blocks are 512, a part.
 const DEEP: usize = 480;
 /// Columns of three pairs of tiles, the last not whole, and no whole eights.
 const COUNT: usize = 77;
