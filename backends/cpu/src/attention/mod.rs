@@ -24,7 +24,7 @@ use tile::{Lines, Rows, product};
 use vector::{Element, Halves, Scalar, Two, Vector};
 
 use crate::kernels::elementwise::{scale, soft_cap};
-use crate::kernels::prefetch::nearer;
+use crate::kernels::prefetch::Ahead;
 use crate::kernels::{Avx512Bf16, Isa};
 use crate::kv::{Elements, LINE, LayerKv, value_width};
 
@@ -42,9 +42,9 @@ const PAIRED: usize = 5;
 
 /// How far hints run ahead of what is read, bytes, of rows so wide: where the next block will be; into the L1 a little less, because whole
 /// multiples of 4 KiB are in the sets of what is read. Zen 5 reads 39.5 GB/s with 8192 bytes, 41 with 6912 and 38 with 5120.
-fn ahead<E>(near: bool, width: usize) -> usize {
+fn distance<E>(ahead: Ahead, width: usize) -> usize {
     let block = KEYS * width * size_of::<E>();
-    if near { block.saturating_sub(1280) } else { block }
+    if ahead == Ahead::L2 { block } else { block.saturating_sub(1280) }
 }
 
 /// Room behind the queries, for their last vector.
@@ -151,7 +151,7 @@ pub(crate) unsafe fn attend(
         let factor = if direct { Halves::FACTOR } else { Two::FACTOR };
         run(isa, brain, PairQueries { queries, rows, dim: at.key_dim, factor });
     }
-    let near = nearer();
+    let ahead = Ahead::here();
     let (first, last) = (scratch.sees[0].0, scratch.sees[rows - 1].1);
     // What nobody sees is not read.
     for block in (first / KEYS * KEYS..last).step_by(KEYS) {
@@ -164,7 +164,7 @@ pub(crate) unsafe fn attend(
         };
         let Scratch { queries, scores, sums, keys: wide_keys, values: wide_values, .. } = scratch;
         let Scratch { running, sees, .. } = scratch;
-        let work = Block { isa, brain, at, rows, block, count, queries, sees, near };
+        let work = Block { isa, brain, at, rows, block, count, queries, sees, ahead };
         let state = State { scores, sums, running };
         match (keys, values) {
             (Elements::F16(keys), Elements::F16(values)) if direct && paired => {
@@ -204,7 +204,7 @@ struct Block<'a> {
     count: usize,
     queries: &'a [f32],
     sees: &'a [(usize, usize); ROWS],
-    near: bool,
+    ahead: Ahead,
 }
 
 /// What a block changes.
@@ -329,7 +329,7 @@ unsafe fn tiles<V: Vector, E: Element>(
     values: &[E],
     state: State<'_>,
 ) {
-    let Block { at, rows, block, count, near, .. } = *work;
+    let Block { at, rows, block, count, ahead, .. } = *work;
     let width = value_width(at.value_dim);
     let (whole, most) = V::ROWS;
     let tiles = if rows <= whole { 1 } else { rows.div_ceil(most) };
@@ -345,8 +345,8 @@ unsafe fn tiles<V: Vector, E: Element>(
             let lines = count.div_ceil(LINE);
             let (data, n) = (keys.as_ptr(), at.key_dim / E::TOGETHER);
             let (line, step) = (at.key_dim / E::EACH * LINE, LINE * E::TOGETHER / E::EACH);
-            let next = data.wrapping_byte_add(ahead::<E>(near, at.key_dim));
-            let w = Lines { data, n, lines, line, step, second: LINE, last: LINE, next, near };
+            let next = data.wrapping_byte_add(distance::<E>(ahead, at.key_dim));
+            let w = Lines { data, n, lines, line, step, second: LINE, last: LINE, next, ahead };
             let x = Rows {
                 x: queries.add(start * at.key_dim),
                 x_row: at.key_dim,
@@ -370,11 +370,11 @@ unsafe fn tiles<V: Vector, E: Element>(
                 }
             }
             let (data, lines) = (values.as_ptr(), width / LINE);
-            let next = data.wrapping_byte_add(ahead::<E>(near, width));
+            let next = data.wrapping_byte_add(distance::<E>(ahead, width));
             let (n, step) = (count.div_ceil(E::TOGETHER), width * E::TOGETHER / E::EACH);
             // An odd last position stands for its absent neighbour, which weighs nothing.
             let last = if count.is_multiple_of(E::TOGETHER) { width } else { 0 };
-            let w = Lines { data, n, lines, line: LINE, step, second: width, last, next, near };
+            let w = Lines { data, n, lines, line: LINE, step, second: width, last, next, ahead };
             let x = Rows {
                 x: state.scores.as_ptr().add(start).cast(),
                 x_row: KEYS,

@@ -3,7 +3,7 @@
 #![allow(clippy::needless_range_loop, reason = "rows and lines are indexed as in the formula")]
 
 use super::vector::{Element, Vector};
-use crate::kernels::prefetch::prefetch_block;
+use crate::kernels::prefetch::Ahead;
 
 /// `lines` lines for each of `n` steps: line j of step k at `k * step + j * line`.
 pub(super) struct Lines<E> {
@@ -17,8 +17,8 @@ pub(super) struct Lines<E> {
     pub(super) last: usize,
     /// What is fetched ahead meanwhile, as much as is read.
     pub(super) next: *const E,
-    /// Into the L1, or the L2.
-    pub(super) near: bool,
+    /// And how.
+    pub(super) ahead: Ahead,
 }
 
 /// `rows` rows of `n` scalars and of `lines` sums, so many apart.
@@ -57,7 +57,7 @@ impl<E: Element> Lines<E> {
     #[inline(always)]
     fn in_order<V: Vector>(&self) -> bool {
         let beside = self.step * E::EACH == 16 * E::TOGETHER;
-        self.near && E::STREAMED && beside && V::lines(1) > 1
+        self.ahead != Ahead::L2 && E::STREAMED && beside && V::lines(1) > 1
     }
 
     /// Bytes of a step of so many lines.
@@ -77,7 +77,7 @@ impl<E: Element> Lines<E> {
     fn fetch(&self, next: *const u8, bytes: usize) -> *const u8 {
         if E::STREAMED {
             for line in (0..bytes).step_by(64) {
-                prefetch_block(next.wrapping_add(line), self.near);
+                self.ahead.ask(next.wrapping_add(line));
             }
         }
         next.wrapping_add(bytes)
@@ -129,7 +129,7 @@ unsafe fn strip<V: Vector, E: Element, const R: usize, const L: usize>(
         let mut sums = begun::<V, R, L>(rows, first);
         let (mut line, mut x) = (w.data.add(first * w.line), rows.x);
         let mut next = w.next_of(first);
-        let beside = if w.near && E::STREAMED && w.line == 16 { L / 2 * 2 } else { 0 };
+        let beside = if w.ahead != Ahead::L2 && E::STREAMED && w.line == 16 { L / 2 * 2 } else { 0 };
         for k in 0..w.n {
             next = w.fetch(next, Lines::<E>::bytes(L));
             let second = if k + 1 == w.n { w.last } else { w.second };
