@@ -44,7 +44,7 @@ const PAIRED: usize = 5;
 /// multiples of 4 KiB are in the sets of what is read. Zen 5 reads 39.5 GB/s with 8192 bytes, 41 with 6912 and 38 with 5120.
 fn distance<E>(ahead: Ahead, width: usize) -> usize {
     let block = KEYS * width * size_of::<E>();
-    if ahead == Ahead::L2 { block } else { block.saturating_sub(1280) }
+    if ahead.fills_l1() { block.saturating_sub(1280) } else { block }
 }
 
 /// Room behind the queries, for their last vector.

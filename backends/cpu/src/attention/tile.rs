@@ -57,7 +57,7 @@ impl<E: Element> Lines<E> {
     #[inline(always)]
     fn in_order<V: Vector>(&self) -> bool {
         let beside = self.step * E::EACH == 16 * E::TOGETHER;
-        self.ahead != Ahead::L2 && E::STREAMED && beside && V::lines(1) > 1
+        self.ahead.fills_l1() && E::STREAMED && beside && V::lines(1) > 1
     }
 
     /// Bytes of a step of so many lines.
@@ -129,7 +129,7 @@ unsafe fn strip<V: Vector, E: Element, const R: usize, const L: usize>(
         let mut sums = begun::<V, R, L>(rows, first);
         let (mut line, mut x) = (w.data.add(first * w.line), rows.x);
         let mut next = w.next_of(first);
-        let beside = if w.ahead != Ahead::L2 && E::STREAMED && w.line == 16 { L / 2 * 2 } else { 0 };
+        let beside = if w.ahead.fills_l1() && E::STREAMED && w.line == 16 { L / 2 * 2 } else { 0 };
         for k in 0..w.n {
             next = w.fetch(next, Lines::<E>::bytes(L));
             let second = if k + 1 == w.n { w.last } else { w.second };
