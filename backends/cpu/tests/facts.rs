@@ -5,7 +5,7 @@ use yardstick_api::{Backend, DeviceStatus, Facts, KvType, Options};
 use yardstick_cpu::Cpu;
 
 #[test]
-fn only_groups_of_five_to_eight_heads_decode_in_bf16_and_only_from_f16() {
+fn only_groups_of_four_to_eight_heads_decode_in_bf16_and_only_from_f16() {
     let devices = Cpu.devices();
     let Some(DeviceStatus::Ready(device)) =
         devices.iter().find(|status| status.id() == "cpu:avx512-vnni")
@@ -25,7 +25,7 @@ fn only_groups_of_five_to_eight_heads_decode_in_bf16_and_only_from_f16() {
                 assert!(!decode, "{name} with a cache in {kv:?}");
                 continue;
             }
-            let group = |heads: usize, kv_heads: usize| (5..=8).contains(&(heads / kv_heads));
+            let group = |heads: usize, kv_heads: usize| (4..=8).contains(&(heads / kv_heads));
             let layers = &model.architecture().layers;
             let wanted = layers.iter().any(|l| group(l.heads, l.kv_heads) && l.key_dim >= 16);
             assert_eq!(decode, wanted, "{name}");
