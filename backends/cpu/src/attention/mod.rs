@@ -37,7 +37,7 @@ const DIRECT: usize = 8;
 
 /// Rows from which f16 that is read directly is multiplied as bf16. On Zen 5, 4096 positions of heads of 64, f32 and bf16 read the
 /// same for 3 rows, memory bounds both. For 4 rows a kernel alone reads 8 % faster in bf16, and a token of llama-3.2-1b:Q4_0 4096 to 7600 deep
-/// takes 0.25 ms less, about 1 % (by turns of 16 tokens in one session). For 5 rows f32 reads 36.4 GB/s and bf16 41; for 6, 7 and 8 f32 reads
+/// takes 0.26 ms less in the mean of six turns (-0.07 to 0.68), about 1 % (16 tokens each, in one session). For 5 rows f32 reads 36.4 GB/s and bf16 41; for 6, 7 and 8 f32 reads
 /// 32.4, 28.3 and 25.4 and bf16 38, 35 and 33.
 const PAIRED: usize = 4;
 
