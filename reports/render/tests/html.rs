@@ -70,6 +70,31 @@ fn meters_are_ranges_and_those_that_read_nothing_one_line() {
     assert!(!text.contains("rapl_psys_joules"), "joules of different tests are no range");
 }
 
+/// The facts of a backend, too, are told: every value, the range of a count, the reason of what is not known.
+#[test]
+fn what_a_backend_tells_stands_under_its_device() {
+    let mut records = fixture::run();
+    let mut told = 0;
+    for record in records.iter_mut() {
+        let Known::Value(facts) = &mut record.facts else { continue };
+        let switches = if told == 0 { "7" } else { "1346" };
+        let notes = [
+            ("involuntary_switches", Known::Value(switches.to_owned())),
+            ("packed", Known::Value(format!("private: <disk {}> is full", told % 2))),
+            ("affinity", Known::unavailable("threads are placed by the system")),
+        ];
+        facts.notes.extend(notes.map(|(name, value)| (name.to_owned(), value)));
+        told += usize::from(facts.device == "cpu:avx2");
+    }
+    assert!(told > 1, "several records of the device");
+    let text = page(&records);
+    let (_, under) = text.split_once("What cpu:avx2 tells of its sessions").expect("a heading");
+    let (under, _) = under.split_once("</details>").expect("an end");
+    assert!(under.contains("<dt>involuntary switches</dt><dd>7 to 1346</dd>"), "{under}");
+    assert!(under.contains("private: &lt;disk 0&gt; is full · private: &lt;disk 1&gt;"), "{under}");
+    assert!(under.contains("<dd>unknown: threads are placed by the system</dd>"), "{under}");
+}
+
 /// Forty cells without a driver are a line that opens, and every one of them is in it.
 #[test]
 fn skipped_cells_of_one_reason_open_under_it() {

@@ -31,7 +31,7 @@ pub(super) struct Machine {
 }
 
 /// What ran.
-#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Device {
     id: String,
     name: String,
@@ -41,6 +41,8 @@ pub(super) struct Device {
     threads: String,
     numerics: String,
     kernels: String,
+    /// What else the backend told of its sessions; empty until [`devices`] has them all.
+    notes: Vec<(String, String)>,
 }
 
 /// A run.
@@ -145,42 +147,72 @@ fn number(field: &str, value: f64) -> String {
 
 /// Each way a device ran.
 pub(super) fn devices(records: &[Record]) -> Vec<Device> {
+    let ran: Vec<(Device, &Record)> =
+        records.iter().filter_map(|record| Some((device(record)?, record))).collect();
+    let mut devices = merge_kernels(ran.iter().map(|(device, _)| device.clone()).collect());
+    for one in &mut devices {
+        let its = ran.iter().filter(|(device, _)| device.ran_as(one));
+        one.notes = notes(its.map(|(_, record)| *record));
+    }
+    devices
+}
+
+/// What ran in a record, without its notes.
+fn device(record: &Record) -> Option<Device> {
     let word = |known: &Known<String>| match known {
         Known::Value(text) => elide(text, 80),
         Known::Unavailable { .. } => "–".to_owned(),
     };
-    let seen: BTreeSet<Device> = records
-        .iter()
-        .filter_map(|record| {
-            let facts = record.facts.value()?;
-            let threads = facts.threads.value().map_or("–".to_owned(), usize::to_string);
-            let kernels =
-                facts.kernels.iter().map(|(format, kernel)| format!("{format}: {kernel}"));
-            Some(Device {
-                id: elide(&facts.device, 60),
-                name: word(&record.device.clone().map(|device| device.name)),
-                class: record.device.value().map_or("–", |d| class_name(d.class)).to_owned(),
-                isa: word(&facts.isa),
-                driver: word(&facts.driver),
-                threads,
-                numerics: format!("{:?}, kv {}", facts.numerics, facts.kv.name()).to_lowercase(),
-                kernels: elide(&kernels.collect::<Vec<_>>().join("; "), VALUE),
-            })
-        })
-        .collect();
-    merge_kernels(seen)
+    let facts = record.facts.value()?;
+    let kernels = facts.kernels.iter().map(|(format, kernel)| format!("{format}: {kernel}"));
+    Some(Device {
+        id: elide(&facts.device, 60),
+        name: word(&record.device.clone().map(|device| device.name)),
+        class: record.device.value().map_or("–", |d| class_name(d.class)).to_owned(),
+        isa: word(&facts.isa),
+        driver: word(&facts.driver),
+        threads: facts.threads.value().map_or("–".to_owned(), usize::to_string),
+        numerics: format!("{:?}, kv {}", facts.numerics, facts.kv.name()).to_lowercase(),
+        kernels: elide(&kernels.collect::<Vec<_>>().join("; "), VALUE),
+        notes: Vec::new(),
+    })
 }
 
-/// One line a device: models of other formats only add their kernels.
+impl Device {
+    /// Whether both are one line: models of other formats only add their kernels.
+    fn ran_as(&self, other: &Device) -> bool {
+        (&self.id, &self.isa, &self.threads, &self.numerics)
+            == (&other.id, &other.isa, &other.threads, &other.numerics)
+    }
+}
+
+/// The notes of so many facts: what each says, or why it is not known, with the values it took.
+fn notes<'r>(records: impl Iterator<Item = &'r Record>) -> Vec<(String, String)> {
+    let mut notes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for (name, known) in records.filter_map(|record| record.facts.value()).flat_map(|f| &f.notes) {
+        let value = match known {
+            // Counts are told as texts, and have a range.
+            Known::Value(text) => match text.parse::<u64>() {
+                Ok(count) => Value::from(count),
+                Err(_) => Value::from(text.as_str()),
+            },
+            Known::Unavailable { unavailable } => Value::from(format!("unknown: {unavailable}")),
+        };
+        push_new(notes.entry(name).or_default(), value);
+    }
+    let told = |(name, values): (&str, Vec<Value>)| {
+        let values: Vec<&Value> = values.iter().collect();
+        (elide(&name.replace('_', " "), 80), elide(&several(name, &values), VALUE))
+    };
+    notes.into_iter().map(told).collect()
+}
+
+/// One line a device, with the kernels of all its models.
 fn merge_kernels(seen: BTreeSet<Device>) -> Vec<Device> {
     let mut merged: Vec<Device> = Vec::new();
     for mut device in seen {
         let kernels = std::mem::take(&mut device.kernels);
-        let same = |other: &&mut Device| {
-            (&other.id, &other.isa, &other.threads, &other.numerics)
-                == (&device.id, &device.isa, &device.threads, &device.numerics)
-        };
-        match merged.iter_mut().find(same) {
+        match merged.iter_mut().find(|other| other.ran_as(&device)) {
             Some(known) => {
                 for kernel in kernels.split("; ") {
                     if !known.kernels.contains(kernel) {
