@@ -70,7 +70,7 @@ fn meters_are_ranges_and_those_that_read_nothing_one_line() {
     assert!(!text.contains("rapl_psys_joules"), "joules of different tests are no range");
 }
 
-/// The facts of a backend, too, are told: every value, the range of a count, the reason of what is not known.
+/// The facts of a backend, too, are told: the values, the range of a count, the reason of what is not known.
 #[test]
 fn what_a_backend_tells_stands_under_its_device() {
     let mut records = fixture::run();
