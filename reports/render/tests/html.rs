@@ -82,6 +82,7 @@ fn what_a_backend_tells_stands_under_its_device() {
             ("involuntary_switches", Known::Value(switches.to_owned())),
             ("packed", Known::Value(format!("private: <disk {}> is full", told % 2))),
             ("affinity", Known::unavailable("threads are placed by the system")),
+            ("build", Known::Value("007".to_owned())),
         ];
         facts.notes.extend(notes.map(|(name, value)| (name.to_owned(), value)));
         told += usize::from(facts.device == "cpu:avx2");
@@ -92,6 +93,7 @@ fn what_a_backend_tells_stands_under_its_device() {
     let (under, _) = under.split_once("</details>").expect("an end");
     assert!(under.contains("<dt>involuntary switches</dt><dd>7 to 1346</dd>"), "{under}");
     assert!(under.contains("private: &lt;disk 0&gt; is full · private: &lt;disk 1&gt;"), "{under}");
+    assert!(under.contains("<dt>build</dt><dd>007</dd>"), "{under}");
     assert!(under.contains("<dd>unknown: threads are placed by the system</dd>"), "{under}");
 }
 

@@ -191,10 +191,10 @@ fn notes<'r>(records: impl Iterator<Item = &'r Record>) -> Vec<(String, String)>
     let mut notes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (name, known) in records.filter_map(|record| record.facts.value()).flat_map(|f| &f.notes) {
         let value = match known {
-            // Counts are told as texts, and have a range.
-            Known::Value(text) => match text.parse::<u64>() {
-                Ok(count) => Value::from(count),
-                Err(_) => Value::from(text.as_str()),
+            // Counts are told as texts, and have a range; what only looks like a number (007) stays as it is.
+            Known::Value(text) => match text.parse::<u32>() {
+                Ok(count) if count.to_string() == *text => Value::from(count),
+                _ => Value::from(text.as_str()),
             },
             Known::Unavailable { unavailable } => Value::from(format!("unknown: {unavailable}")),
         };
