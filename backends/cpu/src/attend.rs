@@ -93,6 +93,9 @@ impl Pass<'_> {
         self.member.share(cuts.tasks, |task| {
             let cut = cuts.at(task);
             let piece = &self.step.pieces[cut.piece];
+            let rows = cut.tokens.len() * cut.heads.len();
+            let seen = self.sees_of(shape, piece, &cut, cut.tokens.start);
+            attention::ask_first(self.head_of(at, piece, &cut), rows, seen);
             if single && cut.newest {
                 self.store(at, piece, piece.rows.start, cut.head);
             }
@@ -138,24 +141,14 @@ impl Pass<'_> {
 
     /// Some tokens of a piece and query heads of one group against the cache, or a part of it.
     fn attend(&self, place: Place<'_>, piece: &Piece, cut: &Cut, scratch: &mut attention::Scratch) {
-        let Engine { isa, kv, partials, .. } = self.engine;
-        let Place { layer, shape, .. } = place;
-        let (key_dim, value_dim) = (shape.key_dim, shape.value_dim);
-        let at = Head {
-            kv: kv.layer(layer),
-            sequence: piece.sequence,
-            head: cut.head,
-            key_dim,
-            value_dim,
-            softcap: shape.softcap,
-            pairs: self.engine.pairs,
-        };
+        let Engine { isa, partials, .. } = self.engine;
+        let Place { shape, .. } = place;
+        let value_dim = shape.value_dim;
+        let at = self.head_of(place, piece, cut);
         let rows = cut.tokens.len() * cut.heads.len();
         self.queries(place, piece, cut, scratch);
-        let sees = |i: usize| {
-            let all = self.sees(shape, piece, cut.tokens.start + i / cut.heads.len());
-            all.start.max(cut.positions.start)..all.end.min(cut.positions.end)
-        };
+        let token = |i: usize| cut.tokens.start + i / cut.heads.len();
+        let sees = |i: usize| self.sees_of(shape, piece, cut, token(i));
         // SAFETY: this head's keys and values were stored in an earlier phase, or by this task.
         unsafe { attend(*isa, at, rows, sees, scratch) };
         if cut.parts == 1 {
@@ -184,6 +177,25 @@ impl Pass<'_> {
             // SAFETY: only the last of the parts writes this head of this row.
             let out = unsafe { self.attended(place, piece, cut, i) };
             attention::merge(*isa, (0..cut.parts).map(row), out);
+        }
+    }
+
+    /// What a token of a cut sees of its positions.
+    fn sees_of(&self, shape: &Layer, piece: &Piece, cut: &Cut, token: usize) -> Range<usize> {
+        let all = self.sees(shape, piece, token);
+        all.start.max(cut.positions.start)..all.end.min(cut.positions.end)
+    }
+
+    /// The head a cut looks at.
+    fn head_of(&self, Place { layer, shape, .. }: Place<'_>, piece: &Piece, cut: &Cut) -> Head<'_> {
+        Head {
+            kv: self.engine.kv.layer(layer),
+            sequence: piece.sequence,
+            head: cut.head,
+            key_dim: shape.key_dim,
+            value_dim: shape.value_dim,
+            softcap: shape.softcap,
+            pairs: self.engine.pairs,
         }
     }
 

@@ -1,5 +1,5 @@
-//! The KV cache. Keys lie in blocks of 16 positions, (key_dim, 16), so that 16 scores are one vector sum;
-//! values lie as rows, (position, value_dim).
+//! The KV cache. Keys lie in blocks of 16 positions, (key_dim, 16), so that 16 scores are one vector sum; values in blocks of 64,
+//! (value_dim / 16, 64, 16), so that 16 results are one too: both are read in one order, as lines of 16 that are added up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,8 +10,8 @@ use yardstick_model::arch::Layer;
 
 use crate::buffer::Buffer;
 use crate::kernels::Isa;
-pub(crate) use crate::kernels::float::LINE;
-use crate::kernels::float::{widen, widen_columns, widen_rows};
+pub(crate) use crate::kernels::float::{LINE, POSITIONS};
+use crate::kernels::float::{widen, widen_columns, widen_lines};
 
 /// Keys and values of all layers.
 pub(crate) struct Kv {
@@ -26,7 +26,7 @@ pub(crate) struct Kv {
 pub(crate) struct LayerKv {
     /// (sequences, kv_heads, room / 16, key_dim, 16)
     keys: Store,
-    /// (sequences, kv_heads, room, value_width)
+    /// (sequences, kv_heads, room / 64, value_width / 16, 64, 16)
     values: Store,
     kv_heads: usize,
     key_dim: usize,
@@ -40,7 +40,7 @@ enum Store {
     F32(Buffer<f32>),
     F16(Buffer<u16>),
     /// Q8_0, taken apart: the 8-bit values where the others have theirs, and the scales of each 32 of a head (f16):
-    /// of keys (.., room / 16, key_dim / 32, 16), of values (.., room, value_dim / 32).
+    /// of keys (.., room / 16, key_dim / 32, 16), of values (.., room / 64, value_dim / 32, 64).
     Q8_0 {
         values: Buffer<i8>,
         scales: Buffer<u16>,
@@ -76,7 +76,7 @@ impl Kv {
         context: usize,
         kind: KvType,
     ) -> Result<Kv, Error> {
-        let room = context.next_multiple_of(LINE);
+        let room = context.next_multiple_of(POSITIONS);
         let layers = layers.iter().map(|layer| {
             let positions = sequences * layer.kv_heads * room;
             Ok(LayerKv {
@@ -94,8 +94,9 @@ impl Kv {
 
     /// Bytes of such a cache.
     pub(crate) fn size(layers: &[Layer], sequences: usize, context: usize, kind: KvType) -> u64 {
-        let positions = (sequences as u64)
-            .saturating_mul(context.checked_next_multiple_of(LINE).unwrap_or(usize::MAX) as u64);
+        let positions = (sequences as u64).saturating_mul(
+            context.checked_next_multiple_of(POSITIONS).unwrap_or(usize::MAX) as u64,
+        );
         layers.iter().fold(0_u64, |sum, layer| {
             let width = layer.key_dim.saturating_add(value_width(layer.value_dim)) as u64;
             let each = kind.bytes_of(width.saturating_mul(layer.kv_heads as u64));
@@ -125,13 +126,13 @@ impl Kv {
 
     /// Copies the first `length` positions of a sequence to another.
     pub(crate) fn copy(&mut self, from: usize, to: usize, length: usize) {
-        let blocks = length.div_ceil(LINE) * LINE;
+        let [lines, blocks] = [LINE, POSITIONS].map(|whole| length.next_multiple_of(whole));
         for layer in &mut self.layers {
             let (key, value) = (layer.key_dim, value_width(layer.value_dim));
             for head in 0..layer.kv_heads {
                 let [from, to] = [from, to].map(|s| (s * layer.kv_heads + head) * self.room);
-                layer.keys.copy_within(from * key, to * key, blocks * key);
-                layer.values.copy_within(from * value, to * value, length * value);
+                layer.keys.copy_within(from * key, to * key, lines * key);
+                layer.values.copy_within(from * value, to * value, blocks * value);
             }
         }
     }
@@ -165,10 +166,10 @@ impl LayerKv {
     ) {
         assert!(position < self.room && head < self.kv_heads && key.len() == self.key_dim);
         let first = (sequence * self.kv_heads + head) * self.room + position / LINE * LINE;
-        let at = first * self.key_dim + position % LINE;
-        let scale_at = first * self.key_dim / BLOCK + position % LINE;
+        let (line, scales) = (first * self.key_dim, first * self.key_dim / BLOCK);
+        let of = |at: usize| at * LINE + position % LINE;
         // SAFETY: the elements are this key's (the caller).
-        unsafe { self.keys.put(at, LINE, key, scale_at, &self.finite) };
+        unsafe { self.keys.put(key, |k| line + of(k), |block| scales + of(block), &self.finite) };
     }
 
     /// Stores one head's value of a position.
@@ -183,10 +184,14 @@ impl LayerKv {
         value: &[f32],
     ) {
         assert!(position < self.room && head < self.kv_heads && value.len() == self.value_dim);
-        let row = (sequence * self.kv_heads + head) * self.room + position;
-        let at = row * value_width(self.value_dim);
+        let width = value_width(self.value_dim);
+        let first =
+            (sequence * self.kv_heads + head) * self.room + position / POSITIONS * POSITIONS;
+        let (block, scales) = (first * width, first * width / BLOCK);
+        let of = |at: usize| at * POSITIONS + position % POSITIONS;
+        let place = |d: usize| block + of(d / LINE) * LINE + d % LINE;
         // SAFETY: the elements are this value's (the caller).
-        unsafe { self.values.put(at, 1, value, at / BLOCK, &self.finite) };
+        unsafe { self.values.put(value, place, |at| scales + of(at), &self.finite) };
     }
 
     /// Keys of `lines` blocks of 16 positions, the first at `position`: (lines, key_dim, 16).
@@ -206,7 +211,8 @@ impl LayerKv {
         unsafe { self.keys.read(first * self.key_dim, lines * LINE * self.key_dim) }
     }
 
-    /// Values of `count` positions from `position`, as (count, value_width).
+    /// Values of so many blocks of 64 positions, the first at `position`: (blocks, value_width / 16, 64, 16). Those behind the last
+    /// that was stored are 0, or what another text left there.
     ///
     /// # Safety
     /// Nobody writes them meanwhile.
@@ -215,12 +221,13 @@ impl LayerKv {
         sequence: usize,
         head: usize,
         position: usize,
-        count: usize,
+        blocks: usize,
     ) -> Elements<'_> {
+        assert!(position.is_multiple_of(POSITIONS));
         let width = value_width(self.value_dim);
         let first = (sequence * self.kv_heads + head) * self.room + position;
         // SAFETY: not written (the caller).
-        unsafe { self.values.read(first * width, count * width) }
+        unsafe { self.values.read(first * width, blocks * POSITIONS * width) }
     }
 }
 
@@ -234,7 +241,7 @@ pub(crate) enum Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// As f32: whole blocks of 16 keys (`columns`), or whole rows of values.
+    /// As f32: whole blocks of 16 keys (`columns`), or of 64 values.
     pub(crate) fn widen(self, isa: Isa, columns: bool, scratch: &'a mut [f32]) -> &'a [f32] {
         match self {
             Elements::F32(elements) => elements,
@@ -247,7 +254,7 @@ impl<'a> Elements<'a> {
                 let scratch = &mut scratch[..values.len()];
                 match columns {
                     true => widen_columns(isa, values, scales, scratch),
-                    false => widen_rows(isa, values, scales, scratch),
+                    false => widen_lines(isa, values, scales, scratch),
                 }
                 scratch
             }
@@ -287,24 +294,22 @@ impl Store {
         }
     }
 
-    /// Stores a head's elements from `at` on, `step` apart; the scales of its blocks from `scale_at` on, `step` apart too. Says
-    /// so where an f16 is not `finite`.
+    /// Stores a head's elements, each at its `place`, and the scales of its blocks. Says so where an f16 is not `finite`.
     ///
     /// # Safety
     /// Nobody else reads or writes these elements meanwhile.
     unsafe fn put(
         &self,
-        at: usize,
-        step: usize,
         head: &[f32],
-        scale_at: usize,
+        place: impl Fn(usize) -> usize,
+        scale_place: impl Fn(usize) -> usize,
         finite: &AtomicBool,
     ) {
         // SAFETY: the elements are the caller's.
         unsafe {
             match self {
                 Store::F32(buffer) => {
-                    head.iter().enumerate().for_each(|(d, &x)| buffer.set(at + d * step, x));
+                    head.iter().enumerate().for_each(|(d, &x)| buffer.set(place(d), x));
                 }
                 Store::F16(buffer) => {
                     let mut half = [0; BLOCK];
@@ -315,16 +320,16 @@ impl Store {
                             finite.store(false, Ordering::Relaxed);
                         }
                         for (i, &half) in half.iter().enumerate() {
-                            buffer.set(at + (b * BLOCK + i) * step, half);
+                            buffer.set(place(b * BLOCK + i), half);
                         }
                     }
                 }
                 Store::Q8_0 { values, scales } => {
                     for (b, block) in head.chunks_exact(BLOCK).enumerate() {
                         let (scale, q) = encode(block);
-                        scales.set(scale_at + b * step, scale);
+                        scales.set(scale_place(b), scale);
                         for (i, &q) in q.iter().enumerate() {
-                            values.set(at + (b * BLOCK + i) * step, q);
+                            values.set(place(b * BLOCK + i), q);
                         }
                     }
                 }

@@ -1,26 +1,20 @@
 //! Queries, keys, values and weights rounded to bf16, two to a word, in place: half the products, where the processor has them.
 
 use super::vector::Vector;
+use crate::kv::LINE;
 
-/// Rows of `width` f32, a multiple of 16, into half as many of words: of row k and the next; the last is paired with zero.
+/// Lines of f32, an even number of them, into half as many of words: of line 2 k and the next.
 ///
 /// # Safety
 /// The features of `V`.
 #[inline(always)]
-pub(super) unsafe fn rows<V: Vector>(values: &mut [f32], width: usize) {
-    let count = values.len() / width;
+pub(super) unsafe fn lines<V: Vector>(values: &mut [f32]) {
     let at = values.as_mut_ptr();
-    for k in 0..count.div_ceil(2) {
-        for i in (0..width).step_by(16) {
-            // SAFETY: rows 2 k and 2 k + 1 are there, or only the first; row k is not behind them, and both are read first.
-            unsafe {
-                let first = V::load(at.add(2 * k * width + i));
-                let second = match 2 * k + 1 < count {
-                    true => V::load(at.add((2 * k + 1) * width + i)),
-                    false => V::splat(0.0),
-                };
-                first.zip(second).store(at.add(k * width + i));
-            }
+    for k in 0..values.len() / (2 * LINE) {
+        // SAFETY: lines 2 k and 2 k + 1 are there; line k is not behind them, and both are read first.
+        unsafe {
+            let first = V::load(at.add(2 * k * LINE));
+            first.zip(V::load(at.add((2 * k + 1) * LINE))).store(at.add(k * LINE));
         }
     }
 }

@@ -4,18 +4,20 @@ use super::KEYS;
 use super::vector::{Element, Vector, exp, rough_exp2};
 
 /// What is kept of a row between blocks.
+#[repr(C, align(64))]
 pub(super) struct Running {
-    /// Largest score so far.
-    pub(super) best: f32,
     /// Sum of the weights so far, lane by lane.
     pub(super) total: [f32; 16],
+    /// Largest score so far.
+    pub(super) best: f32,
 }
 
 impl Running {
     pub(super) const NONE: Running = Running { best: f32::NEG_INFINITY, total: [0.0; 16] };
 }
 
-/// Turns a row's scores into weights, those outside `from .. to` into 0, and returns what earlier sums are multiplied by.
+/// Turns a row's scores into weights, those outside `from .. to` into 0, and returns what earlier sums are multiplied by. Where values
+/// are multiplied in pairs, so are they left: times [`Element::FACTOR`], rounded to bf16, two to a word.
 ///
 /// # Safety
 /// The features of `V`.
@@ -46,15 +48,21 @@ pub(super) unsafe fn weigh<V: Vector, E: Element>(
             return 1.0;
         }
         let mut sum = V::splat(0.0);
-        const LOG2_E: f32 = std::f32::consts::LOG2_E;
-        for line in 0..KEYS / 16 {
-            let below = V::load(lines.add(line * 16)).add(V::splat(-best));
-            let weight = match E::TOGETHER {
-                1 => exp(below),
-                _ => rough_exp2(below.mul(V::splat(LOG2_E))),
-            };
-            weight.store(lines.add(line * 16));
-            sum = sum.add(weight);
+        let below = |line: usize| V::load(lines.add(line * 16)).add(V::splat(-best));
+        if E::TOGETHER == 1 {
+            for line in 0..KEYS / 16 {
+                let weight = exp(below(line));
+                weight.store(lines.add(line * 16));
+                sum = sum.add(weight);
+            }
+        } else {
+            let (log2_e, factor) = (V::splat(std::f32::consts::LOG2_E), V::splat(E::FACTOR));
+            for pair in 0..KEYS / 32 {
+                let one = rough_exp2(below(2 * pair).mul(log2_e));
+                let other = rough_exp2(below(2 * pair + 1).mul(log2_e));
+                sum = sum.add(one).add(other);
+                one.mul(factor).neighbours(other.mul(factor)).store(lines.add(pair * 16));
+            }
         }
         let mut fade = 1.0;
         if best != running.best {

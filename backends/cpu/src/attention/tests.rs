@@ -48,17 +48,18 @@ impl Cache {
     /// Key and value of a position as stored, in f32.
     fn stored(&self, position: usize) -> (Vec<f32>, Vec<f32>) {
         let (dim, width) = (self.dim, value_width(self.dim));
-        let (mut keys_buffer, mut values_buffer) = (vec![0.0; dim * LINE], vec![0.0; width]);
+        let (mut keys_buffer, mut values_buffer) = (vec![0.0; dim * LINE], vec![0.0; width * KEYS]);
         let layer = self.kv.layer(0);
         // SAFETY: nobody writes.
         let (keys, values) = unsafe {
             let keys = layer.keys(0, 0, position / LINE * LINE, 1);
-            (keys, layer.values(0, 0, position, 1))
+            (keys, layer.values(0, 0, position / KEYS * KEYS, 1))
         };
         let keys = keys.widen(Isa::Scalar, true, &mut keys_buffer);
         let values = values.widen(Isa::Scalar, false, &mut values_buffer);
         let key = (0..dim).map(|k| keys[k * LINE + position % LINE]).collect();
-        (key, values[..dim].to_vec())
+        let value = |d: usize| values[(d / LINE * KEYS + position % KEYS) * LINE + d % LINE];
+        (key, (0..dim).map(value).collect())
     }
 
     /// The definition.
@@ -192,7 +193,7 @@ fn scores_far_apart_and_equal_ones_are_calm() {
 fn what_is_not_a_number_stays_so_and_touches_no_other_row() {
     let cache = Cache::new(5, 64, 90, KvType::F16);
     for isa in Isa::usable() {
-        for (rows, pairs) in [(2, false), (PAIRED, true), (DIRECT + 1, true)] {
+        for (rows, pairs) in [(2, false), (paired(), true), (DIRECT + 1, true)] {
             let mut scratch = Scratch::new(64, 64);
             scratch.queries[..rows * 64].copy_from_slice(&values(6, rows * 64));
             scratch.queries[3] = f32::NAN;
@@ -206,9 +207,9 @@ fn what_is_not_a_number_stays_so_and_touches_no_other_row() {
     }
 }
 
-/// Every f16 there is by [`Vector::load_halves`], with those that `second` says beside it.
+/// Every f16 there is by [`Vector::load_halves`], 16 beside 16 others.
 struct Shorten<'a> {
-    second: &'a [u16],
+    halves: &'a [u16],
     out: &'a mut Vec<u32>,
 }
 
@@ -216,10 +217,9 @@ impl Job for Shorten<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let mut words = [0.0; 16];
-        for first in (0..=u16::MAX).collect::<Vec<_>>().as_chunks::<16>().0 {
-            let second = &self.second[usize::from(first[0])..][..16];
-            // SAFETY: 16 of each, the caller's features.
-            unsafe { V::load_halves(first.as_ptr(), second.as_ptr()).store(words.as_mut_ptr()) };
+        for halves in self.halves.as_chunks::<32>().0 {
+            // SAFETY: 32 of one and 16 of the other, the caller's features.
+            unsafe { V::load_halves(halves.as_ptr()).store(words.as_mut_ptr()) };
             self.out.extend(words.map(f32::to_bits));
         }
     }
@@ -227,18 +227,20 @@ impl Job for Shorten<'_> {
 
 #[test]
 fn every_finite_half_is_rounded_to_the_nearest_bf16_by_a_shift() {
-    let second: Vec<u16> = (0..=u16::MAX).map(|half| half.wrapping_mul(40_503)).collect();
+    let halves: Vec<u16> = (0..=u16::MAX).map(|half| half.wrapping_mul(40_503)).collect();
     let by = |isa: Isa| {
         let mut out = Vec::new();
-        run(isa, isa.bf16(), Shorten { second: &second, out: &mut out });
+        run(isa, isa.bf16(), Shorten { halves: &halves, out: &mut out });
         out
     };
     let plain = by(Isa::Scalar);
+    assert_eq!(plain.len(), halves.len() / 2);
     for isa in Isa::usable() {
         assert!(by(isa) == plain, "{isa:?}");
     }
-    for (first, (&second, &word)) in (0..=u16::MAX).zip(second.iter().zip(&plain)) {
-        for (half, bits) in [(first, word << 16), (second, word & 0xFFFF_0000)] {
+    for (i, word) in plain.iter().enumerate() {
+        let at = i / 16 * 32 + i % 16;
+        for (half, bits) in [(halves[at], word << 16), (halves[at + 16], word & 0xFFFF_0000)] {
             let exact = crate::kernels::f16_to_f32(half);
             if !exact.is_finite() {
                 continue;
@@ -292,6 +294,7 @@ fn rough_powers_of_two_are_within_what_they_say() {
 
 #[test]
 fn keys_and_values_that_are_not_finite_are_read_as_what_they_are() {
+    let rows = paired();
     for odd in [f32::INFINITY, f32::NAN, 1e6] {
         let cache = Cache::new(5, 64, 90, KvType::F16);
         let mut value = values(8, 64);
@@ -301,9 +304,9 @@ fn keys_and_values_that_are_not_finite_are_read_as_what_they_are() {
         for isa in Isa::usable() {
             let found = [false, true].map(|pairs| {
                 let mut scratch = Scratch::new(64, 64);
-                scratch.queries[..PAIRED * 64].copy_from_slice(&values(6, PAIRED * 64));
+                scratch.queries[..rows * 64].copy_from_slice(&values(6, rows * 64));
                 // SAFETY: nobody writes.
-                unsafe { attend(isa, cache.head(None, pairs), PAIRED, |_| 0..90, &mut scratch) };
+                unsafe { attend(isa, cache.head(None, pairs), rows, |_| 0..90, &mut scratch) };
                 scratch.finish(isa, 1, 64).iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             });
             assert_eq!(found[0], found[1], "{isa:?}");
@@ -316,8 +319,8 @@ fn keys_and_values_that_are_not_finite_are_read_as_what_they_are() {
 fn who_is_rounded_to_bf16_is_said_by_rows_storage_and_width() {
     for (rows, kv, dim, wanted) in [
         (1, KvType::F16, 64, false),
-        (PAIRED - 1, KvType::F16, 64, false),
-        (PAIRED, KvType::F16, 64, true),
+        (paired() - 1, KvType::F16, 64, false),
+        (paired(), KvType::F16, 64, true),
         (DIRECT, KvType::Q8_0, 64, false),
         (DIRECT + 1, KvType::Q8_0, 64, true),
         (ROWS, KvType::F32, 64, false),

@@ -45,34 +45,17 @@ pub(super) trait Vector: Copy {
         unsafe { plain_pairs(self, a, b) }
     }
 
-    /// Lanes of both together as bf16, times 2^-112, those of `first` in the lower halves: see [`Halves`]. From f16 bits.
+    /// Lanes of 16 elements, in the lower halves, and of the 16 behind them as bf16, times 2^-112: see [`Halves`]. From f16 bits.
     #[inline(always)]
-    unsafe fn load_halves(first: *const u16, second: *const u16) -> Self {
-        // SAFETY: the caller's.
-        let lane = |i| unsafe { [first.add(i).read_unaligned(), second.add(i).read_unaligned()] };
+    unsafe fn load_halves(from: *const u16) -> Self {
+        // SAFETY: the caller's; there are 32.
+        let lane = |i| unsafe { [from.add(i), from.add(16 + i)].map(|at| at.read_unaligned()) };
         let out: [f32; 16] = std::array::from_fn(|i| {
             let [low, high] = lane(i).map(|half| u32::from(shortened(half)));
             f32::from_bits(high << 16 | low)
         });
         // SAFETY: the caller's; there are 16.
         unsafe { Self::load(out.as_ptr()) }
-    }
-
-    /// [`Vector::load_halves`] of 16 elements and of the 16 behind them.
-    #[inline(always)]
-    unsafe fn load_halves_beside(from: *const u16) -> Self {
-        // SAFETY: the caller's; there are 32.
-        unsafe { Self::load_halves(from, from.add(16)) }
-    }
-
-    /// [`Vector::load_halves`] of 16 elements of both, and of the 16 behind them.
-    #[inline(always)]
-    unsafe fn load_two_halves(first: *const u16, second: *const u16) -> [Self; 2] {
-        // SAFETY: the caller's; there are 32 of each.
-        unsafe {
-            let behind = Self::load_halves(first.add(16), second.add(16));
-            [Self::load_halves(first, second), behind]
-        }
     }
 
     /// `self * 2^n` of a shifted `n + ROUND`, where neither leaves the normal numbers.
@@ -230,31 +213,20 @@ pub(super) trait Element: Copy {
     /// What the other factor is multiplied by before it is rounded to bf16.
     const FACTOR: f32 = 1.0;
 
-    /// A line; where one element does not hold all that is multiplied at once, also the one `second` elements behind it.
+    /// A line: 16 of each that are multiplied at once.
     ///
     /// # Safety
     /// As [`Vector`]'s.
-    unsafe fn load<V: Vector>(from: *const Self, second: usize) -> V;
-
-    /// The same line of two steps, the second right behind the first.
-    ///
-    /// # Safety
-    /// As [`Vector`]'s.
-    #[inline(always)]
-    unsafe fn load_steps<V: Vector>(from: *const Self) -> [V; 2] {
-        let step = 16 * Self::TOGETHER / Self::EACH;
-        // SAFETY: the caller's.
-        unsafe { [Self::load(from, 16), Self::load(from.add(step), 16)] }
-    }
+    unsafe fn load<V: Vector>(from: *const Self) -> V;
 
     /// A line, and the next right behind it.
     ///
     /// # Safety
     /// As [`Vector`]'s.
     #[inline(always)]
-    unsafe fn load_lines<V: Vector>(from: *const Self, second: usize) -> [V; 2] {
+    unsafe fn load_two<V: Vector>(from: *const Self) -> [V; 2] {
         // SAFETY: the caller's.
-        unsafe { [Self::load(from, second), Self::load(from.add(16), second)] }
+        unsafe { [Self::load(from), Self::load(from.add(16 * Self::TOGETHER / Self::EACH))] }
     }
 
     /// `sum + a * b`
@@ -279,7 +251,7 @@ impl Element for Two {
     const EACH: usize = 2;
 
     #[inline(always)]
-    unsafe fn load<V: Vector>(from: *const Two, _: usize) -> V {
+    unsafe fn load<V: Vector>(from: *const Two) -> V {
         // SAFETY: the caller's.
         unsafe { V::load(from.cast()) }
     }
@@ -313,22 +285,9 @@ impl Element for Halves {
     const FACTOR: f32 = f32::from_bits((112 + 127) << 23);
 
     #[inline(always)]
-    unsafe fn load<V: Vector>(from: *const Halves, second: usize) -> V {
+    unsafe fn load<V: Vector>(from: *const Halves) -> V {
         // SAFETY: the caller's; the same representation.
-        unsafe { V::load_halves(from.cast(), from.wrapping_add(second).cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_steps<V: Vector>(from: *const Halves) -> [V; 2] {
-        let from = from.cast::<u16>();
-        // SAFETY: the caller's; the same representation.
-        unsafe { [V::load_halves_beside(from), V::load_halves_beside(from.add(32))] }
-    }
-
-    #[inline(always)]
-    unsafe fn load_lines<V: Vector>(from: *const Halves, second: usize) -> [V; 2] {
-        // SAFETY: the caller's; the same representation.
-        unsafe { V::load_two_halves(from.cast(), from.wrapping_add(second).cast()) }
+        unsafe { V::load_halves(from.cast()) }
     }
 
     #[inline(always)]
@@ -350,7 +309,7 @@ impl Element for f32 {
     const STREAMED: bool = false;
 
     #[inline(always)]
-    unsafe fn load<V: Vector>(from: *const f32, _: usize) -> V {
+    unsafe fn load<V: Vector>(from: *const f32) -> V {
         // SAFETY: the caller's.
         unsafe { V::load(from) }
     }
@@ -361,19 +320,13 @@ impl Element for u16 {
     const STREAMED: bool = true;
 
     #[inline(always)]
-    unsafe fn load<V: Vector>(from: *const u16, _: usize) -> V {
+    unsafe fn load<V: Vector>(from: *const u16) -> V {
         // SAFETY: the caller's.
         unsafe { V::load_half(from) }
     }
 
     #[inline(always)]
-    unsafe fn load_steps<V: Vector>(from: *const u16) -> [V; 2] {
-        // SAFETY: the caller's.
-        unsafe { V::load_two(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_lines<V: Vector>(from: *const u16, _: usize) -> [V; 2] {
+    unsafe fn load_two<V: Vector>(from: *const u16) -> [V; 2] {
         // SAFETY: the caller's.
         unsafe { V::load_two(from) }
     }

@@ -18,17 +18,6 @@ const ZIP: [u16; 32] = {
     order
 };
 
-/// Words 2 i and 2 i + 1: those at i of two vectors, and those at i of their second halves.
-const ZIP_TWO: [[u16; 32]; 2] = {
-    let (mut order, mut i) = ([[0; 32]; 2], 0);
-    while i < 32 {
-        order[0][i] = (i as u16) / 2 + 32 * (i as u16 % 2);
-        order[1][i] = order[0][i] + 16;
-        i += 1;
-    }
-    order
-};
-
 /// 32 f16 by one load. The compiler would make two of it, because its halves are used apart.
 ///
 /// # Safety
@@ -164,34 +153,11 @@ impl<const BRAIN: bool> Vector for Avx512<BRAIN> {
     }
 
     #[inline(always)]
-    unsafe fn load_halves(first: *const u16, second: *const u16) -> Self {
-        // SAFETY: see above.
-        unsafe {
-            let [low, high] = [first, second].map(|from| _mm256_loadu_si256(from.cast()));
-            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
-            Self(shortened(_mm512_permutexvar_epi16(_mm512_loadu_si512(ZIP.as_ptr().cast()), both)))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_halves_beside(from: *const u16) -> Self {
+    unsafe fn load_halves(from: *const u16) -> Self {
         // SAFETY: see above.
         unsafe {
             let order = _mm512_loadu_si512(ZIP.as_ptr().cast());
             Self(shortened(_mm512_permutexvar_epi16(order, whole(from))))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_two_halves(first: *const u16, second: *const u16) -> [Self; 2] {
-        // SAFETY: see above.
-        unsafe {
-            let (first, second) = (whole(first), whole(second));
-            let low = _mm512_loadu_si512(ZIP_TWO[0].as_ptr().cast());
-            let high = _mm512_loadu_si512(ZIP_TWO[1].as_ptr().cast());
-            let low = shortened(_mm512_permutex2var_epi16(first, low, second));
-            let high = shortened(_mm512_permutex2var_epi16(first, high, second));
-            [Self(low), Self(high)]
         }
     }
 

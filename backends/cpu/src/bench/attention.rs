@@ -59,7 +59,7 @@ impl Slices for Attention {
     }
 
     fn output(&self) -> Vec<f32> {
-        self.scratch.sums.clone()
+        self.scratch.sums().to_vec()
     }
 }
 

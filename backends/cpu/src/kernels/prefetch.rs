@@ -25,83 +25,59 @@ const FIRST: usize = 2048;
 /// Bytes of a stream that are asked for before it begins: those that a kernel's own hints come too late for.
 pub(crate) fn beginning() -> usize {
     #[cfg(target_arch = "x86_64")]
-    if x86::hints() != x86::FEW {
+    if hints() != FEW {
         return AHEAD;
     }
     FIRST
 }
 
-/// How the next block of keys and values is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "measured on x86-64 only"))]
-pub(crate) enum Ahead {
-    /// Into the L2.
-    L2,
-    /// Into the L1: on Zen 5 attention of four heads so reads 40.5 GB/s, and 39.1 with hints into the L2. Zen 4 is the other way
-    /// round, see [`prefetch`].
-    L1,
-    /// Into the L1, as what is read once, as weights are (`hints`). On Zen 5 a token of llama-3.2-1b:Q4_0 4096 to 7600 deep so takes
-    /// 0.26 to 0.53 ms less of 22 to 25 (by turns of 16 tokens in one session); attention itself reads 0 to 2 % faster.
-    Once,
+/// A hint a chunk, or none: the processor's own prefetchers do the rest.
+pub(crate) const FEW: u8 = 0;
+/// A hint for every line, into the L1.
+pub(crate) const NEAR: u8 = 1;
+/// And as what is read once, so that it leaves the L2 to what is read again.
+pub(crate) const ONCE: u8 = 2;
+
+/// What kernels ask of this processor while they read a long stream: [`FEW`], [`NEAR`] or [`ONCE`].
+#[inline]
+pub(crate) fn hints() -> u8 {
+    #[cfg(target_arch = "x86_64")]
+    return x86::hints();
+    #[cfg(not(target_arch = "x86_64"))]
+    FEW
 }
 
-impl Ahead {
-    /// What suits this processor.
-    pub(crate) fn here() -> Ahead {
-        #[cfg(target_arch = "x86_64")]
-        match hints() {
-            FEW => {}
-            ONCE => return Ahead::Once,
-            _ => return Ahead::L1,
-        }
-        Ahead::L2
+/// Asks for a line of the next keys and values. Into the L1 on Zen 5, where attention of four heads so reads 40.5 GB/s, and 39.1 with
+/// hints into the L2; Zen 4 ([`FEW`]) is the other way round, see [`prefetch`]. As what is read once ([`ONCE`]) a token of
+/// llama-3.2-1b:Q4_0 4096 to 7600 deep takes 0.26 to 0.53 ms less of 22 to 25 (by turns of 16 tokens in one session), though attention
+/// itself reads only 0 to 2 % faster.
+#[inline(always)]
+pub(crate) fn ask_next<const HINTS: u8>(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    if HINTS != FEW {
+        return ask::<HINTS>(at, 1);
     }
-
-    /// Whether what it asks for waits in the L1.
-    #[inline(always)]
-    pub(crate) fn fills_l1(self) -> bool {
-        self != Ahead::L2
-    }
-
-    /// Asks for the line of an address.
-    #[inline(always)]
-    pub(crate) fn ask(self, at: *const u8) {
-        #[cfg(target_arch = "x86_64")]
-        match self {
-            Ahead::L2 => prefetch(at),
-            Ahead::L1 => ask::<NEAR>(at, 1),
-            Ahead::Once => ask::<ONCE>(at, 1),
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        prefetch(at);
-    }
+    prefetch(at);
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::{FEW, NEAR, ONCE, ask, hints, stream};
+pub(crate) use x86::{ask, stream};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{__cpuid, _MM_HINT_NTA, _MM_HINT_T0, _mm_prefetch, CpuidResult};
     use std::sync::LazyLock;
 
-    use super::AHEAD;
+    use super::{AHEAD, FEW, NEAR, ONCE};
 
     /// AMD's family of Zen 3 and Zen 4.
     const ZEN_4: u32 = 0x19;
     /// And of Zen 5.
     const ZEN_5: u32 = 0x1A;
 
-    /// A hint a chunk, or none: the processor's own prefetchers do the rest.
-    pub(crate) const FEW: u8 = 0;
-    /// A hint for every line, into the L1.
-    pub(crate) const NEAR: u8 = 1;
-    /// And as what is read once, so that it leaves the L2 to what is read again.
-    pub(crate) const ONCE: u8 = 2;
-
     static HINTS: LazyLock<u8> = LazyLock::new(|| wanted(__cpuid(0), __cpuid(1).eax));
 
-    /// What row kernels ask of this processor while they read their weights: [`FEW`], [`NEAR`] or [`ONCE`].
+    /// See [`super::hints`].
     ///
     /// Zen 4's own prefetchers all but reach the read rate of one stream, and hints are in their way: of 32.5 GB/s that one thread
     /// can read there, Q4_0 reaches 30.5 with a hint a chunk and 27.1 with one a line, Q4_K 30.8 and 28.3, Q6_K 29.8 and 26.7.
@@ -112,7 +88,7 @@ mod x86 {
     /// What nobody measured asks into the L1: where that is not needed it costs less than it brings where it is. Not once:
     /// on a Sapphire Rapids others saw such hints halve the rate, and Intel's servers keep such a line out of the L3.
     #[inline]
-    pub(crate) fn hints() -> u8 {
+    pub(super) fn hints() -> u8 {
         *HINTS
     }
 

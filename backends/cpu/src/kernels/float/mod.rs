@@ -25,6 +25,9 @@ use super::quant::f16_to_f32;
 /// Values of a line.
 pub(crate) const LINE: usize = 16;
 
+/// Positions whose lines of a cache's values lie behind each other.
+pub(crate) const POSITIONS: usize = 64;
+
 /// Lines of 16 values, line k at `k * stride`.
 #[derive(Clone, Copy)]
 pub(crate) struct Lines<'a> {
@@ -120,17 +123,22 @@ fn widen_columns_body(values: &[i8], scales: &[u16], out: &mut [f32]) {
 }
 
 per_isa! {
-    /// f32 of 8-bit rows: blocks of 32 values, each with a scale (f16 bits).
-    fn widen_rows(values: &[i8], scales: &[u16], out: &mut [f32]) = widen_rows_body;
+    /// f32 of 8-bit lines: blocks of (2, 64, 16) values, and for each block the scales of its 64 positions (f16 bits).
+    fn widen_lines(values: &[i8], scales: &[u16], out: &mut [f32]) = widen_lines_body;
 }
 
 #[inline(always)]
-fn widen_rows_body(values: &[i8], scales: &[u16], out: &mut [f32]) {
-    let blocks = values.as_chunks::<32>().0.iter().zip(scales);
-    for ((values, &scale), out) in blocks.zip(out.as_chunks_mut::<32>().0) {
-        let scale = f16_to_f32(scale);
-        for i in 0..32 {
-            out[i] = f32::from(values[i]) * scale;
+fn widen_lines_body(values: &[i8], scales: &[u16], out: &mut [f32]) {
+    const BLOCK: usize = 2 * POSITIONS * LINE;
+    let blocks = values.as_chunks::<BLOCK>().0.iter().zip(scales.as_chunks::<POSITIONS>().0);
+    for ((values, scales), out) in blocks.zip(out.as_chunks_mut::<BLOCK>().0) {
+        let scales = scales.map(f16_to_f32);
+        let lines = values.as_chunks::<LINE>().0.iter().zip(out.as_chunks_mut::<LINE>().0);
+        for (i, (line, out)) in lines.enumerate() {
+            let scale = scales[i % POSITIONS];
+            for i in 0..LINE {
+                out[i] = f32::from(line[i]) * scale;
+            }
         }
     }
 }
