@@ -33,3 +33,20 @@ impl DerefMut for Floats {
         unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * LINE) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn are_zero_whole_lines_and_begin_one() {
+        for len in [0, 1, 16, 33] {
+            let mut floats = Floats::zeroed(len);
+            assert_eq!(floats.len(), len.next_multiple_of(LINE));
+            assert!(floats.iter().all(|&x| x == 0.0));
+            assert_eq!(floats.as_ptr() as usize % 64, 0);
+            floats.iter_mut().for_each(|x| *x = 1.0);
+            assert!(floats.iter().all(|&x| x == 1.0));
+        }
+    }
+}
