@@ -316,6 +316,24 @@ fn keys_and_values_that_are_not_finite_are_read_as_what_they_are() {
 }
 
 #[test]
+fn what_stands_behind_the_last_position_is_not_seen() {
+    let cache = Cache::new(5, 64, 90, KvType::F16);
+    // SAFETY: nobody else has the cache.
+    unsafe {
+        cache.kv.layer(0).put_key(0, 0, 39, &[f32::NAN; 64]);
+        cache.kv.layer(0).put_value(0, 0, 39, &[f32::NAN; 64]);
+    }
+    for isa in Isa::usable() {
+        for rows in [1, paired(), DIRECT + 1] {
+            // An odd number of positions: the last is multiplied together with the one behind it.
+            let queries = values(6, rows * 64);
+            let worst = worst(isa, &cache, &queries, |_| 0..39, None, &[], true);
+            assert!(worst < 2e-2, "{isa:?} {rows}: {worst}");
+        }
+    }
+}
+
+#[test]
 fn who_is_rounded_to_bf16_is_said_by_rows_storage_and_width() {
     for (rows, kv, dim, wanted) in [
         (1, KvType::F16, 64, false),
